@@ -1,0 +1,73 @@
+// swift-tools-version: 6.2
+
+import PackageDescription
+
+/// What every Swift target of the project is compiled with.
+let strict: [SwiftSetting] = [
+  .swiftLanguageMode(.v6),
+  .strictMemorySafety(),
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+  .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+  .enableExperimentalFeature("Lifetimes"),
+]
+
+let package = Package(
+  name: "martlet",
+  platforms: [.macOS(.v26)],
+  products: [
+    .executable(name: "martlet", targets: ["MartletTool"]),
+    .library(name: "Martlet", targets: ["Martlet"]),
+    .library(name: "MartletServer", targets: ["MartletServer"]),
+    .library(name: "MartletClient", targets: ["MartletClient"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: ["JSON"]),
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+    .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+  ],
+  targets: [
+    // The few things Swift cannot reach: CRC-32C instructions, futex, flock.
+    .target(name: "CMartlet"),
+
+    // The store, the journal, the commands and the protocols: the whole hot path. It knows no socket.
+    .target(name: "Martlet", dependencies: ["CMartlet"], swiftSettings: strict),
+
+    // Sockets, settings, signals: what makes a server of the store.
+    .target(
+      name: "MartletServer",
+      dependencies: [
+        "Martlet",
+        .product(name: "Configuration", package: "swift-configuration"),
+        .product(name: "Logging", package: "swift-log"),
+        .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOPosix", package: "swift-nio"),
+        .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+      ],
+      swiftSettings: strict),
+
+    // The client library. It knows the protocol and nothing of the store.
+    .target(
+      name: "MartletClient",
+      dependencies: [
+        .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOPosix", package: "swift-nio"),
+      ],
+      swiftSettings: strict),
+
+    // The command-line program, `martlet`.
+    .executableTarget(
+      name: "MartletTool",
+      dependencies: [
+        "Martlet", "MartletClient", "MartletServer",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      swiftSettings: strict),
+
+    .testTarget(name: "MartletTests", dependencies: ["Martlet"], swiftSettings: strict),
+    .testTarget(name: "MartletClientTests", dependencies: ["MartletClient"], swiftSettings: strict),
+  ]
+)

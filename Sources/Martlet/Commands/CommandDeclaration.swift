@@ -1,0 +1,83 @@
+// What a command says of itself, once. The dispatcher, `COMMAND INFO`, `COMMAND DOCS`, the client's completion and
+// hints, and the reference pages are all derived from these declarations; the code of a command is in the file of
+// its group.
+
+/// One command of the Redis protocol: its name, its shape, and what a person should know of it.
+public struct CommandDeclaration: Sendable {
+  /// Which family of the reference a command belongs to; the raw value is Redis's own name of the group.
+  public enum Group: String, Sendable, CaseIterable {
+    case connection, generic, server, set, string
+  }
+
+  /// What a command does to the data and what it needs, as `COMMAND INFO` tells it.
+  public struct Flags: OptionSet, Sendable {
+    public let rawValue: UInt16
+    public init(rawValue: UInt16) { self.rawValue = rawValue }
+
+    /// It may change data, so it needs room in the journal.
+    public static let write = Flags(rawValue: 1 << 0)
+    /// It reads data and changes none.
+    public static let readOnly = Flags(rawValue: 1 << 1)
+    /// It takes constant or logarithmic time.
+    public static let fast = Flags(rawValue: 1 << 2)
+    /// It may need more memory, so it is refused when the memory limit is reached.
+    public static let denyOOM = Flags(rawValue: 1 << 3)
+    /// It is for operators.
+    public static let admin = Flags(rawValue: 1 << 4)
+    /// It works before a client has authenticated.
+    public static let noAuth = Flags(rawValue: 1 << 5)
+    /// Its arguments hold secrets, which no log may show.
+    public static let sensitive = Flags(rawValue: 1 << 6)
+    /// It reads or changes keys that its arguments don't name, so it holds every shard.
+    public static let allShards = Flags(rawValue: 1 << 7)
+  }
+
+  /// Which of the arguments are keys: the positions `first`, `first + step`, … up to `last`.
+  public struct KeyPositions: Sendable, Equatable {
+    /// The position of the first key, the command's name being 0; 0 when there are no keys.
+    public var first: Int
+    /// The position of the last key; negative counts from the end, −1 being the last argument.
+    public var last: Int
+    /// How far one key is from the next.
+    public var step: Int
+
+    public static let none = KeyPositions(first: 0, last: 0, step: 0)
+    public static let one = KeyPositions(first: 1, last: 1, step: 1)
+    public static let two = KeyPositions(first: 1, last: 2, step: 1)
+    public static let all = KeyPositions(first: 1, last: -1, step: 1)
+    public static let pairs = KeyPositions(first: 1, last: -1, step: 2)
+  }
+
+  /// The command's name in capitals; a subcommand's holds a space (`CLIENT GETNAME`).
+  public let name: String
+  /// The number of words, its name among them; negative means "at least".
+  public let arity: Int
+  public let flags: Flags
+  public let keys: KeyPositions
+  public let group: Group
+  /// One sentence: what it does.
+  public let summary: String
+  /// The arguments as a person reads them, for instance `key value [NX | XX] [EX seconds | PX milliseconds]`.
+  /// Lower case words stand for values, capitals for themselves, `[…]` for what may be left out, `|` for a
+  /// choice, and `...` for what may be repeated.
+  public let syntax: String
+  /// The cost, in O notation, with what N is.
+  public let complexity: String
+  /// The version of Redis that introduced it.
+  public let since: String
+
+  package init(
+    _ name: String, arity: Int, _ flags: Flags, keys: KeyPositions = .none, _ group: Group, since: String,
+    _ complexity: String, _ syntax: String, _ summary: String
+  ) {
+    self.name = name
+    self.arity = arity
+    self.flags = flags
+    self.keys = keys
+    self.group = group
+    self.summary = summary
+    self.syntax = syntax
+    self.complexity = complexity
+    self.since = since
+  }
+}

@@ -1,0 +1,1 @@
+// The running server. (Frame; the transport comes next.)

@@ -1,0 +1,11 @@
+// The program `martlet`: one file a subcommand, this one names them.
+import ArgumentParser
+
+@main
+struct Martlet: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "martlet",
+    abstract: "A key-value store whose database is a text file.",
+    version: "0.1.0",
+    subcommands: [])
+}
