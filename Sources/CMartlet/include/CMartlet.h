@@ -14,4 +14,7 @@ void martlet_wait(const uint32_t *word, uint32_t expected, int64_t nanoseconds);
 /// Wakes up to `count` threads that sleep on `word`.
 void martlet_wake(const uint32_t *word, int count);
 
+/// How many bytes a block from malloc really holds.
+size_t martlet_block_size(const void *block);
+
 #endif

@@ -1,0 +1,220 @@
+// Growing bytes: replies on their way out, journal records on their way to the disk.
+
+#if canImport(Glibc)
+internal import Glibc
+#elseif canImport(Musl)
+internal import Musl
+#else
+internal import Darwin
+#endif
+
+/// A growable run of bytes that is written at its end, read as a whole, and emptied from its front.
+@safe package struct ByteBuffer: ~Copyable, @unchecked Sendable {
+  /// What `removeAll` keeps at most, so that one huge reply doesn't hold its memory for ever.
+  private static let capacityKept = 256 << 10
+
+  private var base: UnsafeMutableRawPointer?
+  private var capacity = 0
+  package private(set) var count = 0
+
+  package init() { unsafe base = nil }
+
+  deinit { unsafe free(base) }
+
+  package var isEmpty: Bool {
+    @inline(__always) get { count == 0 }
+  }
+
+  /// All the bytes.
+  package var bytes: RawSpan {
+    @_lifetime(borrow self)
+    @inline(__always)
+    get {
+      let span = unsafe RawSpan(_unsafeStart: UnsafeRawPointer(base ?? Self.nowhere), byteCount: count)
+      return unsafe _overrideLifetime(span, borrowing: self)
+    }
+  }
+
+  private static var nowhere: UnsafeMutableRawPointer {
+    unsafe UnsafeMutableRawPointer(bitPattern: 8).unsafelyUnwrapped
+  }
+
+  package mutating func removeAll() {
+    count = 0
+    if capacity > Self.capacityKept {
+      unsafe free(base)
+      unsafe base = nil
+      capacity = 0
+    }
+  }
+
+  /// Drops the first `length` bytes. O(count).
+  package mutating func removeFirst(_ length: Int) {
+    precondition(length >= 0 && length <= count)
+    guard length < count else { return removeAll() }
+    if length > 0, let base = unsafe base { unsafe memmove(base, base + length, count - length) }
+    count -= length
+  }
+
+  /// Cuts back to an earlier count.
+  package mutating func truncate(to length: Int) {
+    precondition(length >= 0 && length <= count)
+    count = length
+  }
+
+  /// Makes room for `extra` more bytes. Amortised O(1) a byte.
+  @inline(__always)
+  package mutating func reserve(_ extra: Int) {
+    if capacity - count < extra { grow(extra) }
+  }
+
+  @inline(never)
+  private mutating func grow(_ extra: Int) {
+    let wanted = max(count + extra, capacity * 2, 256)
+    guard let grown = unsafe realloc(base, wanted) else { fatalError("out of memory: \(wanted) bytes") }
+    unsafe base = grown
+    capacity = wanted
+  }
+
+  @inline(__always)
+  package mutating func append(_ span: RawSpan) {
+    reserve(span.byteCount)
+    unsafe span.withUnsafeBytes { source in
+      guard let start = source.baseAddress, source.count > 0 else { return }
+      unsafe base.unsafelyUnwrapped.advanced(by: count).copyMemory(from: start, byteCount: source.count)
+    }
+    count += span.byteCount
+  }
+
+  @inline(__always)
+  package mutating func append(byte: UInt8) {
+    reserve(1)
+    unsafe base.unsafelyUnwrapped.storeBytes(of: byte, toByteOffset: count, as: UInt8.self)
+    count += 1
+  }
+
+  @inline(__always)
+  package mutating func append(_ text: StaticString) {
+    let length = text.utf8CodeUnitCount
+    reserve(length)
+    unsafe base.unsafelyUnwrapped.advanced(by: count).copyMemory(from: text.utf8Start, byteCount: length)
+    count += length
+  }
+
+  package mutating func append(_ text: String) {
+    unsafe append(text.utf8.span.bytes)
+  }
+
+  package mutating func append(_ bytes: [UInt8]) {
+    unsafe append(bytes.span.bytes)
+  }
+
+  package mutating func append(repeating byte: UInt8, count length: Int) {
+    reserve(length)
+    if length > 0 { unsafe memset(base.unsafelyUnwrapped + count, Int32(byte), length) }
+    count += length
+  }
+
+  package mutating func append(decimal number: Int) {
+    if number < 0 { append(byte: UInt8(ascii: "-")) }
+    append(decimal: UInt64(number.magnitude))
+  }
+
+  /// The decimal digits of a number.
+  @inline(__always)
+  package mutating func append(decimal number: UInt64) {
+    if number < 10 { return append(byte: UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: number)) }
+    appendDigits(number)
+  }
+
+  private mutating func appendDigits(_ number: UInt64) {
+    var length = 1
+    var limit: UInt64 = 10
+    while length < 20 && number >= limit {
+      length += 1
+      let (next, overflow) = limit.multipliedReportingOverflow(by: 10)
+      if overflow { break }
+      limit = next
+    }
+    reserve(length)
+    var rest = number
+    var index = count + length
+    while index > count {
+      index -= 1
+      let (quotient, digit) = rest.quotientAndRemainder(dividingBy: 10)
+      unsafe base.unsafelyUnwrapped.storeBytes(
+        of: UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: digit), toByteOffset: index, as: UInt8.self)
+      rest = quotient
+    }
+    count += length
+  }
+
+  /// The digits of a number in hexadecimal, padded with zeros to `width`.
+  package mutating func append(hexadecimal number: UInt64, width: Int) {
+    var shift = (width - 1) * 4
+    while shift >= 0 {
+      let digit = UInt8(truncatingIfNeeded: (number >> UInt64(shift)) & 15)
+      append(byte: digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10)
+      shift -= 4
+    }
+  }
+
+  /// Writes over a byte that is there already.
+  package mutating func set(_ byte: UInt8, at index: Int) {
+    precondition(index >= 0 && index < count)
+    unsafe base.unsafelyUnwrapped.storeBytes(of: byte, toByteOffset: index, as: UInt8.self)
+  }
+}
+
+extension RawSpan {
+  /// The byte at `index`, checked.
+  @inline(__always)
+  package func byte(_ index: Int) -> UInt8 {
+    precondition(index >= 0 && index < byteCount)
+    return unsafe unsafeLoad(fromUncheckedByteOffset: index, as: UInt8.self)
+  }
+
+  /// Where `byte` first occurs at or after `start`; nil when it doesn't.
+  package func firstIndex(of byte: UInt8, from start: Int = 0) -> Int? {
+    guard start < byteCount else { return nil }
+    return unsafe withUnsafeBytes { buffer -> Int? in
+      guard let base = buffer.baseAddress else { return nil }
+      guard let found = unsafe memchr(base + start, Int32(byte), buffer.count - start) else { return nil }
+      return unsafe UnsafeRawPointer(found) - base
+    }
+  }
+
+  /// Whether both hold the same bytes.
+  @inline(__always)
+  package func equals(_ other: RawSpan) -> Bool {
+    guard byteCount == other.byteCount else { return false }
+    return unsafe withUnsafeBytes { mine in
+      unsafe other.withUnsafeBytes { theirs in
+        guard let first = mine.baseAddress, let second = theirs.baseAddress else { return true }
+        return unsafe memcmp(first, second, mine.count) == 0
+      }
+    }
+  }
+
+  /// Whether the bytes are those of an ASCII text, letters matching in either case.
+  /// `text` is in lower case.
+  package func equalsIgnoringCase(_ text: StaticString) -> Bool {
+    guard byteCount == text.utf8CodeUnitCount else { return false }
+    for index in 0..<byteCount {
+      var mine = byte(index)
+      if mine >= UInt8(ascii: "A") && mine <= UInt8(ascii: "Z") { mine |= 0x20 }
+      if unsafe text.utf8Start[index] != mine { return false }
+    }
+    return true
+  }
+
+  /// A copy.
+  package var array: [UInt8] {
+    unsafe withUnsafeBytes { unsafe Array($0) }
+  }
+
+  /// The bytes as text, what isn't UTF-8 replaced.
+  package var text: String {
+    String(decoding: array, as: UTF8.self)
+  }
+}

@@ -1,0 +1,344 @@
+// One entry of the keyspace in one allocation: a header of 16 bytes, what is set of expiry, CAS and flags, the key, the
+// value.
+//
+//     0   version (56 bits) and kind (4 bits) and which extensions there are (4 bits)
+//     8   length of the key (32 bits), length of the value (32 bits)
+//    16   expiry (8 bytes), if set: milliseconds since 1970
+//         client-chosen CAS (8 bytes), if set
+//         memcached flags (4 bytes), if not 0
+//         the key
+//         the value: the bytes of a string; for a collection the address of its table (8 bytes)
+//
+// `Item` and `Member` are bare addresses: they are good only while the shard's lock is held, and until the next change
+// of that key. They don't leave this module.
+
+#if canImport(Glibc)
+internal import Glibc
+#elseif canImport(Musl)
+internal import Musl
+#else
+internal import Darwin
+#endif
+
+/// The type of a value.
+enum ItemKind: UInt8 {
+  case string = 0
+  case set = 1
+}
+
+/// What a string carries besides its value.
+struct ItemMetadata: Equatable {
+  /// When it expires, in milliseconds since 1970; 0 for never.
+  var expiry: Int64 = 0
+  /// memcached's client flags.
+  var flags: UInt32 = 0
+  /// A CAS token that a client chose; 0 for none, and then the version serves.
+  var cas: UInt64 = 0
+}
+
+/// An entry of a `Table`: something allocated that knows its key.
+protocol TableEntry {
+  init(address: UnsafeMutableRawPointer)
+  var address: UnsafeMutableRawPointer { get }
+  var keyStart: UnsafeRawPointer { get }
+  var keyCount: Int { get }
+}
+
+extension TableEntry {
+  /// The key's bytes.
+  var key: RawSpan {
+    @_lifetime(borrow self)
+    get {
+      let span = unsafe RawSpan(_unsafeStart: keyStart, byteCount: keyCount)
+      return unsafe _overrideLifetime(span, borrowing: self)
+    }
+  }
+}
+
+/// The address of an entry of the keyspace.
+@safe struct Item: TableEntry {
+  static let headerSize = 16
+  /// The largest version that fits: at 10 million writes a second that is 228 years.
+  static let maximumVersion: UInt64 = 1 << 56 - 1
+
+  private static let hasExpiry: UInt8 = 0x10
+  private static let hasCAS: UInt8 = 0x20
+  private static let hasFlags: UInt8 = 0x40
+
+  let address: UnsafeMutableRawPointer
+
+  @inline(__always)
+  init(address: UnsafeMutableRawPointer) { unsafe self.address = unsafe address }
+
+  // MARK: Header
+
+  @inline(__always)
+  private var word: UInt64 { unsafe address.load(as: UInt64.self) }
+
+  @inline(__always)
+  private var shape: UInt8 { UInt8(truncatingIfNeeded: word) }
+
+  /// The version of the last write to this key.
+  @inline(__always)
+  var version: UInt64 {
+    get { word >> 8 }
+    nonmutating set { unsafe address.storeBytes(of: newValue << 8 | UInt64(shape), as: UInt64.self) }
+  }
+
+  var kind: ItemKind {
+    @inline(__always) get { unsafe ItemKind(rawValue: shape & 15).unsafelyUnwrapped }
+  }
+
+  @inline(__always)
+  var isString: Bool { shape & 15 == ItemKind.string.rawValue }
+
+  @inline(__always)
+  var keyCount: Int { Int(unsafe address.load(fromByteOffset: 8, as: UInt32.self)) }
+
+  @inline(__always)
+  var valueCount: Int { Int(unsafe address.load(fromByteOffset: 12, as: UInt32.self)) }
+
+  @inline(__always)
+  private static func extensionSize(_ shape: UInt8) -> Int {
+    if shape & 0x70 == 0 { return 0 }
+    return (shape & hasExpiry != 0 ? 8 : 0) + (shape & hasCAS != 0 ? 8 : 0) + (shape & hasFlags != 0 ? 4 : 0)
+  }
+
+  @inline(__always)
+  private var keyOffset: Int { Self.headerSize + Self.extensionSize(shape) }
+
+  @inline(__always)
+  var keyStart: UnsafeRawPointer { unsafe UnsafeRawPointer(address) + keyOffset }
+
+  @inline(__always)
+  private var valueStart: UnsafeMutableRawPointer { unsafe address + keyOffset + keyCount }
+
+  /// The bytes of the whole allocation.
+  @inline(__always)
+  var size: Int { keyOffset + keyCount + valueCount }
+
+  /// The value of a string.
+  var value: RawSpan {
+    @_lifetime(borrow self)
+    @inline(__always)
+    get {
+      let span = unsafe RawSpan(_unsafeStart: valueStart, byteCount: valueCount)
+      return unsafe _overrideLifetime(span, borrowing: self)
+    }
+  }
+
+  // MARK: Extensions
+
+  @inline(__always)
+  var expires: Bool { shape & Self.hasExpiry != 0 }
+
+  /// When it expires, in milliseconds since 1970; 0 for never.
+  var expiry: Int64 {
+    expires ? unsafe address.load(fromByteOffset: Self.headerSize, as: Int64.self) : 0
+  }
+
+  /// memcached's client flags.
+  var flags: UInt32 {
+    guard shape & Self.hasFlags != 0 else { return 0 }
+    return unsafe address.loadUnaligned(fromByteOffset: keyOffset - 4, as: UInt32.self)
+  }
+
+  /// The CAS token that a client chose; 0 for none.
+  private var chosenCAS: UInt64 {
+    guard shape & Self.hasCAS != 0 else { return 0 }
+    let offset = Self.headerSize + (expires ? 8 : 0)
+    return unsafe address.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
+  }
+
+  /// memcached's `cas unique`.
+  var cas: UInt64 {
+    let chosen = chosenCAS
+    return chosen != 0 ? chosen : version
+  }
+
+  var metadata: ItemMetadata { ItemMetadata(expiry: expiry, flags: flags, cas: chosenCAS) }
+
+  // MARK: Making, changing, freeing
+
+  private static func shape(_ kind: ItemKind, _ metadata: ItemMetadata) -> UInt8 {
+    kind.rawValue | (metadata.expiry != 0 ? hasExpiry : 0) | (metadata.cas != 0 ? hasCAS : 0)
+      | (metadata.flags != 0 ? hasFlags : 0)
+  }
+
+  /// A new item with room for a value of `valueCount` bytes, not written yet.
+  private static func make(
+    _ kind: ItemKind, _ key: RawSpan, valueCount: Int, _ metadata: ItemMetadata, _ version: UInt64,
+    _ allocator: inout Allocator
+  ) -> Item {
+    let shape = shape(kind, metadata)
+    let keyOffset = headerSize + extensionSize(shape)
+    let address = unsafe allocator.allocate(keyOffset + key.byteCount + valueCount)
+    unsafe address.storeBytes(of: version << 8 | UInt64(shape), as: UInt64.self)
+    unsafe address.storeBytes(of: UInt32(key.byteCount), toByteOffset: 8, as: UInt32.self)
+    unsafe address.storeBytes(of: UInt32(valueCount), toByteOffset: 12, as: UInt32.self)
+    var offset = headerSize
+    if metadata.expiry != 0 {
+      unsafe address.storeBytes(of: metadata.expiry, toByteOffset: offset, as: Int64.self)
+      offset += 8
+    }
+    if metadata.cas != 0 {
+      unsafe address.storeBytes(of: metadata.cas, toByteOffset: offset, as: UInt64.self)
+      offset += 8
+    }
+    if metadata.flags != 0 {
+      unsafe address.storeBytes(of: metadata.flags, toByteOffset: offset, as: UInt32.self)
+    }
+    unsafe copy(key, to: address + keyOffset)
+    return unsafe Item(address: address)
+  }
+
+  @inline(__always)
+  private static func copy(_ bytes: RawSpan, to destination: UnsafeMutableRawPointer) {
+    unsafe bytes.withUnsafeBytes { source in
+      guard let start = source.baseAddress, source.count > 0 else { return }
+      unsafe destination.copyMemory(from: start, byteCount: source.count)
+    }
+  }
+
+  static func makeString(
+    _ key: RawSpan, _ value: RawSpan, _ metadata: ItemMetadata, _ version: UInt64, _ allocator: inout Allocator
+  ) -> Item {
+    let item = make(.string, key, valueCount: value.byteCount, metadata, version, &allocator)
+    unsafe copy(value, to: item.valueStart)
+    return item
+  }
+
+  static func makeSet(
+    _ key: RawSpan, _ metadata: ItemMetadata, _ version: UInt64, _ seed: SeedReference, _ allocator: inout Allocator
+  ) -> Item {
+    let item = make(.set, key, valueCount: 8, metadata, version, &allocator)
+    let table = unsafe allocator.allocate(MemoryLayout<Table<Member>>.size)
+      .bindMemory(to: Table<Member>.self, capacity: 1)
+    unsafe table.initialize(to: Table<Member>(seed: seed))
+    unsafe item.valueStart.storeBytes(of: UInt(bitPattern: table), as: UInt.self)
+    return item
+  }
+
+  /// The members of a set.
+  var members: MemberTable {
+    precondition(kind == .set)
+    let bits = unsafe valueStart.loadUnaligned(as: UInt.self)
+    return unsafe MemberTable(
+      UnsafeMutablePointer(bitPattern: bits).unsafelyUnwrapped)
+  }
+
+  /// Writes a string's new value in place, if it has the same length and metadata; whether it did.
+  @inline(__always)
+  func overwrite(_ value: RawSpan, _ metadata: ItemMetadata, _ version: UInt64) -> Bool {
+    guard shape == Self.shape(.string, metadata), valueCount == value.byteCount else { return false }
+    if shape & 0x70 != 0 && self.metadata != metadata { return false }
+    self.version = version
+    unsafe Self.copy(value, to: valueStart)
+    return true
+  }
+
+  /// The same item with other metadata and maybe another key; the old allocation is gone.
+  func remade(
+    key: RawSpan, metadata: ItemMetadata, version: UInt64, _ allocator: inout Allocator
+  ) -> Item {
+    let made = Self.make(kind, key, valueCount: valueCount, metadata, version, &allocator)
+    unsafe made.valueStart.copyMemory(from: valueStart, byteCount: valueCount)
+    unsafe allocator.deallocate(address, size)
+    return made
+  }
+
+  /// The string with its value grown to `count` bytes (new ones zero), or cut to it; the old allocation is gone.
+  func resized(to count: Int, version: UInt64, _ allocator: inout Allocator) -> Item {
+    let oldCount = valueCount
+    let oldSize = size
+    let newSize = oldSize - oldCount + count
+    let moved = unsafe Item(address: allocator.resize(address, from: oldSize, to: newSize))
+    unsafe moved.address.storeBytes(of: UInt32(count), toByteOffset: 12, as: UInt32.self)
+    if count > oldCount { unsafe memset(moved.valueStart + oldCount, 0, count - oldCount) }
+    moved.version = version
+    return moved
+  }
+
+  /// Writes over a part of a string's value.
+  func write(_ bytes: RawSpan, at offset: Int) {
+    precondition(isString && offset >= 0 && offset + bytes.byteCount <= valueCount)
+    unsafe Self.copy(bytes, to: valueStart + offset)
+  }
+
+  /// Frees the item and all it owns.
+  func destroy(_ allocator: inout Allocator) {
+    if kind == .set {
+      let table = members
+      table.destroy(&allocator)
+    }
+    unsafe allocator.deallocate(address, size)
+  }
+}
+
+/// The address of one member of a set: its length in 4 bytes, then its bytes.
+@safe struct Member: TableEntry {
+  let address: UnsafeMutableRawPointer
+
+  init(address: UnsafeMutableRawPointer) { unsafe self.address = unsafe address }
+
+  var keyCount: Int { Int(unsafe address.load(as: UInt32.self)) }
+  var keyStart: UnsafeRawPointer { unsafe UnsafeRawPointer(address) + 4 }
+
+  static func make(_ bytes: RawSpan, _ allocator: inout Allocator) -> Member {
+    let address = unsafe allocator.allocate(4 + bytes.byteCount)
+    unsafe address.storeBytes(of: UInt32(bytes.byteCount), as: UInt32.self)
+    unsafe bytes.withUnsafeBytes { source in
+      guard let start = source.baseAddress, source.count > 0 else { return }
+      unsafe (address + 4).copyMemory(from: start, byteCount: source.count)
+    }
+    return unsafe Member(address: address)
+  }
+
+  func destroy(_ allocator: inout Allocator) {
+    unsafe allocator.deallocate(address, 4 + keyCount)
+  }
+}
+
+/// The members of one set, wherever they are. Good as long as its item.
+@safe struct MemberTable {
+  private let table: UnsafeMutablePointer<Table<Member>>
+
+  init(_ table: UnsafeMutablePointer<Table<Member>>) { unsafe self.table = unsafe table }
+
+  var count: Int { unsafe table.pointee.count }
+
+  func contains(_ member: RawSpan) -> Bool {
+    unsafe table.pointee.find(member, table.pointee.hash(member)) != nil
+  }
+
+  /// Adds a member; whether it is new. O(1).
+  func insert(_ member: RawSpan, _ allocator: inout Allocator) -> Bool {
+    let hash = unsafe table.pointee.hash(member)
+    if unsafe table.pointee.find(member, hash) != nil { return false }
+    unsafe table.pointee.insert(Member.make(member, &allocator), hash, &allocator)
+    return true
+  }
+
+  /// Removes a member; whether it was there. O(1).
+  func remove(_ member: RawSpan, _ allocator: inout Allocator) -> Bool {
+    let hash = unsafe table.pointee.hash(member)
+    guard let removed = unsafe table.pointee.remove(member, hash, &allocator) else { return false }
+    removed.destroy(&allocator)
+    return true
+  }
+
+  func forEach(_ body: (Member) -> Void) { unsafe table.pointee.forEach(body) }
+
+  /// A member by chance; nil when there are none.
+  func random(_ random: inout RandomSource) -> Member? { unsafe table.pointee.randomEntry(&random) }
+
+  /// Visits the bucket at `cursor`; the next cursor, 0 at the end. See `Table.scan`.
+  func scan(_ cursor: UInt64, _ body: (Member) -> Void) -> UInt64 { unsafe table.pointee.scan(cursor, body) }
+
+  fileprivate func destroy(_ allocator: inout Allocator) {
+    unsafe table.pointee.forEach { $0.destroy(&allocator) }
+    unsafe table.pointee.removeAll(&allocator)
+    unsafe table.deinitialize(count: 1)
+    unsafe allocator.deallocate(UnsafeMutableRawPointer(table), MemoryLayout<Table<Member>>.size)
+  }
+}

@@ -1,0 +1,422 @@
+// The hash table of keys and of the members of collections.
+//
+// A bucket is one cache line: seven slots and the address of an overflow bucket. A slot is 8 bytes: the address of the
+// entry in the low 48 bits and 16 bits of its hash, the tag, above; so a miss seldom touches an entry. The table grows
+// and shrinks by one bucket at a time (linear hashing: Litwin, VLDB 1980): when the table has more entries than its
+// load allows, one more bucket is added and takes its share of the one bucket that it splits from. So no operation
+// pays for a whole resize, and there is never a second table.
+//
+// Buckets stand in segments of 512, so that growth moves nothing; a table with fewer is one block.
+
+/// The seed shared by the tables of a keyspace, at a fixed address that outlives them.
+@safe struct SeedReference: @unchecked Sendable {
+  private let seed: UnsafePointer<HashSeed>
+
+  init(_ seed: HashSeed) {
+    let pointer = UnsafeMutablePointer<HashSeed>.allocate(capacity: 1)
+    unsafe pointer.initialize(to: seed)
+    unsafe self.seed = unsafe UnsafePointer(pointer)
+  }
+
+  func destroy() { unsafe UnsafeMutablePointer(mutating: seed).deallocate() }
+
+  @inline(__always)
+  func hash(_ bytes: RawSpan) -> UInt64 { unsafe seed.pointee.hash(bytes) }
+}
+
+/// A hash table of entries that know their keys. It owns the buckets and not the entries.
+@safe struct Table<Entry: TableEntry>: ~Copyable {
+  private static var slots: Int { 7 }
+  private static var bucketSize: Int { 64 }
+  private static var segmentBuckets: Int { 512 }
+  /// The mean number of entries a bucket at which the table grows; below a quarter of it the table shrinks.
+  private static var load: Int { 6 }
+  private static var addressMask: UInt64 { 0xffff_ffff_ffff }
+
+  private typealias Words = UnsafeMutablePointer<UInt64>
+
+  /// The only block while there are at most 512 buckets; else an array of the addresses of segments.
+  private var storage: UnsafeMutableRawPointer?
+  private let seed: SeedReference
+  private(set) var count = 0
+  private var bucketCount = 0
+  /// The smallest power of two that is at least `bucketCount`, less one.
+  private var mask: UInt64 = 0
+
+  init(seed: SeedReference) {
+    unsafe storage = nil
+    self.seed = seed
+  }
+
+  deinit {
+    unsafe assert(storage == nil, "removeAll comes before the end of a table")
+  }
+
+  @inline(__always)
+  func hash(_ key: RawSpan) -> UInt64 { seed.hash(key) }
+
+  // MARK: Finding
+
+  @inline(__always)
+  private func bucketIndex(_ hash: UInt64) -> Int {
+    let index = hash & mask
+    return Int(truncatingIfNeeded: index < UInt64(truncatingIfNeeded: bucketCount) ? index : index & (mask >> 1))
+  }
+
+  @inline(__always)
+  private func bucket(_ index: Int) -> Words {
+    let storage = unsafe self.storage.unsafelyUnwrapped
+    if bucketCount <= Self.segmentBuckets {
+      return unsafe (storage + index * Self.bucketSize).assumingMemoryBound(to: UInt64.self)
+    }
+    let segment = unsafe storage.load(
+      fromByteOffset: (index / Self.segmentBuckets) * 8, as: UnsafeMutableRawPointer.self)
+    return unsafe (segment + (index % Self.segmentBuckets) * Self.bucketSize).assumingMemoryBound(to: UInt64.self)
+  }
+
+  @inline(__always)
+  private static func overflow(_ bucket: Words) -> Words? {
+    unsafe Words(bitPattern: UInt(bucket[slots]))
+  }
+
+  @inline(__always)
+  private static func entry(_ slot: UInt64) -> Entry {
+    unsafe Entry(
+      address: UnsafeMutableRawPointer(bitPattern: UInt(slot & addressMask)).unsafelyUnwrapped)
+  }
+
+  @inline(__always)
+  private static func slot(_ entry: Entry, _ hash: UInt64) -> UInt64 {
+    let bits = unsafe UInt64(UInt(bitPattern: entry.address))
+    precondition(bits & ~addressMask == 0, "an address of more than 48 bits")
+    return bits | (hash & ~addressMask)
+  }
+
+  /// The slot that holds `key`.
+  @inline(__always)
+  private func locate(_ key: RawSpan, _ hash: UInt64) -> Words? {
+    guard bucketCount > 0 else { return nil }
+    var current = unsafe bucket(bucketIndex(hash))
+    while true {
+      for index in 0..<Self.slots {
+        let slot = unsafe current[index]
+        // The tags are equal exactly if nothing is left of the upper bits.
+        if (slot ^ hash) & ~Self.addressMask == 0 && slot != 0 {
+          let entry = Self.entry(slot)
+          if unsafe RawSpan(_unsafeStart: entry.keyStart, byteCount: entry.keyCount).equals(key) {
+            return unsafe current + index
+          }
+        }
+      }
+      guard let next = unsafe Self.overflow(current) else { return nil }
+      unsafe current = unsafe next
+    }
+  }
+
+  /// The entry with exactly this key; nil when there is none. O(1).
+  @inline(__always)
+  func find(_ key: RawSpan, _ hash: UInt64) -> Entry? {
+    guard let slot = unsafe locate(key, hash) else { return nil }
+    return unsafe Self.entry(slot.pointee)
+  }
+
+  // MARK: Changing
+
+  /// Puts `entry` where the one with the same key is; the one that was there.
+  mutating func replace(_ key: RawSpan, _ hash: UInt64, with entry: Entry) -> Entry {
+    guard let slot = unsafe locate(key, hash) else { preconditionFailure("replacing an absent key") }
+    let old = unsafe Self.entry(slot.pointee)
+    unsafe slot.pointee = Self.slot(entry, hash)
+    return old
+  }
+
+  /// Adds an entry whose key is not in the table yet. O(1).
+  mutating func insert(_ entry: Entry, _ hash: UInt64, _ allocator: inout Allocator) {
+    if count >= bucketCount * Self.load { grow(&allocator) }
+    unsafe place(Self.slot(entry, hash), in: bucket(bucketIndex(hash)), &allocator)
+    count += 1
+  }
+
+  private func place(_ slot: UInt64, in bucket: Words, _ allocator: inout Allocator) {
+    var current = unsafe bucket
+    while true {
+      for index in 0..<Self.slots where unsafe current[index] == 0 {
+        unsafe current[index] = slot
+        return
+      }
+      if let next = unsafe Self.overflow(current) {
+        unsafe current = unsafe next
+      } else {
+        let next = unsafe allocator.allocateBuckets(Self.bucketSize)
+        unsafe current[Self.slots] = UInt64(UInt(bitPattern: next))
+        unsafe current = unsafe next.assumingMemoryBound(to: UInt64.self)
+      }
+    }
+  }
+
+  /// Takes the entry with this key out; nil when there is none. O(1).
+  mutating func remove(_ key: RawSpan, _ hash: UInt64, _ allocator: inout Allocator) -> Entry? {
+    guard let slot = unsafe locate(key, hash) else { return nil }
+    let entry = unsafe Self.entry(slot.pointee)
+    unsafe slot.pointee = 0
+    count -= 1
+    if let first = unsafe Optional(bucket(bucketIndex(hash))), unsafe Self.overflow(first) != nil {
+      unsafe tidy(first, &allocator)
+    }
+    if count == 0 {
+      removeAll(&allocator)
+    } else if bucketCount > 1 && count < bucketCount * Self.load / 4 {
+      shrink(&allocator)
+    }
+    return entry
+  }
+
+  /// Fills a hole in a chain with the chain's last entry, and frees overflow buckets that are empty.
+  private func tidy(_ first: Words, _ allocator: inout Allocator) {
+    var last = unsafe first
+    var beforeLast: Words?
+    while let next = unsafe Self.overflow(last) {
+      unsafe beforeLast = unsafe last
+      unsafe last = unsafe next
+    }
+    if unsafe last != first, let donor = (0..<Self.slots).first(where: { unsafe last[$0] != 0 }) {
+      var current = unsafe first
+      search: while unsafe current != last {
+        for index in 0..<Self.slots where unsafe current[index] == 0 {
+          unsafe current[index] = last[donor]
+          unsafe last[donor] = 0
+          break search
+        }
+        guard let next = unsafe Self.overflow(current) else { break }
+        unsafe current = unsafe next
+      }
+    }
+    if let beforeLast = unsafe beforeLast, (0..<Self.slots).allSatisfy({ unsafe last[$0] == 0 }) {
+      unsafe beforeLast[Self.slots] = 0
+      unsafe allocator.deallocate(UnsafeMutableRawPointer(last), Self.bucketSize)
+    }
+  }
+
+  /// Gives back the buckets. The entries are their owner's.
+  mutating func removeAll(_ allocator: inout Allocator) {
+    guard let storage = unsafe storage else { return }
+    for index in 0..<bucketCount {
+      unsafe freeOverflow(bucket(index), &allocator)
+    }
+    if bucketCount <= Self.segmentBuckets {
+      unsafe allocator.deallocate(storage, capacity(bucketCount) * Self.bucketSize)
+    } else {
+      let segments = (bucketCount + Self.segmentBuckets - 1) / Self.segmentBuckets
+      for segment in 0..<segments {
+        let address = unsafe storage.load(fromByteOffset: segment * 8, as: UnsafeMutableRawPointer.self)
+        unsafe allocator.deallocate(address, Self.segmentBuckets * Self.bucketSize)
+      }
+      unsafe allocator.deallocate(storage, capacity(segments) * 8)
+    }
+    unsafe self.storage = nil
+    bucketCount = 0
+    count = 0
+    mask = 0
+  }
+
+  private func freeOverflow(_ bucket: Words, _ allocator: inout Allocator) {
+    var next = unsafe Self.overflow(bucket)
+    unsafe bucket[Self.slots] = 0
+    while let current = unsafe next {
+      unsafe next = unsafe Self.overflow(current)
+      unsafe allocator.deallocate(UnsafeMutableRawPointer(current), Self.bucketSize)
+    }
+  }
+
+  // MARK: Growing and shrinking, a bucket at a time
+
+  /// Blocks come in powers of two.
+  private func capacity(_ count: Int) -> Int {
+    var capacity = 1
+    while capacity < count { capacity *= 2 }
+    return capacity
+  }
+
+  private mutating func addBucket(_ allocator: inout Allocator) {
+    let index = bucketCount
+    if index == 0 {
+      unsafe storage = unsafe allocator.allocateBuckets(Self.bucketSize)
+    } else if index < Self.segmentBuckets {
+      if capacity(index) == index {
+        let old = unsafe storage.unsafelyUnwrapped
+        let grown = unsafe allocator.allocateBuckets(index * 2 * Self.bucketSize)
+        unsafe grown.copyMemory(from: old, byteCount: index * Self.bucketSize)
+        unsafe allocator.deallocate(old, index * Self.bucketSize)
+        unsafe storage = unsafe grown
+      }
+    } else if index % Self.segmentBuckets == 0 {
+      let segments = index / Self.segmentBuckets
+      let first = unsafe storage.unsafelyUnwrapped
+      if segments == 1 {
+        unsafe storage = unsafe allocator.allocate(capacity(2) * 8)
+        unsafe storage.unsafelyUnwrapped.storeBytes(of: first, as: UnsafeMutableRawPointer.self)
+      } else if capacity(segments) == segments {
+        unsafe storage = unsafe allocator.resize(first, from: segments * 8, to: segments * 16)
+      }
+      unsafe storage.unsafelyUnwrapped.storeBytes(
+        of: allocator.allocateBuckets(Self.segmentBuckets * Self.bucketSize), toByteOffset: segments * 8,
+        as: UnsafeMutableRawPointer.self)
+    }
+    bucketCount += 1
+    if UInt64(bucketCount) > mask + 1 { mask = mask * 2 + 1 }
+  }
+
+  private mutating func grow(_ allocator: inout Allocator) {
+    addBucket(&allocator)
+    guard bucketCount > 1 else { return }
+    let newIndex = bucketCount - 1
+    let source = unsafe bucket(newIndex & Int(mask >> 1))
+    let target = unsafe bucket(newIndex)
+    // The source's slots are taken out into the source and the target anew: a chain has a few at the most.
+    var current: Words? = unsafe source
+    while let bucket = unsafe current {
+      for index in 0..<Self.slots {
+        let slot = unsafe bucket[index]
+        if slot == 0 { continue }
+        let entry = Self.entry(slot)
+        let hash = unsafe seed.hash(RawSpan(_unsafeStart: entry.keyStart, byteCount: entry.keyCount))
+        if hash & mask == UInt64(newIndex) {
+          unsafe bucket[index] = 0
+          unsafe place(slot, in: target, &allocator)
+        }
+      }
+      unsafe current = unsafe Self.overflow(bucket)
+    }
+    unsafe compact(source, &allocator)
+  }
+
+  /// Closes the holes of a chain and frees its buckets that are left empty.
+  private func compact(_ first: Words, _ allocator: inout Allocator) {
+    guard unsafe Self.overflow(first) != nil else { return }
+    var writing = unsafe first
+    var writeIndex = 0
+    var reading: Words? = unsafe first
+    while let bucket = unsafe reading {
+      for index in 0..<Self.slots {
+        let slot = unsafe bucket[index]
+        if slot == 0 { continue }
+        unsafe bucket[index] = 0
+        if writeIndex == Self.slots {
+          unsafe writing = Self.overflow(writing).unsafelyUnwrapped
+          writeIndex = 0
+        }
+        unsafe writing[writeIndex] = slot
+        writeIndex += 1
+      }
+      unsafe reading = unsafe Self.overflow(bucket)
+    }
+    unsafe freeOverflow(writing, &allocator)
+  }
+
+  private mutating func shrink(_ allocator: inout Allocator) {
+    let lastIndex = bucketCount - 1
+    let source = unsafe bucket(lastIndex)
+    let target = unsafe bucket(lastIndex & Int(mask >> 1))
+    var current: Words? = unsafe source
+    while let bucket = unsafe current {
+      for index in 0..<Self.slots {
+        let slot = unsafe bucket[index]
+        if slot != 0 { unsafe place(slot, in: target, &allocator) }
+        unsafe bucket[index] = 0
+      }
+      unsafe current = unsafe Self.overflow(bucket)
+    }
+    unsafe freeOverflow(source, &allocator)
+    removeBucket(&allocator)
+  }
+
+  private mutating func removeBucket(_ allocator: inout Allocator) {
+    let remaining = bucketCount - 1
+    let block = unsafe storage.unsafelyUnwrapped
+    if remaining < Self.segmentBuckets {
+      if capacity(remaining) == remaining {
+        let small = unsafe allocator.allocateBuckets(remaining * Self.bucketSize)
+        unsafe small.copyMemory(from: block, byteCount: remaining * Self.bucketSize)
+        unsafe allocator.deallocate(block, capacity(bucketCount) * Self.bucketSize)
+        unsafe storage = unsafe small
+      }
+    } else if remaining % Self.segmentBuckets == 0 {
+      let segments = remaining / Self.segmentBuckets
+      let last = unsafe block.load(fromByteOffset: segments * 8, as: UnsafeMutableRawPointer.self)
+      unsafe allocator.deallocate(last, Self.segmentBuckets * Self.bucketSize)
+      if segments == 1 {
+        let first = unsafe block.load(as: UnsafeMutableRawPointer.self)
+        unsafe allocator.deallocate(block, capacity(2) * 8)
+        unsafe storage = unsafe first
+      } else if capacity(segments) == segments {
+        unsafe storage = unsafe allocator.resize(block, from: segments * 16, to: segments * 8)
+      }
+    }
+    bucketCount = remaining
+    if UInt64(bucketCount) == (mask >> 1) + 1 && mask > 0 { mask >>= 1 }
+  }
+
+  // MARK: Visiting
+
+  /// Every entry, in the order of the buckets. `body` may not change the table.
+  func forEach(_ body: (Entry) -> Void) {
+    for index in 0..<bucketCount { unsafe visit(bucket(index), body) }
+  }
+
+  private func visit(_ bucket: Words, _ body: (Entry) -> Void) {
+    var current: Words? = unsafe bucket
+    while let words = unsafe current {
+      for index in 0..<Self.slots {
+        let slot = unsafe words[index]
+        if slot != 0 { body(Self.entry(slot)) }
+      }
+      unsafe current = unsafe Self.overflow(words)
+    }
+  }
+
+  /// Visits the bucket at `cursor` (0 at first) and gives the next cursor (0 at the end).
+  ///
+  /// The cursor is a place among all hashes, ordered by their lowest bit first (the method of Redis's `dictScan`, by
+  /// Pieter Noordhuis). A bucket of any size of table is a contiguous run in that order, so whatever the table grows
+  /// or shrinks between two calls, an entry that is there all the time is visited at least once.
+  func scan(_ cursor: UInt64, _ body: (Entry) -> Void) -> UInt64 {
+    guard bucketCount > 0 else { return 0 }
+    let index = bucketIndex(cursor)
+    unsafe visit(bucket(index), body)
+    // How many low bits of a hash this bucket stands for: one more than its elder's if it has been split.
+    let half = mask >> 1
+    let isSplit = UInt64(index) > half || UInt64(index) + half + 1 < UInt64(bucketCount)
+    let bits = isSplit ? mask : half
+    return reversedIncrement(cursor | ~bits)
+  }
+
+  private func reversedIncrement(_ value: UInt64) -> UInt64 {
+    reversed(reversed(value) &+ 1)
+  }
+
+  private func reversed(_ value: UInt64) -> UInt64 {
+    var bits = value.byteSwapped
+    bits = (bits >> 4) & 0x0f0f_0f0f_0f0f_0f0f | (bits & 0x0f0f_0f0f_0f0f_0f0f) << 4
+    bits = (bits >> 2) & 0x3333_3333_3333_3333 | (bits & 0x3333_3333_3333_3333) << 2
+    bits = (bits >> 1) & 0x5555_5555_5555_5555 | (bits & 0x5555_5555_5555_5555) << 1
+    return bits
+  }
+
+  /// An entry by chance: a bucket with entries, then one of them. Entries of fuller buckets are a little rarer.
+  func randomEntry(_ random: inout RandomSource) -> Entry? {
+    guard count > 0 else { return nil }
+    while true {
+      let start = unsafe bucket(Int.random(in: 0..<bucketCount, using: &random))
+      var filled = 0
+      unsafe visit(start) { _ in filled += 1 }
+      if filled == 0 { continue }
+      var skip = Int.random(in: 0..<filled, using: &random)
+      var chosen: Entry?
+      unsafe visit(start) { entry in
+        if skip == 0 { chosen = entry }
+        skip -= 1
+      }
+      return chosen
+    }
+  }
+}
