@@ -184,6 +184,34 @@ extension RawSpan {
     }
   }
 
+  /// Whether the bytes stand in the database file as they are, without a closer look: not empty, and all of them
+  /// visible ASCII but quotes and the backslash.
+  @inline(__always)
+  var isPlainWord: Bool {
+    guard byteCount > 0 else { return false }
+    var index = 0
+    while index + 16 <= byteCount {
+      let block = unsafe unsafeLoadUnaligned(fromUncheckedByteOffset: index, as: SIMD16<UInt8>.self)
+      // Shifted down by the first visible character, the others wrap to large numbers.
+      let shifted = block &- SIMD16(repeating: 0x21)
+      let odd =
+        (shifted .> SIMD16(repeating: 0x7e - 0x21)) .| (block .== SIMD16(repeating: UInt8(ascii: "\"")))
+        .| (block .== SIMD16(repeating: UInt8(ascii: "'"))) .| (block .== SIMD16(repeating: UInt8(ascii: "\\")))
+      if any(odd) { return false }
+      index += 16
+    }
+    while index < byteCount {
+      let byte = unsafe unsafeLoad(fromUncheckedByteOffset: index, as: UInt8.self)
+      if byte < 0x21 || byte > 0x7e || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "'")
+        || byte == UInt8(ascii: "\\")
+      {
+        return false
+      }
+      index += 1
+    }
+    return true
+  }
+
   /// Whether both hold the same bytes.
   @inline(__always)
   package func equals(_ other: RawSpan) -> Bool {

@@ -21,6 +21,12 @@ internal import Synchronization
     unsafe word.initialize(to: Atomic(Self.free))
   }
 
+  /// The lock that `init(at:)` made at `address`.
+  @inline(__always)
+  init(existingAt address: UnsafeMutableRawPointer) {
+    unsafe word = address.assumingMemoryBound(to: Atomic<UInt32>.self)
+  }
+
   /// A lock in memory of its own, never freed: for what lives as long as the process or its owner's `destroy`.
   init() {
     unsafe self.init(at: .allocate(byteCount: 64, alignment: 64))
@@ -68,6 +74,24 @@ internal import Synchronization
     while unsafe word.pointee.exchange(Self.contended, ordering: .acquiring) != Self.free {
       unsafe martlet_wait(UnsafeRawPointer(word).assumingMemoryBound(to: UInt32.self), Self.contended, -1)
     }
+  }
+}
+
+/// A count that one thread at a time writes, under a lock, and others read without it.
+@safe struct PublishedCount: @unchecked Sendable {
+  private let word: UnsafeMutablePointer<Atomic<Int>>
+
+  init() {
+    unsafe word = .allocate(capacity: 1)
+    unsafe word.initialize(to: Atomic(0))
+  }
+
+  func destroy() { unsafe word.deallocate() }
+
+  @inline(__always)
+  var value: Int {
+    get { unsafe word.pointee.load(ordering: .relaxed) }
+    nonmutating set { unsafe word.pointee.store(newValue, ordering: .relaxed) }
   }
 }
 

@@ -33,7 +33,7 @@
   private static var load: Int { 6 }
   private static var addressMask: UInt64 { 0xffff_ffff_ffff }
 
-  private typealias Words = UnsafeMutablePointer<UInt64>
+  fileprivate typealias Slots = UnsafeMutablePointer<UInt64>
 
   /// The only block while there are at most 512 buckets; else an array of the addresses of segments.
   private var storage: UnsafeMutableRawPointer?
@@ -64,7 +64,7 @@
   }
 
   @inline(__always)
-  private func bucket(_ index: Int) -> Words {
+  private func bucket(_ index: Int) -> Slots {
     let storage = unsafe self.storage.unsafelyUnwrapped
     if bucketCount <= Self.segmentBuckets {
       return unsafe (storage + index * Self.bucketSize).assumingMemoryBound(to: UInt64.self)
@@ -75,8 +75,8 @@
   }
 
   @inline(__always)
-  private static func overflow(_ bucket: Words) -> Words? {
-    unsafe Words(bitPattern: UInt(bucket[slots]))
+  private static func overflow(_ bucket: Slots) -> Slots? {
+    unsafe Slots(bitPattern: UInt(bucket[slots]))
   }
 
   @inline(__always)
@@ -94,7 +94,7 @@
 
   /// The slot that holds `key`.
   @inline(__always)
-  private func locate(_ key: RawSpan, _ hash: UInt64) -> Words? {
+  fileprivate func locate(_ key: RawSpan, _ hash: UInt64) -> Slots? {
     guard bucketCount > 0 else { return nil }
     var current = unsafe bucket(bucketIndex(hash))
     while true {
@@ -137,7 +137,7 @@
     count += 1
   }
 
-  private func place(_ slot: UInt64, in bucket: Words, _ allocator: inout Allocator) {
+  private func place(_ slot: UInt64, in bucket: Slots, _ allocator: inout Allocator) {
     var current = unsafe bucket
     while true {
       for index in 0..<Self.slots where unsafe current[index] == 0 {
@@ -172,9 +172,9 @@
   }
 
   /// Fills a hole in a chain with the chain's last entry, and frees overflow buckets that are empty.
-  private func tidy(_ first: Words, _ allocator: inout Allocator) {
+  private func tidy(_ first: Slots, _ allocator: inout Allocator) {
     var last = unsafe first
-    var beforeLast: Words?
+    var beforeLast: Slots?
     while let next = unsafe Self.overflow(last) {
       unsafe beforeLast = unsafe last
       unsafe last = unsafe next
@@ -219,7 +219,7 @@
     mask = 0
   }
 
-  private func freeOverflow(_ bucket: Words, _ allocator: inout Allocator) {
+  private func freeOverflow(_ bucket: Slots, _ allocator: inout Allocator) {
     var next = unsafe Self.overflow(bucket)
     unsafe bucket[Self.slots] = 0
     while let current = unsafe next {
@@ -273,7 +273,7 @@
     let source = unsafe bucket(newIndex & Int(mask >> 1))
     let target = unsafe bucket(newIndex)
     // The source's slots are taken out into the source and the target anew: a chain has a few at the most.
-    var current: Words? = unsafe source
+    var current: Slots? = unsafe source
     while let bucket = unsafe current {
       for index in 0..<Self.slots {
         let slot = unsafe bucket[index]
@@ -291,11 +291,11 @@
   }
 
   /// Closes the holes of a chain and frees its buckets that are left empty.
-  private func compact(_ first: Words, _ allocator: inout Allocator) {
+  private func compact(_ first: Slots, _ allocator: inout Allocator) {
     guard unsafe Self.overflow(first) != nil else { return }
     var writing = unsafe first
     var writeIndex = 0
-    var reading: Words? = unsafe first
+    var reading: Slots? = unsafe first
     while let bucket = unsafe reading {
       for index in 0..<Self.slots {
         let slot = unsafe bucket[index]
@@ -317,7 +317,7 @@
     let lastIndex = bucketCount - 1
     let source = unsafe bucket(lastIndex)
     let target = unsafe bucket(lastIndex & Int(mask >> 1))
-    var current: Words? = unsafe source
+    var current: Slots? = unsafe source
     while let bucket = unsafe current {
       for index in 0..<Self.slots {
         let slot = unsafe bucket[index]
@@ -363,8 +363,8 @@
     for index in 0..<bucketCount { unsafe visit(bucket(index), body) }
   }
 
-  private func visit(_ bucket: Words, _ body: (Entry) -> Void) {
-    var current: Words? = unsafe bucket
+  private func visit(_ bucket: Slots, _ body: (Entry) -> Void) {
+    var current: Slots? = unsafe bucket
     while let words = unsafe current {
       for index in 0..<Self.slots {
         let slot = unsafe words[index]
@@ -417,6 +417,55 @@
         skip -= 1
       }
       return chosen
+    }
+  }
+}
+
+/// The slot of an entry that is in the table, for changing where it points.
+@safe struct TableSlot<Entry: TableEntry> {
+  private let word: UnsafeMutablePointer<UInt64>
+
+  fileprivate init(_ word: UnsafeMutablePointer<UInt64>) { unsafe self.word = unsafe word }
+
+  /// Points the slot to where its entry has moved; the key, and so the tag, stays.
+  func point(to entry: Entry) {
+    unsafe word.pointee = word.pointee & ~0xffff_ffff_ffff | UInt64(UInt(bitPattern: entry.address))
+  }
+}
+
+extension Table {
+  /// The slot of a key that is in the table.
+  func slot(_ key: RawSpan, _ hash: UInt64) -> TableSlot<Entry> {
+    guard let slot = unsafe locate(key, hash) else { preconditionFailure("no such key in the table") }
+    return unsafe TableSlot(slot)
+  }
+}
+
+/// A fixed number of tables of items at a fixed place.
+@safe struct TableArray {
+  private let tables: UnsafeMutablePointer<Table<Item>>
+  private let count: Int
+
+  init(count: Int, seed: SeedReference) {
+    unsafe tables = .allocate(capacity: count)
+    for index in 0..<count { unsafe (tables + index).initialize(to: Table<Item>(seed: seed)) }
+    self.count = count
+  }
+
+  /// Ends the tables, which are empty by now.
+  func destroy() {
+    unsafe tables.deinitialize(count: count)
+    unsafe tables.deallocate()
+  }
+
+  subscript(index: Int) -> Table<Item> {
+    @inline(__always) _read {
+      assert(index >= 0 && index < count)
+      yield unsafe tables[index]
+    }
+    @inline(__always) nonmutating _modify {
+      assert(index >= 0 && index < count)
+      yield unsafe &tables[index]
     }
   }
 }

@@ -1,0 +1,114 @@
+// The data in memory: shards, each with its lock, its tables and its allocator. No I/O, no clock of its own.
+//
+// A key belongs to the shard that eight bits of its hash name. A shard has one table for each numbered database. All
+// of a shard is used under its lock only; `Execution` takes the locks, commands never do.
+
+internal import CMartlet
+
+/// A shard's number.
+typealias ShardIndex = Int
+
+/// The shards of one store. A handle: copies share the data, and `destroy` ends it for all.
+@safe package struct Keyspace: @unchecked Sendable {
+  /// Bytes from one shard to the next, and from a lock to its shard, so that no two share a cache line (or a pair of
+  /// lines that the processor fetches together).
+  private static let lockStride = 128
+  package static let maximumShards = 256
+
+  private let locks: UnsafeMutableRawPointer
+  private let shards: UnsafeMutablePointer<Shard>
+  package let shardCount: Int
+  package let databaseCount: Int
+  let seed: SeedReference
+  /// The number that `seed` was made from.
+  package let seedNumber: UInt64
+
+  /// - Parameters:
+  ///   - shardCount: a power of two, at most 256.
+  ///   - databaseCount: how many numbered databases there are.
+  ///   - seedNumber: a random number from which the hash function of this database is made.
+  package init(shardCount: Int, databaseCount: Int, seedNumber: UInt64) {
+    precondition(shardCount > 0 && shardCount & (shardCount - 1) == 0 && shardCount <= Self.maximumShards)
+    precondition(databaseCount > 0)
+    self.shardCount = shardCount
+    self.databaseCount = databaseCount
+    self.seedNumber = seedNumber
+    seed = SeedReference(HashSeed(seedNumber))
+    unsafe locks = .allocate(byteCount: shardCount * Self.lockStride, alignment: 128)
+    unsafe shards = .allocate(capacity: shardCount)
+    for index in 0..<shardCount {
+      _ = unsafe Lock(at: locks + index * Self.lockStride)
+      unsafe (shards + index).initialize(to: Shard(databaseCount: databaseCount, seed: seed))
+    }
+  }
+
+  /// Frees everything. Nobody may use the keyspace after.
+  package func destroy() {
+    for index in 0..<shardCount { unsafe (shards + index).pointee.removeEverything() }
+    unsafe shards.deinitialize(count: shardCount)
+    unsafe shards.deallocate()
+    unsafe locks.deallocate()
+    seed.destroy()
+  }
+
+  /// A count of shards that lets `threads` threads meet seldom: a few for each, a power of two.
+  package static func shardCount(threads: Int) -> Int {
+    var count = 16
+    while count < threads * 8 && count < maximumShards { count *= 2 }
+    return count
+  }
+
+  @inline(__always)
+  func hash(_ key: RawSpan) -> UInt64 { seed.hash(key) }
+
+  /// The shard of a key. Tags use the bits above these, buckets those below.
+  @inline(__always)
+  func shardIndex(_ hash: UInt64) -> ShardIndex {
+    Int(truncatingIfNeeded: hash >> 40) & (shardCount - 1)
+  }
+
+  @inline(__always)
+  func lock(_ index: ShardIndex) { lockWord(index).lock() }
+
+  @inline(__always)
+  func unlock(_ index: ShardIndex) { lockWord(index).unlock() }
+
+  @inline(__always)
+  private func lockWord(_ index: ShardIndex) -> Lock {
+    unsafe Lock(existingAt: locks + index * Self.lockStride)
+  }
+
+  /// A shard, to be used under its lock.
+  subscript(index: ShardIndex) -> Shard {
+    @inline(__always) _read { yield unsafe shards[index] }
+    @inline(__always) nonmutating _modify { yield unsafe &shards[index] }
+  }
+
+  /// The bytes taken from the system by all shards, as last published by each.
+  package var residentBytes: Int {
+    var sum = 0
+    for index in 0..<shardCount { sum += unsafe shards[index].publishedBytes }
+    return sum
+  }
+}
+
+/// A set of shards, to be locked in the one order that keeps everybody from deadlock: by number.
+struct ShardSet {
+  private var words: InlineArray<4, UInt64> = [0, 0, 0, 0]
+
+  @inline(__always)
+  mutating func insert(_ index: ShardIndex) { words[index >> 6] |= 1 << UInt64(index & 63) }
+
+  func contains(_ index: ShardIndex) -> Bool { words[index >> 6] & 1 << UInt64(index & 63) != 0 }
+
+  @inline(__always)
+  func forEach(_ body: (ShardIndex) -> Void) {
+    for index in 0..<4 {
+      var rest = words[index]
+      while rest != 0 {
+        body(index << 6 + rest.trailingZeroBitCount)
+        rest &= rest - 1
+      }
+    }
+  }
+}

@@ -1,0 +1,306 @@
+// One shard: tables of items, and the changes that can be made to them. Every change is told its version; none is
+// recorded here (see Effects) and none looks at a clock. Replaying a journal calls these very functions.
+
+internal import Synchronization
+
+/// A part of the keyspace under one lock.
+struct Shard: ~Copyable {
+  /// Deletions leave their versions in this many cells, by hash, so that a reader who finds nothing knows which
+  /// version made it so.
+  private static let deletionCells = 256
+
+  var allocator = Allocator()
+  private let tables: TableArray
+  private var deletions: [UInt64]
+  private let seed: SeedReference
+  private let databaseCount: Int
+
+  /// The highest version of any change in this shard.
+  private(set) var lastVersion: UInt64 = 0
+  /// How many items have an expiry.
+  private(set) var expiringCount = 0
+  private let published = PublishedCount()
+
+  init(databaseCount: Int, seed: SeedReference) {
+    tables = TableArray(count: databaseCount, seed: seed)
+    deletions = Array(repeating: 0, count: Self.deletionCells)
+    self.seed = seed
+    self.databaseCount = databaseCount
+  }
+
+  // MARK: Reading
+
+  /// The item at exactly this key, expired or not.
+  @inline(__always)
+  func find(_ key: RawSpan, _ hash: UInt64, _ database: Int) -> Item? {
+    tables[database].find(key, hash)
+  }
+
+  func count(_ database: Int) -> Int { tables[database].count }
+
+  /// The version by which an absent key became so, or a later one of another key with a similar hash.
+  @inline(__always)
+  func deletionVersion(_ hash: UInt64) -> UInt64 { deletions[cell(hash)] }
+
+  @inline(__always)
+  private func cell(_ hash: UInt64) -> Int { Int(truncatingIfNeeded: hash >> 32) & (Self.deletionCells - 1) }
+
+  func forEach(_ database: Int, _ body: (Item) -> Void) { tables[database].forEach(body) }
+
+  func scan(_ database: Int, _ cursor: UInt64, _ body: (Item) -> Void) -> UInt64 {
+    tables[database].scan(cursor, body)
+  }
+
+  func randomItem(_ database: Int, _ random: inout RandomSource) -> Item? {
+    tables[database].randomEntry(&random)
+  }
+
+  // MARK: Strings
+
+  /// Sets a string, whatever was at the key before. O(n).
+  mutating func setString(
+    _ key: RawSpan, _ hash: UInt64, _ database: Int, _ value: RawSpan, _ metadata: ItemMetadata, _ version: UInt64
+  ) {
+    touched(version)
+    if let old = tables[database].find(key, hash) {
+      if old.overwrite(value, metadata, version) { return }
+      let item = Item.makeString(key, value, metadata, version, &allocator)
+      countExpiry(old: old.expires, new: item.expires)
+      _ = tables[database].replace(key, hash, with: item)
+      old.destroy(&allocator)
+    } else {
+      let item = Item.makeString(key, value, metadata, version, &allocator)
+      countExpiry(old: false, new: item.expires)
+      tables[database].insert(item, hash, &allocator)
+    }
+    publish()
+  }
+
+  /// Writes `bytes` into a string from `offset` on; what lies between its end and there becomes zeros. A missing key
+  /// counts as an empty string.
+  mutating func writeString(
+    _ key: RawSpan, _ hash: UInt64, _ database: Int, at offset: Int, _ bytes: RawSpan, _ version: UInt64
+  ) {
+    touched(version)
+    var item: Item
+    if let old = tables[database].find(key, hash) {
+      item = old
+    } else {
+      item = Item.makeString(key, RawSpan(), ItemMetadata(), version, &allocator)
+      tables[database].insert(item, hash, &allocator)
+    }
+    if offset + bytes.byteCount > item.valueCount {
+      // The table may compare keys while it replaces, so the old item stays readable until the new one is in.
+      let slot = tables[database].slot(key, hash)
+      item = item.resized(to: offset + bytes.byteCount, version: version, &allocator)
+      slot.point(to: item)
+    }
+    item.version = version
+    item.write(bytes, at: offset)
+    publish()
+  }
+
+  /// Puts `bytes` before a string's value.
+  mutating func prependString(
+    _ key: RawSpan, _ hash: UInt64, _ database: Int, _ bytes: RawSpan, _ version: UInt64
+  ) {
+    guard let old = tables[database].find(key, hash) else {
+      return setString(key, hash, database, bytes, ItemMetadata(), version)
+    }
+    var joined = ByteBuffer()
+    joined.append(bytes)
+    joined.append(old.value)
+    let metadata = old.metadata
+    setString(key, hash, database, joined.bytes, metadata, version)
+  }
+
+  // MARK: Every type
+
+  /// Deletes a key; whether it was there. O(1) for a string, O(n) for a collection.
+  @discardableResult
+  mutating func remove(_ key: RawSpan, _ hash: UInt64, _ database: Int, _ version: UInt64) -> Bool {
+    touched(version)
+    noteDeletion(hash, version)
+    guard let item = tables[database].remove(key, hash, &allocator) else { return false }
+    countExpiry(old: item.expires, new: false)
+    item.destroy(&allocator)
+    publish()
+    return true
+  }
+
+  /// Gives an item new metadata: another expiry, other flags.
+  mutating func setMetadata(
+    _ key: RawSpan, _ hash: UInt64, _ database: Int, _ metadata: ItemMetadata, _ version: UInt64
+  ) {
+    touched(version)
+    guard let old = tables[database].find(key, hash) else { return }
+    if old.metadata == metadata {
+      old.version = version
+      return
+    }
+    countExpiry(old: old.expires, new: metadata.expiry != 0)
+    let slot = tables[database].slot(key, hash)
+    slot.point(to: old.remade(key: key, metadata: metadata, version: version, &allocator))
+    publish()
+  }
+
+  /// Takes an item out to be put elsewhere by `adopt`. It leaves a deletion behind.
+  mutating func release(_ key: RawSpan, _ hash: UInt64, _ database: Int, _ version: UInt64) -> DetachedItem? {
+    touched(version)
+    noteDeletion(hash, version)
+    guard let item = tables[database].remove(key, hash, &allocator) else { return nil }
+    countExpiry(old: item.expires, new: false)
+    let detached = DetachedItem(item)
+    item.destroy(&allocator)
+    publish()
+    return detached
+  }
+
+  /// A copy of the item at a key, to be put elsewhere by `adopt`.
+  func copy(_ key: RawSpan, _ hash: UInt64, _ database: Int) -> DetachedItem? {
+    tables[database].find(key, hash).map { DetachedItem($0) }
+  }
+
+  /// Puts what `release` or `copy` gave at a key, in place of what is there.
+  mutating func adopt(
+    _ item: borrowing DetachedItem, _ key: RawSpan, _ hash: UInt64, _ database: Int, _ version: UInt64
+  ) {
+    switch item.kind {
+    case .string:
+      setString(key, hash, database, item.content.bytes, item.metadata, version)
+    case .set:
+      remove(key, hash, database, version)
+      let members = makeSet(key, hash, database, item.metadata, version)
+      item.forEachMember { _ = members.insert($0, &allocator) }
+      publish()
+    }
+  }
+
+  /// Empties one database.
+  mutating func removeAll(_ database: Int, _ version: UInt64) {
+    touched(version)
+    for cell in deletions.indices { deletions[cell] = max(deletions[cell], version) }
+    clear(database)
+    publish()
+  }
+
+  // MARK: Sets
+
+  /// Adds members to the set at a key, which is made if there is none; how many are new.
+  mutating func addMembers(
+    _ key: RawSpan, _ hash: UInt64, _ database: Int, _ members: borrowing Words, _ version: UInt64
+  ) -> Int {
+    touched(version)
+    let table: MemberTable
+    if let item = tables[database].find(key, hash) {
+      item.version = version
+      table = item.members
+    } else {
+      table = makeSet(key, hash, database, ItemMetadata(), version)
+    }
+    var added = 0
+    for index in 0..<members.count where table.insert(members[index], &allocator) { added += 1 }
+    publish()
+    return added
+  }
+
+  /// Takes members out of a set, which goes with its last one; how many were there.
+  mutating func removeMembers(
+    _ key: RawSpan, _ hash: UInt64, _ database: Int, _ members: borrowing Words, _ version: UInt64
+  ) -> Int {
+    touched(version)
+    guard let item = tables[database].find(key, hash) else { return 0 }
+    item.version = version
+    let table = item.members
+    var removed = 0
+    for index in 0..<members.count where table.remove(members[index], &allocator) { removed += 1 }
+    if table.count == 0 { remove(key, hash, database, version) }
+    publish()
+    return removed
+  }
+
+  private mutating func makeSet(
+    _ key: RawSpan, _ hash: UInt64, _ database: Int, _ metadata: ItemMetadata, _ version: UInt64
+  ) -> MemberTable {
+    let item = Item.makeSet(key, metadata, version, seed, &allocator)
+    countExpiry(old: false, new: item.expires)
+    tables[database].insert(item, hash, &allocator)
+    return item.members
+  }
+
+  // MARK: Accounts
+
+  @inline(__always)
+  private mutating func touched(_ version: UInt64) {
+    if version > lastVersion { lastVersion = version }
+  }
+
+  private mutating func noteDeletion(_ hash: UInt64, _ version: UInt64) {
+    let cell = cell(hash)
+    if version > deletions[cell] { deletions[cell] = version }
+  }
+
+  @inline(__always)
+  private mutating func countExpiry(old: Bool, new: Bool) {
+    if old { expiringCount -= 1 }
+    if new { expiringCount += 1 }
+  }
+
+  @inline(__always)
+  private func publish() { published.value = allocator.residentBytes }
+
+  /// The bytes this shard holds, readable without its lock.
+  var publishedBytes: Int { published.value }
+
+  private mutating func clear(_ database: Int) {
+    let tables = self.tables
+    tables[database].forEach { item in
+      countExpiry(old: item.expires, new: false)
+      item.destroy(&allocator)
+    }
+    tables[database].removeAll(&allocator)
+  }
+
+  /// Frees all that the shard holds, at its end.
+  mutating func removeEverything() {
+    for database in 0..<databaseCount { clear(database) }
+    tables.destroy()
+    published.destroy()
+  }
+}
+
+/// An item's content outside any shard, on its way from one key to another.
+struct DetachedItem: ~Copyable {
+  let kind: ItemKind
+  let metadata: ItemMetadata
+  /// A string's value; a set's members, each behind its length in 4 bytes.
+  fileprivate(set) var content = ByteBuffer()
+
+  init(_ item: Item) {
+    kind = item.kind
+    metadata = item.metadata
+    switch item.kind {
+    case .string: content.append(item.value)
+    case .set:
+      var packed = ByteBuffer()
+      item.members.forEach { member in
+        for shift in stride(from: 0, to: 32, by: 8) {
+          packed.append(byte: UInt8(truncatingIfNeeded: member.keyCount >> shift))
+        }
+        packed.append(member.key)
+      }
+      content = packed
+    }
+  }
+
+  func forEachMember(_ body: (RawSpan) -> Void) {
+    let bytes = content.bytes
+    var offset = 0
+    while offset < bytes.byteCount {
+      var length = 0
+      for index in 0..<4 { length |= Int(bytes.byte(offset + index)) << (8 * index) }
+      body(bytes.extracting(offset + 4..<offset + 4 + length))
+      offset += 4 + length
+    }
+  }
+}
