@@ -17,4 +17,7 @@ void martlet_wake(const uint32_t *word, int count);
 /// How many bytes a block from malloc really holds.
 size_t martlet_block_size(const void *block);
 
+/// Names the calling thread, as `top` and `perf` show it.
+void martlet_name_thread(const char *name);
+
 #endif

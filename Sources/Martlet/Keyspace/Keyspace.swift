@@ -8,6 +8,21 @@ internal import CMartlet
 /// A shard's number.
 typealias ShardIndex = Int
 
+/// A key and where it belongs.
+struct Key: ~Escapable {
+  let bytes: RawSpan
+  let hash: UInt64
+  let shard: ShardIndex
+
+  @_lifetime(copy bytes)
+  @inline(__always)
+  init(_ bytes: RawSpan, _ hash: UInt64, _ shard: ShardIndex) {
+    self.bytes = bytes
+    self.hash = hash
+    self.shard = shard
+  }
+}
+
 /// The shards of one store. A handle: copies share the data, and `destroy` ends it for all.
 @safe package struct Keyspace: @unchecked Sendable {
   /// Bytes from one shard to the next, and from a lock to its shard, so that no two share a cache line (or a pair of
@@ -65,6 +80,14 @@ typealias ShardIndex = Int
   @inline(__always)
   func shardIndex(_ hash: UInt64) -> ShardIndex {
     Int(truncatingIfNeeded: hash >> 40) & (shardCount - 1)
+  }
+
+  /// A key with its hash and its shard.
+  @_lifetime(copy key)
+  @inline(__always)
+  func place(_ key: RawSpan) -> Key {
+    let hash = hash(key)
+    return Key(key, hash, shardIndex(hash))
   }
 
   @inline(__always)

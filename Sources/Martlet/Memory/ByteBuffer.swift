@@ -1,5 +1,7 @@
 // Growing bytes: replies on their way out, journal records on their way to the disk.
 
+internal import CMartlet
+
 #if canImport(Glibc)
 internal import Glibc
 #elseif canImport(Musl)
@@ -74,6 +76,11 @@ internal import Darwin
     guard let grown = unsafe realloc(base, wanted) else { fatalError("out of memory: \(wanted) bytes") }
     unsafe base = grown
     capacity = wanted
+  }
+
+  /// The CRC-32C of the bytes from `start` on, continuing from `crc`.
+  func crc32c(from start: Int, continuing crc: UInt32) -> UInt32 {
+    bytes.extracting(start..<count).crc32c(continuing: crc)
   }
 
   @inline(__always)
@@ -159,6 +166,17 @@ internal import Darwin
     }
   }
 
+  /// Lets `read` put up to `length` bytes behind the end; what it returns, the number of bytes if it isn't negative.
+  mutating func append(upTo length: Int, _ read: (UnsafeMutableRawPointer) -> Int) -> Int {
+    reserve(max(length, 1))
+    let got = unsafe read(base.unsafelyUnwrapped + count)
+    if got > 0 {
+      precondition(got <= length)
+      count += got
+    }
+    return got
+  }
+
   /// Writes over a byte that is there already.
   package mutating func set(_ byte: UInt8, at index: Int) {
     precondition(index >= 0 && index < count)
@@ -224,6 +242,21 @@ extension RawSpan {
     }
   }
 
+  /// Whether the bytes begin with `text`.
+  func begins(with text: StaticString) -> Bool {
+    let length = text.utf8CodeUnitCount
+    guard byteCount >= length else { return false }
+    for index in 0..<length where unsafe text.utf8Start[index] != byte(index) { return false }
+    return true
+  }
+
+  /// Whether `text` begins with the bytes.
+  func isBeginning(of text: StaticString) -> Bool {
+    guard byteCount <= text.utf8CodeUnitCount else { return false }
+    for index in 0..<byteCount where unsafe text.utf8Start[index] != byte(index) { return false }
+    return true
+  }
+
   /// Whether the bytes are those of an ASCII text, letters matching in either case.
   /// `text` is in lower case.
   package func equalsIgnoringCase(_ text: StaticString) -> Bool {
@@ -234,6 +267,11 @@ extension RawSpan {
       if unsafe text.utf8Start[index] != mine { return false }
     }
     return true
+  }
+
+  /// The CRC-32C of the bytes, continuing from `crc`; 0 starts a new one.
+  func crc32c(continuing crc: UInt32) -> UInt32 {
+    unsafe withUnsafeBytes { unsafe martlet_crc32c(crc, $0.baseAddress, $0.count) }
   }
 
   /// A copy.

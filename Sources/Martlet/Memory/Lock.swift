@@ -166,3 +166,24 @@ internal import Synchronization
     unsafe word.pointee.store(0, ordering: .sequentiallyConsistent)
   }
 }
+
+/// A value at a fixed address, whose access needs no check at run time: for state that a lock or a single thread
+/// guards.
+@safe struct Pinned<Value: ~Copyable>: @unchecked Sendable {
+  private let pointer: UnsafeMutablePointer<Value>
+
+  init(_ value: consuming Value) {
+    unsafe pointer = .allocate(capacity: 1)
+    unsafe pointer.initialize(to: value)
+  }
+
+  func destroy() {
+    unsafe pointer.deinitialize(count: 1)
+    unsafe pointer.deallocate()
+  }
+
+  var value: Value {
+    @inline(__always) _read { yield unsafe pointer.pointee }
+    @inline(__always) nonmutating _modify { yield unsafe &pointer.pointee }
+  }
+}

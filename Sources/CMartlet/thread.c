@@ -1,0 +1,13 @@
+// Thread names.
+#define _GNU_SOURCE
+#include "CMartlet.h"
+
+#include <pthread.h>
+
+void martlet_name_thread(const char *name) {
+#if defined(__APPLE__)
+  pthread_setname_np(name);
+#else
+  pthread_setname_np(pthread_self(), name);
+#endif
+}

@@ -1,0 +1,146 @@
+// Applies the records of a database file to a keyspace: a restart today, a follower one day. A record is an effect, so
+// a replay looks at no clock and takes no chances.
+
+/// Applies records in the order of their versions. It has the keyspace to itself and takes no locks.
+struct Replay {
+  let keyspace: Keyspace
+  /// The database that `SELECT` chose; every batch starts in database 0.
+  var database = 0
+
+  init(_ keyspace: Keyspace) { self.keyspace = keyspace }
+
+  /// What a line of the file was.
+  enum Outcome: Equatable {
+    /// A record, which has taken a version.
+    case applied
+    /// A `SELECT`, which takes none.
+    case selected
+    /// Not a record of this format.
+    case rejected
+  }
+
+  /// Applies one record.
+  mutating func apply(_ words: borrowing Words, version: UInt64) -> Outcome {
+    let name = words[0]
+    let count = words.count
+    if name.equalsIgnoringCase("set") {
+      guard count >= 3, let metadata = metadata(words.from(3)) else { return .rejected }
+      let key = place(words, 1)
+      keyspace[key.shard].setString(key.bytes, key.hash, database, words[2], metadata, version)
+    } else if name.equalsIgnoringCase("del") {
+      guard count >= 2 else { return .rejected }
+      for index in 1..<count {
+        let key = place(words, index)
+        keyspace[key.shard].remove(key.bytes, key.hash, database, version)
+      }
+    } else if name.equalsIgnoringCase("mset") {
+      guard count >= 3, count % 2 == 1 else { return .rejected }
+      for index in stride(from: 1, to: count, by: 2) {
+        let key = place(words, index)
+        keyspace[key.shard].setString(key.bytes, key.hash, database, words[index + 1], ItemMetadata(), version)
+      }
+    } else if name.equalsIgnoringCase("sadd") {
+      guard count >= 3, holds(words, .set) else { return .rejected }
+      let key = place(words, 1)
+      _ = keyspace[key.shard].addMembers(key.bytes, key.hash, database, words.from(2), version)
+    } else if name.equalsIgnoringCase("srem") {
+      guard count >= 3, holds(words, .set) else { return .rejected }
+      let key = place(words, 1)
+      _ = keyspace[key.shard].removeMembers(key.bytes, key.hash, database, words.from(2), version)
+    } else if name.equalsIgnoringCase("append") {
+      guard count == 3, holds(words, .string) else { return .rejected }
+      let key = place(words, 1)
+      let end = keyspace[key.shard].find(key.bytes, key.hash, database)?.valueCount ?? 0
+      guard end + words[2].byteCount <= Limits.valueBytes else { return .rejected }
+      keyspace[key.shard].writeString(key.bytes, key.hash, database, at: end, words[2], version)
+    } else if name.equalsIgnoringCase("prepend") {
+      guard count == 3, holds(words, .string) else { return .rejected }
+      let key = place(words, 1)
+      keyspace[key.shard].prependString(key.bytes, key.hash, database, words[2], version)
+    } else if name.equalsIgnoringCase("setrange") {
+      guard count == 4, holds(words, .string), let offset = words[2].decimal, offset >= 0,
+        offset <= Limits.valueBytes - words[3].byteCount
+      else { return .rejected }
+      let key = place(words, 1)
+      keyspace[key.shard].writeString(key.bytes, key.hash, database, at: offset, words[3], version)
+    } else if name.equalsIgnoringCase("pexpireat") {
+      guard count == 3, let milliseconds = words[2].decimal else { return .rejected }
+      setExpiry(words, Int64(milliseconds), version)
+    } else if name.equalsIgnoringCase("persist") {
+      guard count == 2 else { return .rejected }
+      setExpiry(words, 0, version)
+    } else if name.equalsIgnoringCase("rename") {
+      guard count == 3 else { return .rejected }
+      let key = place(words, 1)
+      let newKey = place(words, 2)
+      guard let item = keyspace[key.shard].release(key.bytes, key.hash, database, version) else { return .rejected }
+      keyspace[newKey.shard].adopt(item, newKey.bytes, newKey.hash, database, version)
+    } else if name.equalsIgnoringCase("copy") {
+      guard count == 5, words[3].equalsIgnoringCase("db"), let target = words[4].decimal,
+        target >= 0, target < keyspace.databaseCount
+      else { return .rejected }
+      let key = place(words, 1)
+      let newKey = place(words, 2)
+      guard let item = keyspace[key.shard].copy(key.bytes, key.hash, database) else { return .rejected }
+      keyspace[newKey.shard].adopt(item, newKey.bytes, newKey.hash, target, version)
+    } else if name.equalsIgnoringCase("select") {
+      guard count == 2, let number = words[1].decimal, number >= 0, number < keyspace.databaseCount else {
+        return .rejected
+      }
+      database = number
+      return .selected
+    } else if name.equalsIgnoringCase("flushdb") {
+      guard count == 1 else { return .rejected }
+      for shard in 0..<keyspace.shardCount { keyspace[shard].removeAll(database, version) }
+    } else if name.equalsIgnoringCase("flushall") {
+      guard count == 1 else { return .rejected }
+      for shard in 0..<keyspace.shardCount {
+        for database in 0..<keyspace.databaseCount { keyspace[shard].removeAll(database, version) }
+      }
+    } else {
+      return .rejected
+    }
+    return .applied
+  }
+
+  @_lifetime(copy words)
+  private func place(_ words: borrowing Words, _ index: Int) -> Key {
+    keyspace.place(words[index])
+  }
+
+  /// Whether the key is free or has a value of this type.
+  private func holds(_ words: borrowing Words, _ kind: ItemKind) -> Bool {
+    let hash = keyspace.hash(words[1])
+    guard let item = keyspace[keyspace.shardIndex(hash)].find(words[1], hash, database) else { return true }
+    return item.kind == kind
+  }
+
+  private func setExpiry(_ words: borrowing Words, _ milliseconds: Int64, _ version: UInt64) {
+    let hash = keyspace.hash(words[1])
+    let shard = keyspace.shardIndex(hash)
+    guard var metadata = keyspace[shard].find(words[1], hash, database)?.metadata else { return }
+    metadata.expiry = milliseconds
+    keyspace[shard].setMetadata(words[1], hash, database, metadata, version)
+  }
+
+  /// `[PXAT milliseconds] [FLAGS number] [CAS number]`; nil for anything else.
+  private func metadata(_ options: borrowing Words) -> ItemMetadata? {
+    var metadata = ItemMetadata()
+    var index = 0
+    while index < options.count {
+      guard index + 1 < options.count else { return nil }
+      if options[index].equalsIgnoringCase("pxat"), let number = options[index + 1].decimal {
+        metadata.expiry = Int64(number)
+      } else if options[index].equalsIgnoringCase("flags"), let number = options[index + 1].unsignedDecimal {
+        guard let flags = UInt32(exactly: number) else { return nil }
+        metadata.flags = flags
+      } else if options[index].equalsIgnoringCase("cas"), let number = options[index + 1].unsignedDecimal {
+        metadata.cas = number
+      } else {
+        return nil
+      }
+      index += 2
+    }
+    return metadata
+  }
+}

@@ -1,0 +1,300 @@
+// Gives each write its version, collects the records of all threads, and makes them durable in groups.
+//
+// Threads append records under a short lock. One thread of the journal's own takes what has collected, hands it to the
+// log as a batch, syncs, announces the durable version, and starts again: while one batch syncs, the next collects.
+// Starting the next sync at once would split closed-loop clients into two convoys that alternate, each waiting for two
+// syncs; so after a sync the journal waits until about as many records have come as the last batches had, though never
+// longer than a quarter of the time that a sync takes.
+//
+// The journal knows no file: a `JournalLog` keeps the batches.
+
+internal import Synchronization
+
+/// When a write is acknowledged.
+public enum Durability: String, Sendable, CaseIterable {
+  /// After its record is synced to the disk.
+  case always
+  /// At once; the disk is synced every second.
+  case everysec
+  /// At once; the operating system writes when it likes.
+  case never
+}
+
+/// What ends a batch besides its records.
+package struct Commit: Sendable, Equatable {
+  /// The versions of the batch's first and last record.
+  package var first: UInt64
+  package var last: UInt64
+  /// When the batch was closed, in milliseconds since 1970.
+  package var time: Int64
+  /// The highest version known to be on the disk when the batch was written.
+  package var synced: UInt64
+}
+
+/// Where batches are kept: a file, or later a replicated log.
+package protocol JournalLog: AnyObject, Sendable {
+  /// Takes a batch after those before it. `records` may be changed.
+  func append(_ records: inout ByteBuffer, _ commit: Commit) throws(DiskError)
+  /// Returns once everything appended survives a crash.
+  func sync() throws(DiskError)
+}
+
+/// The writes of one store on their way to the log.
+package final class Journal: @unchecked Sendable {
+  /// Records not yet written may take this many bytes, and one record more for each thread, before writers wait.
+  package static let maximumPendingBytes = 64 << 20
+  /// Unless every write waits for its sync, records collect for this long before they are written.
+  private static let writeInterval: Int64 = 10_000_000
+  /// …or until this many bytes have come together.
+  private static let writeThreshold = 1 << 20
+  private static let syncInterval: Int64 = 1_000_000_000
+
+  /// Whether a write can be admitted.
+  package enum Room {
+    case free
+    /// The buffer is full: wait for the next commit.
+    case full
+    /// The log has failed for good: no write is taken any more.
+    case failed
+  }
+
+  /// What the threads share under the lock.
+  private struct Pending: ~Copyable {
+    var records = ByteBuffer()
+    var count = 0
+    var lastVersion: UInt64
+    /// The numbered database that the next record would be for.
+    var database = 0
+    /// The journal's thread wants to be woken when there are this many records, or bytes.
+    var wakeAtCount = 1
+    var wakeAtBytes = 1
+  }
+
+  private let log: any JournalLog
+  package let durability: Durability
+  private let clock: WallClock
+  private let lock = Lock()
+  private let pending: Pinned<Pending>
+  private let signal = Signal()
+  /// Bytes appended and not yet written.
+  private let unwritten = SharedCounter()
+  /// The highest version whose record survives a crash.
+  package let durable: SharedCounter
+  private let failureCode = Atomic<Int32>(0)
+  private let firstFailure = Mutex<DiskError?>(nil)
+  private let stopping = Atomic<Bool>(false)
+  private let listeners = Mutex<[@Sendable () -> Void]>([])
+
+  // The journal's thread alone uses these.
+  private let thread = Mutex<SystemThread?>(nil)
+  private let worker: Pinned<Worker>
+
+  private struct Worker: ~Copyable {
+    var batch = ByteBuffer()
+    var writtenVersion: UInt64
+    /// The mean number of records of the last batches.
+    var meanBatch = 1.0
+    /// The mean time of the last syncs, in nanoseconds.
+    var meanSync = 0.0
+    var lastSync: Int64 = 0
+    var isSynced = true
+  }
+
+  /// - Parameters:
+  ///   - version: the version of the last record the log has.
+  package init(log: any JournalLog, durability: Durability, version: UInt64, clock: WallClock) {
+    self.log = log
+    self.durability = durability
+    self.clock = clock
+    pending = Pinned(Pending(lastVersion: version))
+    worker = Pinned(Worker(writtenVersion: version))
+    durable = SharedCounter(version)
+  }
+
+  deinit {
+    pending.destroy()
+    worker.destroy()
+    lock.destroy()
+    signal.destroy()
+    unwritten.destroy()
+    durable.destroy()
+  }
+
+  // MARK: For the threads that write
+
+  /// Whether a record of about `bytes` may be appended. To be asked before a lock is taken.
+  @inline(__always)
+  package func room(for bytes: Int) -> Room {
+    if failureCode.load(ordering: .relaxed) != 0 { return .failed }
+    let waiting = Int(unwritten.value)
+    return waiting == 0 || waiting + bytes <= Self.maximumPendingBytes ? .free : .full
+  }
+
+  /// Appends a record, which ends with a newline, for a numbered database; its version.
+  package func append(_ record: RawSpan, database: Int) -> UInt64 {
+    lock.lock()
+    let before = pending.value.records.count
+    if pending.value.database != database {
+      pending.value.records.append("SELECT ")
+      pending.value.records.append(decimal: database)
+      pending.value.records.append(byte: UInt8(ascii: "\n"))
+      pending.value.database = database
+    }
+    pending.value.records.append(record)
+    pending.value.count += 1
+    pending.value.lastVersion += 1
+    let version = pending.value.lastVersion
+    let after = pending.value.records.count
+    unwritten.add(UInt64(after - before))
+    let wakes = pending.value.count >= pending.value.wakeAtCount || after >= pending.value.wakeAtBytes
+    lock.unlock()
+    if wakes { signal.raise() }
+    return version
+  }
+
+  /// The version of the last record appended.
+  package var lastVersion: UInt64 { lock.withLock { pending.value.lastVersion } }
+
+  /// Whether a reply that shows `version` may leave.
+  @inline(__always)
+  package func mayShow(_ version: UInt64) -> Bool {
+    durability != .always || version <= durable.value
+  }
+
+  /// Why the log takes no more writes; nil while it does.
+  package var failure: DiskError? {
+    failureCode.load(ordering: .acquiring) == 0 ? nil : firstFailure.withLock { $0 }
+  }
+
+  /// Calls `listener` after every commit and on failure, from the journal's thread.
+  package func onCommit(_ listener: @escaping @Sendable () -> Void) {
+    listeners.withLock { $0.append(listener) }
+  }
+
+  // MARK: The journal's thread
+
+  package func start() {
+    thread.withLock { $0 = SystemThread(name: "martlet-journal") { [unowned self] in run() } }
+  }
+
+  /// Writes and syncs what has been appended, and ends the thread.
+  package func stop() {
+    stopping.store(true, ordering: .sequentiallyConsistent)
+    signal.raise()
+    let running = thread.withLock { thread -> SystemThread? in
+      defer { thread = nil }
+      return thread
+    }
+    running?.join()
+    commit()
+    if durability != .always { syncNow() }
+  }
+
+  private func run() {
+    while !stopping.load(ordering: .acquiring) && failureCode.load(ordering: .relaxed) == 0 {
+      waitForRecords()
+      switch durability {
+      case .always: collect(records: Int(worker.value.meanBatch), nanoseconds: Int64(worker.value.meanSync / 4))
+      case .everysec, .never: collect(bytes: Self.writeThreshold, nanoseconds: Self.writeInterval)
+      }
+      commit()
+    }
+  }
+
+  /// Sleeps until there is a record, or a sync is due.
+  private func waitForRecords() {
+    while !stopping.load(ordering: .acquiring) {
+      let isEmpty = lock.withLock {
+        pending.value.wakeAtCount = 1
+        pending.value.wakeAtBytes = 1
+        return pending.value.count == 0
+      }
+      guard isEmpty else { return }
+      guard durability == .everysec, !worker.value.isSynced else {
+        signal.wait()
+        continue
+      }
+      let due = worker.value.lastSync + Self.syncInterval - WallClock.monotonicNanoseconds()
+      if due <= 0 { syncNow() } else { signal.wait(nanoseconds: due) }
+    }
+  }
+
+  /// Lets more records come: until there are as many, or as many bytes, or the time has passed.
+  private func collect(records: Int = .max, bytes: Int = .max, nanoseconds: Int64) {
+    let deadline = WallClock.monotonicNanoseconds() + nanoseconds
+    while !stopping.load(ordering: .acquiring) {
+      let isEnough = lock.withLock {
+        pending.value.wakeAtCount = records
+        pending.value.wakeAtBytes = bytes
+        return pending.value.count >= records || pending.value.records.count >= bytes
+      }
+      if isEnough { return }
+      let left = deadline - WallClock.monotonicNanoseconds()
+      if left <= 0 { return }
+      signal.wait(nanoseconds: left)
+    }
+  }
+
+  /// Writes what has been appended as one batch and, where every write waits for it, syncs.
+  package func commit() {
+    guard failureCode.load(ordering: .relaxed) == 0 else { return }
+    var commit = Commit(first: worker.value.writtenVersion + 1, last: 0, time: clock.now(), synced: durable.value)
+    let count = lock.withLock {
+      swap(&worker.value.batch, &pending.value.records)
+      commit.last = pending.value.lastVersion
+      let count = pending.value.count
+      pending.value.count = 0
+      pending.value.database = 0
+      // Nobody is to wake this thread while it works.
+      pending.value.wakeAtCount = .max
+      pending.value.wakeAtBytes = .max
+      return count
+    }
+    guard count > 0 else { return }
+    let bytes = worker.value.batch.count
+    do {
+      try log.append(&worker.value.batch, commit)
+      worker.value.batch.removeAll()
+      worker.value.writtenVersion = commit.last
+      worker.value.isSynced = false
+      unwritten.subtract(UInt64(bytes))
+      worker.value.meanBatch += (Double(count) - worker.value.meanBatch) / 4
+      if durability == .always {
+        try sync()
+      } else if durability == .everysec
+        && WallClock.monotonicNanoseconds() - worker.value.lastSync >= Self.syncInterval
+      {
+        try sync()
+      }
+    } catch {
+      fail(error)
+    }
+    notify()
+  }
+
+  /// Makes all that is written durable now, whatever the setting; for a clean end.
+  private func syncNow() {
+    guard failureCode.load(ordering: .relaxed) == 0, !worker.value.isSynced else { return }
+    do { try sync() } catch { fail(error) }
+    notify()
+  }
+
+  private func sync() throws(DiskError) {
+    let start = WallClock.monotonicNanoseconds()
+    try log.sync()
+    let end = WallClock.monotonicNanoseconds()
+    worker.value.meanSync += (Double(end - start) - worker.value.meanSync) / 8
+    worker.value.lastSync = end
+    worker.value.isSynced = true
+    durable.set(worker.value.writtenVersion)
+  }
+
+  private func fail(_ error: DiskError) {
+    firstFailure.withLock { if $0 == nil { $0 = error } }
+    failureCode.store(error.code == 0 ? -1 : error.code, ordering: .releasing)
+  }
+
+  private func notify() {
+    for listener in listeners.withLock({ $0 }) { listener() }
+  }
+}

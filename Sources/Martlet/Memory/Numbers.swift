@@ -1,0 +1,35 @@
+// Numbers in requests and records: decimal integers, read strictly.
+
+extension RawSpan {
+  /// The value of a decimal integer in its one canonical form: no spaces, no plus sign, no leading zeros; nil for
+  /// anything else and for what a signed 64-bit integer can't hold. This is what Redis calls an integer.
+  package var decimal: Int? {
+    guard byteCount > 0 && byteCount <= 20 else { return nil }
+    let isNegative = byte(0) == UInt8(ascii: "-")
+    let start = isNegative ? 1 : 0
+    guard let magnitude = digits(from: start) else { return nil }
+    if byte(start) == UInt8(ascii: "0") && (byteCount > 1) { return nil }
+    if isNegative {
+      if magnitude == UInt64(Int.max) + 1 { return Int.min }
+      return magnitude <= UInt64(Int.max) ? -Int(magnitude) : nil
+    }
+    return Int(exactly: magnitude)
+  }
+
+  /// The value of decimal digits, leading zeros allowed; nil for anything else and for what 64 bits can't hold.
+  package var unsignedDecimal: UInt64? { digits(from: 0) }
+
+  private func digits(from start: Int) -> UInt64? {
+    guard start < byteCount else { return nil }
+    var value: UInt64 = 0
+    for index in start..<byteCount {
+      let digit = byte(index) &- UInt8(ascii: "0")
+      guard digit <= 9 else { return nil }
+      let (scaled, overflow) = value.multipliedReportingOverflow(by: 10)
+      let (sum, carry) = scaled.addingReportingOverflow(UInt64(digit))
+      if overflow || carry { return nil }
+      value = sum
+    }
+    return value
+  }
+}

@@ -1,0 +1,99 @@
+// The one clock of a store: milliseconds since 1970 that never go back, whatever happens to the machine's clock.
+
+#if canImport(Glibc)
+internal import Glibc
+#elseif canImport(Musl)
+internal import Musl
+#else
+internal import Darwin
+#endif
+
+/// The time for expiry. Copies show the same time.
+package struct WallClock: Sendable {
+  private let latest: SharedCounter
+  private let followsSystem: Bool
+
+  /// The system's clock.
+  package init() {
+    latest = SharedCounter()
+    followsSystem = true
+  }
+
+  /// A clock that stands still until `advance`, for tests.
+  package init(stoppedAt milliseconds: Int64) {
+    latest = SharedCounter(UInt64(milliseconds))
+    followsSystem = false
+  }
+
+  /// Milliseconds since 1970.
+  @inline(__always)
+  package func now() -> Int64 {
+    guard followsSystem else { return Int64(latest.value) }
+    let system = UInt64(Self.systemMicroseconds() / 1000)
+    let seen = latest.value
+    if seen == system { return Int64(seen) }
+    return Int64(latest.raise(to: system))
+  }
+
+  /// Moves a stopped clock forward.
+  package func advance(milliseconds: Int64) {
+    precondition(!followsSystem && milliseconds >= 0)
+    latest.add(UInt64(milliseconds))
+  }
+
+  /// The system's time in microseconds since 1970.
+  package static func systemMicroseconds() -> Int64 {
+    var time = timespec()
+    unsafe clock_gettime(CLOCK_REALTIME, &time)
+    return Int64(time.tv_sec) * 1_000_000 + Int64(time.tv_nsec) / 1000
+  }
+
+  /// Nanoseconds that only ever grow, for measuring.
+  package static func monotonicNanoseconds() -> Int64 {
+    var time = timespec()
+    unsafe clock_gettime(CLOCK_MONOTONIC, &time)
+    return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
+  }
+}
+
+extension ByteBuffer {
+  /// Appends a time as ISO 8601 has it, in UTC: `2026-11-22T16:07:12.123Z`.
+  package mutating func append(time milliseconds: Int64) {
+    let days = Int((milliseconds >= 0 ? milliseconds : milliseconds - 86_399_999) / 86_400_000)
+    let inDay = Int(milliseconds - Int64(days) * 86_400_000)
+    // The civil date of a day number: Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms".
+    let shifted = days + 719_468
+    let era = (shifted >= 0 ? shifted : shifted - 146_096) / 146_097
+    let dayOfEra = shifted - era * 146_097
+    let yearOfEra = (dayOfEra - dayOfEra / 1460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
+    let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
+    let shiftedMonth = (5 * dayOfYear + 2) / 153
+    let day = dayOfYear - (153 * shiftedMonth + 2) / 5 + 1
+    let month = shiftedMonth < 10 ? shiftedMonth + 3 : shiftedMonth - 9
+    let year = yearOfEra + era * 400 + (month <= 2 ? 1 : 0)
+    append(padded: year, 4)
+    append(byte: UInt8(ascii: "-"))
+    append(padded: month, 2)
+    append(byte: UInt8(ascii: "-"))
+    append(padded: day, 2)
+    append(byte: UInt8(ascii: "T"))
+    append(padded: inDay / 3_600_000, 2)
+    append(byte: UInt8(ascii: ":"))
+    append(padded: inDay / 60_000 % 60, 2)
+    append(byte: UInt8(ascii: ":"))
+    append(padded: inDay / 1000 % 60, 2)
+    append(byte: UInt8(ascii: "."))
+    append(padded: inDay % 1000, 3)
+    append(byte: UInt8(ascii: "Z"))
+  }
+
+  private mutating func append(padded number: Int, _ width: Int) {
+    var limit = 10
+    for _ in 1..<width { limit *= 10 }
+    while limit > 10 && number < limit / 10 {
+      append(byte: UInt8(ascii: "0"))
+      limit /= 10
+    }
+    append(decimal: number)
+  }
+}
