@@ -1,0 +1,105 @@
+// Finds a command by its name, in any case, without an allocation.
+
+/// Which command it is. `Execution.run` has a case for each; the declarations give each its name.
+enum CommandID: UInt16, CaseIterable {
+  // connection
+  case auth, client, echo, hello, ping, quit, select
+  // server
+  case command, config, dbsize, flushall, flushdb, info, time
+  // generic
+  case copy, del, exists, expire, expireat, expiretime, keys, persist, pexpire, pexpireat, pexpiretime, pttl
+  case randomkey, rename, renamenx, scan, touch, ttl, type, unlink
+  // string
+  case append, decr, decrby, get, getdel, getex, getrange, getset, incr, incrby, mget, mset, msetnx, psetex, set
+  case setex, setnx, setrange, strlen, substr
+  // set
+  case sadd, scard, sismember, smembers, smismember, spop, srandmember, srem, sscan
+}
+
+/// What the dispatcher needs of a declaration.
+struct CommandEntry {
+  let id: CommandID
+  let arity: Int
+  let flags: CommandDeclaration.Flags
+  let keys: CommandDeclaration.KeyPositions
+  /// The place of the declaration in `CommandDeclaration.all`.
+  let index: Int
+}
+
+/// The commands by name: an open-addressed table that is built once and never changes.
+@safe struct CommandTable: @unchecked Sendable {
+  private struct Slot {
+    /// The name in capitals, in 16 bytes; zero when the slot is free.
+    var name: SIMD2<UInt64>
+    var entry: CommandEntry
+  }
+
+  static let shared = CommandTable()
+
+  private let slots: UnsafeMutablePointer<Slot?>
+  private static let capacity = 1024
+
+  private init() {
+    unsafe slots = .allocate(capacity: Self.capacity)
+    unsafe slots.initialize(repeating: nil, count: Self.capacity)
+    for (index, declaration) in CommandDeclaration.all.enumerated() where !declaration.isSubcommand {
+      guard let id = CommandID(named: declaration.name), let name = unsafe Self.pack(declaration.name.utf8.span.bytes) else {
+        preconditionFailure("\(declaration.name) is declared and has no code")
+      }
+      var place = Self.place(name)
+      while unsafe slots[place] != nil { place = (place + 1) % Self.capacity }
+      unsafe slots[place] = Slot(
+        name: name,
+        entry: CommandEntry(
+          id: id, arity: declaration.arity, flags: declaration.flags, keys: declaration.keys, index: index))
+    }
+  }
+
+  /// The command with this name; nil when there is none.
+  @inline(__always)
+  func find(_ name: RawSpan) -> CommandEntry? {
+    guard let packed = Self.pack(name) else { return nil }
+    var place = Self.place(packed)
+    while let slot = unsafe slots[place] {
+      if slot.name == packed { return slot.entry }
+      place = (place + 1) % Self.capacity
+    }
+    return nil
+  }
+
+  /// Up to 16 bytes in capitals; nil for longer names.
+  @inline(__always)
+  private static func pack(_ name: RawSpan) -> SIMD2<UInt64>? {
+    guard name.byteCount <= 16 && name.byteCount > 0 else { return nil }
+    var words = SIMD2<UInt64>(0, 0)
+    for index in 0..<name.byteCount {
+      var byte = name.byte(index)
+      if byte >= UInt8(ascii: "a") && byte <= UInt8(ascii: "z") { byte &= 0xdf }
+      words[index >> 3] |= UInt64(byte) << UInt64((index & 7) * 8)
+    }
+    return words
+  }
+
+  @inline(__always)
+  private static func place(_ name: SIMD2<UInt64>) -> Int {
+    let mixed = (name[0] ^ name[1] &* 0x9e37_79b9_7f4a_7c15) &* 0xff51_afd7_ed55_8ccd
+    return Int(truncatingIfNeeded: mixed >> 54)
+  }
+}
+
+extension CommandID {
+  fileprivate init?(named name: String) {
+    let lowercased = name.lowercased()
+    guard let id = Self.allCases.first(where: { "\($0)" == lowercased }) else { return nil }
+    self = id
+  }
+}
+
+extension CommandDeclaration {
+  /// Every command of the Redis protocol that there is, subcommands behind their command.
+  public static let all: [CommandDeclaration] =
+    connectionCommands + serverCommands + genericCommands + stringCommands + setCommands
+
+  /// Whether this is a subcommand like `CLIENT GETNAME`.
+  public var isSubcommand: Bool { name.utf8.contains(UInt8(ascii: " ")) }
+}

@@ -1,0 +1,234 @@
+// Commands about the connection itself.
+
+internal let connectionCommands: [CommandDeclaration] = [
+  .init(
+    "AUTH", arity: -2, [.noAuth, .fast, .sensitive], .connection, since: "1.0.0", "O(1)", "[username] password",
+    "Gives the server its password."),
+  .init(
+    "CLIENT", arity: -2, [], .connection, since: "2.4.0", "Depends on the subcommand", "",
+    "Commands about client connections."),
+  .init(
+    "CLIENT GETNAME", arity: 2, [], .connection, since: "2.6.9", "O(1)", "", "Returns the connection's name."),
+  .init(
+    "CLIENT ID", arity: 2, [], .connection, since: "5.0.0", "O(1)", "", "Returns the connection's number."),
+  .init(
+    "CLIENT INFO", arity: 2, [], .connection, since: "6.2.0", "O(1)", "", "Returns what CLIENT LIST says of this one."),
+  .init(
+    "CLIENT LIST", arity: -2, [.admin], .connection, since: "2.4.0", "O(N), N being the clients", "",
+    "Returns a line for each connected client."),
+  .init(
+    "CLIENT SETINFO", arity: 4, [], .connection, since: "7.2.0", "O(1)", "<LIB-NAME libname | LIB-VER libver>",
+    "Says which client library this is."),
+  .init(
+    "CLIENT SETNAME", arity: 3, [], .connection, since: "2.6.9", "O(1)", "connection-name",
+    "Names the connection, for CLIENT LIST."),
+  .init(
+    "ECHO", arity: 2, [.fast], .connection, since: "1.0.0", "O(1)", "message", "Returns the message."),
+  .init(
+    "HELLO", arity: -1, [.noAuth, .fast, .sensitive], .connection, since: "6.0.0", "O(1)",
+    "[protover [AUTH username password] [SETNAME clientname]]",
+    "Chooses the protocol's version and says what the server is."),
+  .init(
+    "PING", arity: -1, [.fast], .connection, since: "1.0.0", "O(1)", "[message]",
+    "Returns PONG, or the message: a sign of life."),
+  .init(
+    "QUIT", arity: -1, [.noAuth, .fast], .connection, since: "1.0.0", "O(1)", "", "Ends the connection."),
+  .init(
+    "SELECT", arity: 2, [.fast], .connection, since: "1.0.0", "O(1)", "index",
+    "Chooses the numbered database of the connection."),
+]
+
+extension Execution {
+  mutating func ping(_ words: borrowing Words) {
+    switch words.count {
+    case 1: reply.simple("PONG")
+    case 2: reply.bulk(words[1])
+    default: replyArity("PING")
+    }
+  }
+
+  mutating func select(_ words: borrowing Words, _ session: inout SessionState) {
+    guard let number = words[1].decimal else { return reply.error(Self.notInteger) }
+    guard number >= 0 && number < keyspace.databaseCount else { return reply.error("ERR DB index is out of range") }
+    session.database = number
+    session.client.update { $0.database = number }
+    reply.ok()
+  }
+
+  // MARK: AUTH and HELLO
+
+  mutating func auth(_ words: borrowing Words, _ session: inout SessionState) {
+    guard words.count <= 3 else { return reply.error(Self.syntaxError) }
+    guard context.password != nil else {
+      // With a user's name Redis takes any password of a default user that has none.
+      if words.count == 3, words[1].equalsIgnoringCase("default") { return reply.ok() }
+      if words.count == 3 { return replyWrongPassword() }
+      return reply.error(
+        "ERR AUTH <password> called without any password configured for the default user. Are you sure your "
+          + "configuration is correct?")
+    }
+    let isUserKnown = words.count == 2 || words[1].equalsIgnoringCase("default")
+    guard isUserKnown, context.isPassword(words[words.count - 1]) else { return replyWrongPassword() }
+    session.isAuthenticated = true
+    reply.ok()
+  }
+
+  private mutating func replyWrongPassword() {
+    reply.error("WRONGPASS invalid username-password pair or user is disabled.")
+  }
+
+  mutating func hello(_ words: borrowing Words, _ session: inout SessionState) {
+    var version = session.protocolVersion
+    if words.count > 1 {
+      guard let number = words[1].decimal else {
+        return reply.error("ERR Protocol version is not an integer or out of range")
+      }
+      guard number == 2 || number == 3 else { return reply.error("NOPROTO unsupported protocol version") }
+      version = UInt8(number)
+    }
+    var isAuthenticated = session.isAuthenticated
+    var name: String?
+    var index = 2
+    while index < words.count {
+      if words[index].equalsIgnoringCase("auth"), index + 2 < words.count {
+        let isRight =
+          words[index + 1].equalsIgnoringCase("default")
+          && (context.password == nil || context.isPassword(words[index + 2]))
+        guard isRight else { return replyWrongPassword() }
+        isAuthenticated = true
+        index += 3
+      } else if words[index].equalsIgnoringCase("setname"), index + 1 < words.count {
+        guard Self.isClientName(words[index + 1]) else { return replyBadName() }
+        name = words[index + 1].text
+        index += 2
+      } else {
+        return reply.error("ERR Syntax error in HELLO option '\(words[index].text)'")
+      }
+    }
+    guard isAuthenticated else {
+      return reply.error(
+        "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH "
+          + "<user> <pass> option can be used to authenticate the client and select the RESP protocol version at the "
+          + "same time")
+    }
+    session.isAuthenticated = true
+    session.protocolVersion = version
+    reply.version = version
+    session.client.update {
+      $0.protocolVersion = Int(version)
+      if let name { $0.name = name }
+    }
+    reply.map(7)
+    reply.bulk("server")
+    reply.bulk("redis")
+    reply.bulk("version")
+    reply.bulk(ServerContext.redisVersion)
+    reply.bulk("proto")
+    reply.integer(Int(version))
+    reply.bulk("id")
+    reply.integer(session.client.id)
+    reply.bulk("mode")
+    reply.bulk("standalone")
+    reply.bulk("role")
+    reply.bulk("master")
+    reply.bulk("modules")
+    reply.array(0)
+  }
+
+  // MARK: CLIENT
+
+  mutating func client(_ words: borrowing Words, _ session: inout SessionState) {
+    let subcommand = words[1]
+    if subcommand.equalsIgnoringCase("getname") {
+      guard words.count == 2 else { return replyArity("CLIENT GETNAME") }
+      let name = session.client.update { $0.name }
+      if name.isEmpty { reply.null() } else { reply.bulk(name) }
+    } else if subcommand.equalsIgnoringCase("setname") {
+      guard words.count == 3 else { return replyArity("CLIENT SETNAME") }
+      guard Self.isClientName(words[2]) else { return replyBadName() }
+      let name = words[2].text
+      session.client.update { $0.name = name }
+      reply.ok()
+    } else if subcommand.equalsIgnoringCase("setinfo") {
+      guard words.count == 4 else { return replyArity("CLIENT SETINFO") }
+      let isName = words[2].equalsIgnoringCase("lib-name")
+      guard isName || words[2].equalsIgnoringCase("lib-ver") else {
+        return reply.error("ERR Unrecognized option '\(words[2].text)'")
+      }
+      guard Self.isClientName(words[3]) else {
+        return reply.error(
+          isName
+            ? "ERR lib-name cannot contain spaces, newlines or special characters."
+            : "ERR lib-ver cannot contain spaces, newlines or special characters.")
+      }
+      let text = words[3].text
+      session.client.update { if isName { $0.libraryName = text } else { $0.libraryVersion = text } }
+      reply.ok()
+    } else if subcommand.equalsIgnoringCase("id") {
+      guard words.count == 2 else { return replyArity("CLIENT ID") }
+      reply.integer(session.client.id)
+    } else if subcommand.equalsIgnoringCase("info") {
+      guard words.count == 2 else { return replyArity("CLIENT INFO") }
+      reply.verbatim(session.client.line + "\n")
+    } else if subcommand.equalsIgnoringCase("list") {
+      clientList(words)
+    } else {
+      replyUnknownSubcommand(words)
+    }
+  }
+
+  private mutating func clientList(_ words: borrowing Words) {
+    var clients = context.clients.all
+    if words.count > 2 {
+      if words[2].equalsIgnoringCase("id"), words.count > 3 {
+        var wanted: Set<Int> = []
+        for index in 3..<words.count {
+          guard let id = words[index].decimal, id > 0 else { return reply.error("ERR Invalid client ID") }
+          wanted.insert(id)
+        }
+        clients = clients.filter { wanted.contains($0.id) }
+      } else if words[2].equalsIgnoringCase("type"), words.count == 4 {
+        // Every client here is a normal one: no replicas, no subscribers.
+        if !words[3].equalsIgnoringCase("normal") {
+          guard
+            words[3].equalsIgnoringCase("master") || words[3].equalsIgnoringCase("replica")
+              || words[3].equalsIgnoringCase("slave") || words[3].equalsIgnoringCase("pubsub")
+          else { return reply.error("ERR Unknown client type '\(words[3].text)'") }
+          clients = []
+        }
+      } else {
+        return reply.error(Self.syntaxError)
+      }
+    }
+    reply.verbatim(clients.map { $0.line + "\n" }.joined())
+  }
+
+  mutating func replyUnknownSubcommand(_ words: borrowing Words) {
+    reply.error(
+      "ERR unknown subcommand '\(words[1].extracting(first: 128).text)'. Try \(words[0].text.uppercased()) HELP.")
+  }
+
+  private mutating func replyBadName() {
+    reply.error("ERR Client names cannot contain spaces, newlines or special characters.")
+  }
+
+  /// Names are visible ASCII without spaces.
+  private static func isClientName(_ name: RawSpan) -> Bool {
+    for index in 0..<name.byteCount where !(0x21...0x7e).contains(name.byte(index)) { return false }
+    return true
+  }
+}
+
+extension ServerContext {
+  /// Whether these are the bytes of the password, in a time that doesn't tell how many of them are right.
+  func isPassword(_ candidate: RawSpan) -> Bool {
+    guard let password else { return true }
+    let expected = Array(password.utf8)
+    var difference = expected.count ^ candidate.byteCount
+    for index in 0..<candidate.byteCount {
+      let byte = expected.isEmpty ? 0 : expected[index % expected.count]
+      difference |= Int(byte ^ candidate.byte(index))
+    }
+    return difference == 0
+  }
+}

@@ -1,0 +1,439 @@
+// Strings: GET, SET and their kin.
+
+internal let stringCommands: [CommandDeclaration] = [
+  .init(
+    "APPEND", arity: 3, [.write, .denyOOM, .fast], keys: .one, .string, since: "2.0.0", "O(1)", "key value",
+    "Appends to a string, or makes one."),
+  .init(
+    "DECR", arity: 2, [.write, .denyOOM, .fast], keys: .one, .string, since: "1.0.0", "O(1)", "key",
+    "Takes one from the integer at a key; a missing key counts as 0."),
+  .init(
+    "DECRBY", arity: 3, [.write, .denyOOM, .fast], keys: .one, .string, since: "1.0.0", "O(1)", "key decrement",
+    "Takes a number from the integer at a key; a missing key counts as 0."),
+  .init(
+    "GET", arity: 2, [.readOnly, .fast], keys: .one, .string, since: "1.0.0", "O(1)", "key",
+    "Returns the string at a key."),
+  .init(
+    "GETDEL", arity: 2, [.write, .fast], keys: .one, .string, since: "6.2.0", "O(1)", "key",
+    "Returns the string at a key and deletes the key."),
+  .init(
+    "GETEX", arity: -2, [.write, .fast], keys: .one, .string, since: "6.2.0", "O(1)",
+    "key [EX seconds | PX milliseconds | EXAT unix-time-seconds | PXAT unix-time-milliseconds | PERSIST]",
+    "Returns the string at a key and sets or takes away its expiry."),
+  .init(
+    "GETRANGE", arity: 4, [.readOnly], keys: .one, .string, since: "2.4.0", "O(N), N being the bytes returned",
+    "key start end", "Returns a part of the string at a key."),
+  .init(
+    "GETSET", arity: 3, [.write, .denyOOM, .fast], keys: .one, .string, since: "1.0.0", "O(1)", "key value",
+    "Sets a string and returns the one before."),
+  .init(
+    "INCR", arity: 2, [.write, .denyOOM, .fast], keys: .one, .string, since: "1.0.0", "O(1)", "key",
+    "Adds one to the integer at a key; a missing key counts as 0."),
+  .init(
+    "INCRBY", arity: 3, [.write, .denyOOM, .fast], keys: .one, .string, since: "1.0.0", "O(1)", "key increment",
+    "Adds a number to the integer at a key; a missing key counts as 0."),
+  .init(
+    "MGET", arity: -2, [.readOnly, .fast], keys: .all, .string, since: "1.0.0", "O(N), N being the keys",
+    "key [key ...]", "Returns the strings at several keys, all of one moment."),
+  .init(
+    "MSET", arity: -3, [.write, .denyOOM], keys: .pairs, .string, since: "1.0.1", "O(N), N being the keys",
+    "key value [key value ...]", "Sets several strings at once."),
+  .init(
+    "MSETNX", arity: -3, [.write, .denyOOM], keys: .pairs, .string, since: "1.0.1", "O(N), N being the keys",
+    "key value [key value ...]", "Sets several strings at once, if none of the keys is there."),
+  .init(
+    "PSETEX", arity: 4, [.write, .denyOOM], keys: .one, .string, since: "2.6.0", "O(1)", "key milliseconds value",
+    "Sets a string that expires after some milliseconds."),
+  .init(
+    "SET", arity: -3, [.write, .denyOOM], keys: .one, .string, since: "1.0.0", "O(1)",
+    "key value [NX | XX] [GET] [EX seconds | PX milliseconds | EXAT unix-time-seconds | "
+      + "PXAT unix-time-milliseconds | KEEPTTL]",
+    "Sets a string, whatever the key held before."),
+  .init(
+    "SETEX", arity: 4, [.write, .denyOOM], keys: .one, .string, since: "2.0.0", "O(1)", "key seconds value",
+    "Sets a string that expires after some seconds."),
+  .init(
+    "SETNX", arity: 3, [.write, .denyOOM, .fast], keys: .one, .string, since: "1.0.0", "O(1)", "key value",
+    "Sets a string if the key isn't there."),
+  .init(
+    "SETRANGE", arity: 4, [.write, .denyOOM], keys: .one, .string, since: "2.2.0", "O(N), N being the value's bytes",
+    "key offset value", "Writes over a part of a string, or beyond its end."),
+  .init(
+    "STRLEN", arity: 2, [.readOnly, .fast], keys: .one, .string, since: "2.2.0", "O(1)", "key",
+    "Returns the length of the string at a key in bytes."),
+  .init(
+    "SUBSTR", arity: 4, [.readOnly], keys: .one, .string, since: "1.0.0", "O(N), N being the bytes returned",
+    "key start end", "Returns a part of the string at a key. GETRANGE is its newer name."),
+]
+
+/// The unit of a time in a request.
+enum TimeUnit {
+  case seconds, milliseconds
+}
+
+/// What a client asks to become of a key's expiry.
+enum ExpiryRequest: Equatable {
+  /// Nothing was said.
+  case unspecified
+  /// As it is.
+  case keep
+  case remove
+  /// Milliseconds since 1970.
+  case at(Int64)
+  /// Something that isn't a time.
+  case notInteger
+  /// A time that can't be.
+  case invalid
+}
+
+extension Execution {
+  private static var wrongType: StaticString {
+    "WRONGTYPE Operation against a key holding the wrong kind of value"
+  }
+  static var notInteger: StaticString { "ERR value is not an integer or out of range" }
+  static var syntaxError: StaticString { "ERR syntax error" }
+
+  mutating func replyWrongType() { reply.error(Self.wrongType) }
+
+  // MARK: Reading
+
+  @inline(__always)
+  mutating func get(_ words: borrowing Words, _ database: Int) {
+    counters.value.gets.add()
+    guard let item = find(keyspace.place(words[1]), database) else {
+      counters.value.misses.add()
+      return reply.null()
+    }
+    guard item.isString else { return replyWrongType() }
+    counters.value.hits.add()
+    reply.bulk(item.value)
+  }
+
+  mutating func getAll(_ words: borrowing Words, _ database: Int) {
+    reply.array(words.count - 1)
+    for index in 1..<words.count {
+      counters.value.gets.add()
+      if let item = find(keyspace.place(words[index]), database), item.isString {
+        counters.value.hits.add()
+        reply.bulk(item.value)
+      } else {
+        counters.value.misses.add()
+        reply.null()
+      }
+    }
+  }
+
+  mutating func stringLength(_ words: borrowing Words, _ database: Int) {
+    guard let item = find(keyspace.place(words[1]), database) else { return reply.integer(0) }
+    guard item.isString else { return replyWrongType() }
+    reply.integer(item.valueCount)
+  }
+
+  mutating func getRange(_ words: borrowing Words, _ database: Int) {
+    guard var start = words[2].decimal, var end = words[3].decimal else { return reply.error(Self.notInteger) }
+    guard let item = find(keyspace.place(words[1]), database) else { return reply.bulk(RawSpan()) }
+    guard item.isString else { return replyWrongType() }
+    let length = item.valueCount
+    if start < 0 && end < 0 && start > end { return reply.bulk(RawSpan()) }
+    if start < 0 { start = max(0, start &+ length) }
+    if end < 0 { end = max(0, end &+ length) }
+    end = min(end, length - 1)
+    guard start <= end, length > 0 else { return reply.bulk(RawSpan()) }
+    reply.bulk(item.value.extracting(start..<end + 1))
+  }
+
+  // MARK: Writing
+
+  /// Whether a value is within the limit; if not, the reply says so.
+  private mutating func accepts(_ value: RawSpan, _ limits: SessionLimits) -> Bool {
+    if value.byteCount <= limits.valueBytes { return true }
+    replyTooLong(limits.valueBytes)
+    return false
+  }
+
+  @inline(never)
+  mutating func replyTooLong(_ limit: Int) {
+    if limit == Limits.valueBytes {
+      reply.error("ERR string exceeds maximum allowed size (proto-max-bulk-len)")
+    } else {
+      reply.error("ERR the value is longer than max-value-bytes allows (\(limit))")
+    }
+  }
+
+  @inline(__always)
+  mutating func set(_ words: borrowing Words, _ database: Int, _ limits: SessionLimits) {
+    guard accepts(words[2], limits) else { return }
+    if words.count > 3 { return setWithOptions(words, database) }
+    counters.value.sets.add()
+    set(keyspace.place(words[1]), database, words[2], ItemMetadata())
+    reply.ok()
+  }
+
+  @inline(never)
+  private mutating func setWithOptions(_ words: borrowing Words, _ database: Int) {
+    var onlyIfAbsent = false
+    var onlyIfPresent = false
+    var returnsOld = false
+    var expiry = ExpiryRequest.unspecified
+    var index = 3
+    while index < words.count {
+      let option = words[index]
+      if option.equalsIgnoringCase("nx"), !onlyIfPresent {
+        onlyIfAbsent = true
+      } else if option.equalsIgnoringCase("xx"), !onlyIfAbsent {
+        onlyIfPresent = true
+      } else if option.equalsIgnoringCase("get") {
+        returnsOld = true
+      } else if option.equalsIgnoringCase("keepttl"), expiry == .unspecified {
+        expiry = .keep
+      } else if expiry == .unspecified, let request = expiryOption(words, &index) {
+        expiry = request
+      } else {
+        return reply.error(Self.syntaxError)
+      }
+      index += 1
+    }
+    if expiry == .notInteger { return reply.error(Self.notInteger) }
+    if expiry == .invalid { return reply.error("ERR invalid expire time in 'set' command") }
+
+    let key = keyspace.place(words[1])
+    let old = find(key, database)
+    if returnsOld, let old, !old.isString { return replyWrongType() }
+    let isRefused = old != nil ? onlyIfAbsent : onlyIfPresent
+    if returnsOld {
+      if let old { reply.bulk(old.value) } else { reply.null() }
+    }
+    if isRefused {
+      if !returnsOld { reply.null() }
+      return
+    }
+    var metadata = ItemMetadata()
+    switch expiry {
+    case .at(let time): metadata.expiry = time
+    case .keep: metadata.expiry = old?.expiry ?? 0
+    default: break
+    }
+    counters.value.sets.add()
+    if metadata.expiry != 0 && metadata.expiry <= clock.now() {
+      // It has expired before it was set: what stays is the key's absence.
+      if findToChange(key, database) != nil { delete(key, database) }
+    } else {
+      set(key, database, words[2], metadata)
+    }
+    if !returnsOld { reply.ok() }
+  }
+
+  /// Reads `EX seconds` and its kin at `index`, which moves to the option's last word; nil for another word.
+  private func expiryOption(_ words: borrowing Words, _ index: inout Int) -> ExpiryRequest? {
+    let option = words[index]
+    let unit: TimeUnit
+    let isAbsolute: Bool
+    if option.equalsIgnoringCase("ex") {
+      (unit, isAbsolute) = (.seconds, false)
+    } else if option.equalsIgnoringCase("px") {
+      (unit, isAbsolute) = (.milliseconds, false)
+    } else if option.equalsIgnoringCase("exat") {
+      (unit, isAbsolute) = (.seconds, true)
+    } else if option.equalsIgnoringCase("pxat") {
+      (unit, isAbsolute) = (.milliseconds, true)
+    } else {
+      return nil
+    }
+    guard index + 1 < words.count else { return nil }
+    index += 1
+    guard let number = words[index].decimal else { return .notInteger }
+    guard number > 0, let time = time(number, unit, isAbsolute) else { return .invalid }
+    return .at(time)
+  }
+
+  /// A time in a request as milliseconds since 1970; nil when it can't be told.
+  func time(_ number: Int, _ unit: TimeUnit, _ isAbsolute: Bool) -> Int64? {
+    let (milliseconds, overflow) = number.multipliedReportingOverflow(by: unit == .seconds ? 1000 : 1)
+    if overflow { return nil }
+    if isAbsolute { return Int64(milliseconds) }
+    let (sum, carry) = Int64(milliseconds).addingReportingOverflow(clock.now())
+    return carry ? nil : sum
+  }
+
+  mutating func setExpiring(
+    _ words: borrowing Words, _ database: Int, _ limits: SessionLimits, _ unit: TimeUnit
+  ) {
+    guard accepts(words[3], limits) else { return }
+    guard let number = words[2].decimal else { return reply.error(Self.notInteger) }
+    guard number > 0, let expiry = time(number, unit, false) else {
+      return reply.error(
+        unit == .seconds
+          ? "ERR invalid expire time in 'setex' command" : "ERR invalid expire time in 'psetex' command")
+    }
+    counters.value.sets.add()
+    set(keyspace.place(words[1]), database, words[3], ItemMetadata(expiry: expiry))
+    reply.ok()
+  }
+
+  mutating func setIfAbsent(_ words: borrowing Words, _ database: Int, _ limits: SessionLimits) {
+    guard accepts(words[2], limits) else { return }
+    let key = keyspace.place(words[1])
+    if find(key, database) != nil { return reply.integer(0) }
+    counters.value.sets.add()
+    set(key, database, words[2], ItemMetadata())
+    reply.integer(1)
+  }
+
+  mutating func setAll(
+    _ words: borrowing Words, _ database: Int, _ limits: SessionLimits, onlyIfAbsent: Bool
+  ) {
+    guard words.count % 2 == 1 else { return replyArity(onlyIfAbsent ? "MSETNX" : "MSET") }
+    for index in stride(from: 2, to: words.count, by: 2) {
+      guard accepts(words[index], limits) else { return }
+    }
+    if onlyIfAbsent {
+      for index in stride(from: 1, to: words.count, by: 2)
+      where find(keyspace.place(words[index]), database) != nil {
+        return reply.integer(0)
+      }
+    }
+    counters.value.sets.add(UInt64(words.count / 2))
+    setAll(words.from(1), database)
+    if onlyIfAbsent { reply.integer(1) } else { reply.ok() }
+  }
+
+  mutating func getSet(_ words: borrowing Words, _ database: Int, _ limits: SessionLimits) {
+    guard accepts(words[2], limits) else { return }
+    let key = keyspace.place(words[1])
+    if let old = find(key, database) {
+      guard old.isString else { return replyWrongType() }
+      reply.bulk(old.value)
+    } else {
+      reply.null()
+    }
+    counters.value.sets.add()
+    set(key, database, words[2], ItemMetadata())
+  }
+
+  mutating func getDelete(_ words: borrowing Words, _ database: Int) {
+    let key = keyspace.place(words[1])
+    guard let old = findToChange(key, database) else { return reply.null() }
+    guard old.isString else { return replyWrongType() }
+    reply.bulk(old.value)
+    delete(key, database)
+  }
+
+  mutating func getExpire(_ words: borrowing Words, _ database: Int) {
+    var request = ExpiryRequest.unspecified
+    var index = 2
+    while index < words.count {
+      guard request == .unspecified else { return reply.error(Self.syntaxError) }
+      if words[index].equalsIgnoringCase("persist") {
+        request = .remove
+      } else if let asked = expiryOption(words, &index) {
+        request = asked
+      } else {
+        return reply.error(Self.syntaxError)
+      }
+      index += 1
+    }
+    if request == .notInteger { return reply.error(Self.notInteger) }
+    if request == .invalid { return reply.error("ERR invalid expire time in 'getex' command") }
+    let key = keyspace.place(words[1])
+    guard let item = findToChange(key, database) else { return reply.null() }
+    guard item.isString else { return replyWrongType() }
+    reply.bulk(item.value)
+    switch request {
+    case .at(let time): setExpiryOrDelete(key, database, time)
+    case .remove where item.expires: setExpiry(key, database, 0)
+    default: break
+    }
+  }
+
+  // MARK: Changing a part
+
+  mutating func append(_ words: borrowing Words, _ database: Int, _ limits: SessionLimits) {
+    let key = keyspace.place(words[1])
+    let old = findToChange(key, database)
+    if let old, !old.isString { return replyWrongType() }
+    let length = (old?.valueCount ?? 0) + words[2].byteCount
+    guard length <= limits.valueBytes else { return replyTooLong(limits.valueBytes) }
+    append(key, database, words[2])
+    reply.integer(length)
+  }
+
+  mutating func setRange(_ words: borrowing Words, _ database: Int, _ limits: SessionLimits) {
+    guard let offset = words[2].decimal else { return reply.error(Self.notInteger) }
+    guard offset >= 0 else { return reply.error("ERR offset is out of range") }
+    let key = keyspace.place(words[1])
+    let old = findToChange(key, database)
+    if let old, !old.isString { return replyWrongType() }
+    guard !words[3].isEmpty else { return reply.integer(old?.valueCount ?? 0) }
+    guard offset <= limits.valueBytes - words[3].byteCount else { return replyTooLong(limits.valueBytes) }
+    let length = max(old?.valueCount ?? 0, offset + words[3].byteCount)
+    setRange(key, database, offset, words[3])
+    reply.integer(length)
+  }
+
+  mutating func incrementBy(_ words: borrowing Words, _ database: Int) {
+    guard let amount = words[2].decimal else { return reply.error(Self.notInteger) }
+    increment(words, database, by: amount)
+  }
+
+  mutating func decrementBy(_ words: borrowing Words, _ database: Int) {
+    guard let amount = words[2].decimal else { return reply.error(Self.notInteger) }
+    guard amount != Int.min else { return reply.error("ERR decrement would overflow") }
+    increment(words, database, by: -amount)
+  }
+
+  mutating func increment(_ words: borrowing Words, _ database: Int, by amount: Int) {
+    let key = keyspace.place(words[1])
+    let old = find(key, database)
+    var number = 0
+    if let old {
+      guard old.isString else { return replyWrongType() }
+      guard let value = old.value.decimal else { return reply.error(Self.notInteger) }
+      number = value
+    }
+    let (sum, overflow) = number.addingReportingOverflow(amount)
+    guard !overflow else { return reply.error("ERR increment or decrement would overflow") }
+    var metadata = old?.metadata ?? ItemMetadata()
+    metadata.cas = 0
+    let digits = DecimalText(sum)
+    set(key, database, digits.bytes, metadata)
+    reply.integer(sum)
+  }
+}
+
+/// The decimal digits of a number, without an allocation.
+struct DecimalText {
+  private var digits = InlineArray<24, UInt8>(repeating: 0)
+  private var start = 24
+
+  init(_ number: Int) {
+    self.init(UInt64(number.magnitude))
+    if number < 0 { prepend(UInt8(ascii: "-")) }
+  }
+
+  init(_ number: UInt64) {
+    var rest = number
+    repeat {
+      prepend(UInt8(ascii: "0") + UInt8(rest % 10))
+      rest /= 10
+    } while rest > 0
+  }
+
+  /// The digits with spaces behind them up to a width, as memcached's `decr` leaves them.
+  init(_ number: UInt64, paddedTo width: Int) {
+    let bare = DecimalText(number)
+    let length = min(24, max(width, 24 - bare.start))
+    for index in 0..<24 { digits[index] = UInt8(ascii: " ") }
+    start = 24 - length
+    for index in bare.start..<24 { digits[start + index - bare.start] = bare.digits[index] }
+  }
+
+  private mutating func prepend(_ byte: UInt8) {
+    start -= 1
+    digits[start] = byte
+  }
+
+  var bytes: RawSpan {
+    @_lifetime(borrow self)
+    get { unsafe digits.span.bytes.extracting(start..<24) }
+  }
+}

@@ -1,0 +1,226 @@
+// From the words of a request to a command that runs: finds it, checks its shape, locks the shards of its keys in their
+// order, runs it, unlocks, and has the reply held until what it shows is durable.
+
+/// What became of a request.
+enum DispatchOutcome {
+  case done
+  /// The journal is full: nothing was done; try again after its next commit.
+  case waitForRoom
+  /// The reply is the session's last.
+  case close
+}
+
+extension Execution {
+  /// Runs one request of the Redis protocol.
+  ///
+  /// - Parameter size: the request's length in bytes.
+  @inline(__always)
+  mutating func dispatch(_ words: borrowing Words, _ session: inout SessionState, size: Int) -> DispatchOutcome {
+    guard let command = commands.find(words[0]) else {
+      replyUnknown(words)
+      return .done
+    }
+    guard command.arity > 0 ? words.count == command.arity : words.count >= -command.arity else {
+      replyArity(CommandDeclaration.all[command.index].name)
+      return .done
+    }
+    if !session.isAuthenticated && !command.flags.contains(.noAuth) {
+      reply.error("NOAUTH Authentication required.")
+      return .done
+    }
+    if command.flags.contains(.write) {
+      switch journal.room(for: size) {
+      case .free: break
+      case .full: return .waitForRoom
+      case .failed:
+        replyJournalFailed()
+        return .done
+      }
+      if command.flags.contains(.denyOOM) && isOverMemoryLimit {
+        reply.error("OOM command not allowed when used memory > 'maxmemory'.")
+        return .done
+      }
+    }
+    if context.logsCommands {
+      logCommand(words, session, isSensitive: command.flags.contains(.sensitive))
+    }
+    counters.value.commands.add()
+    let start = reply.buffer.count
+    beginReply()
+    defer { endReply(from: start) }
+
+    let keys = command.keys
+    if command.flags.contains(.allShards) {
+      for shard in 0..<keyspace.shardCount { keyspace.lock(shard) }
+      defer { for shard in 0..<keyspace.shardCount { keyspace.unlock(shard) } }
+      return run(command.id, words, &session)
+    }
+    if keys.first == 0 { return run(command.id, words, &session) }
+    let last = keys.last < 0 ? words.count + keys.last : keys.last
+    if keys.first == last {
+      guard words[keys.first].byteCount <= session.limits.keyBytes else {
+        replyKeyTooLong(session.limits.keyBytes)
+        return .done
+      }
+      let shard = keyspace.place(words[keys.first]).shard
+      keyspace.lock(shard)
+      defer { keyspace.unlock(shard) }
+      return run(command.id, words, &session)
+    }
+    return runLocking(command, last, words, &session)
+  }
+
+  /// Runs a command with several keys.
+  private mutating func runLocking(
+    _ command: CommandEntry, _ last: Int, _ words: borrowing Words, _ session: inout SessionState
+  ) -> DispatchOutcome {
+    var shards = ShardSet()
+    for index in stride(from: command.keys.first, through: last, by: command.keys.step) {
+      guard words[index].byteCount <= session.limits.keyBytes else {
+        replyKeyTooLong(session.limits.keyBytes)
+        return .done
+      }
+      shards.insert(keyspace.place(words[index]).shard)
+    }
+    let keyspace = keyspace
+    shards.forEach { keyspace.lock($0) }
+    defer { shards.forEach { keyspace.unlock($0) } }
+    return run(command.id, words, &session)
+  }
+
+  private mutating func run(
+    _ id: CommandID, _ words: borrowing Words, _ session: inout SessionState
+  ) -> DispatchOutcome {
+    let database = session.database
+    switch id {
+    case .get: get(words, database)
+    case .set: set(words, database, session.limits)
+
+    case .auth: auth(words, &session)
+    case .client: client(words, &session)
+    case .echo: reply.bulk(words[1])
+    case .hello: hello(words, &session)
+    case .ping: ping(words)
+    case .quit:
+      reply.ok()
+      return .close
+    case .select: select(words, &session)
+
+    case .command: command(words)
+    case .config: config(words)
+    case .dbsize: dbsize(database)
+    case .flushall: flush(words, nil)
+    case .flushdb: flush(words, database)
+    case .info: info(words)
+    case .time: time()
+
+    case .copy: copy(words, database)
+    case .del, .unlink: del(words, database)
+    case .exists, .touch: exists(words, database)
+    case .expire: expire(words, database, .seconds, isAbsolute: false)
+    case .expireat: expire(words, database, .seconds, isAbsolute: true)
+    case .expiretime: expiryTime(words, database, .seconds)
+    case .keys: keys(words, database)
+    case .persist: persist(words, database)
+    case .pexpire: expire(words, database, .milliseconds, isAbsolute: false)
+    case .pexpireat: expire(words, database, .milliseconds, isAbsolute: true)
+    case .pexpiretime: expiryTime(words, database, .milliseconds)
+    case .pttl: timeToLive(words, database, .milliseconds)
+    case .randomkey: randomKey(database)
+    case .rename: rename(words, database, onlyIfAbsent: false)
+    case .renamenx: rename(words, database, onlyIfAbsent: true)
+    case .scan: scan(words, database)
+    case .ttl: timeToLive(words, database, .seconds)
+    case .type: type(words, database)
+
+    case .append: append(words, database, session.limits)
+    case .decr: increment(words, database, by: -1)
+    case .decrby: decrementBy(words, database)
+    case .getdel: getDelete(words, database)
+    case .getex: getExpire(words, database)
+    case .getrange, .substr: getRange(words, database)
+    case .getset: getSet(words, database, session.limits)
+    case .incr: increment(words, database, by: 1)
+    case .incrby: incrementBy(words, database)
+    case .mget: getAll(words, database)
+    case .mset: setAll(words, database, session.limits, onlyIfAbsent: false)
+    case .msetnx: setAll(words, database, session.limits, onlyIfAbsent: true)
+    case .psetex: setExpiring(words, database, session.limits, .milliseconds)
+    case .setex: setExpiring(words, database, session.limits, .seconds)
+    case .setnx: setIfAbsent(words, database, session.limits)
+    case .setrange: setRange(words, database, session.limits)
+    case .strlen: stringLength(words, database)
+
+    case .sadd: addMembers(words, database, session.limits)
+    case .scard: countMembers(words, database)
+    case .sismember: isMember(words, database)
+    case .smembers: members(words, database)
+    case .smismember: areMembers(words, database)
+    case .spop: popMembers(words, database)
+    case .srandmember: randomMembers(words, database)
+    case .srem: removeMembers(words, database)
+    case .sscan: scanMembers(words, database)
+    }
+    return .done
+  }
+
+  // MARK: Refusals
+
+  /// Whether the data takes more memory than the limit allows.
+  var isOverMemoryLimit: Bool {
+    let limit = context.memoryLimit
+    return limit > 0 && keyspace.residentBytes > limit
+  }
+
+  @inline(never)
+  private mutating func replyUnknown(_ words: borrowing Words) {
+    // Redis shows up to 128 bytes of the name and of the arguments.
+    var text = "ERR unknown command '\(words[0].extracting(first: 128).text)', with args beginning with: "
+    var shownBytes = 0
+    for index in 1..<max(1, words.count) where shownBytes < 128 {
+      let argument = words[index].extracting(first: 128 - shownBytes)
+      text += "'\(argument.text)' "
+      shownBytes += argument.byteCount
+    }
+    reply.error(text)
+  }
+
+  @inline(never)
+  mutating func replyArity(_ name: String) {
+    let shown = name.lowercased().split(separator: " ").joined(separator: "|")
+    reply.error("ERR wrong number of arguments for '\(shown)' command")
+  }
+
+  @inline(never)
+  private mutating func replyKeyTooLong(_ limit: Int) {
+    reply.error("ERR the key is longer than max-key-bytes allows (\(limit))")
+  }
+
+  @inline(never)
+  private mutating func replyJournalFailed() {
+    let reason = journal.failure?.description ?? "unknown"
+    reply.error(
+      "MISCONF Martlet can't write its database (\(reason)). Reads go on; mend the disk and restart the server.")
+  }
+
+  @inline(never)
+  private mutating func logCommand(_ words: borrowing Words, _ session: SessionState, isSensitive: Bool) {
+    var text = ByteBuffer()
+    text.append(word: words[0])
+    if isSensitive {
+      text.append(" (arguments hidden)")
+    } else {
+      for index in 1..<max(1, words.count) {
+        text.append(byte: UInt8(ascii: " "))
+        text.append(word: words[index])
+      }
+    }
+    context.log(session.client.address, text.bytes.text)
+  }
+}
+
+extension RawSpan {
+  /// At most the first `length` bytes.
+  @_lifetime(copy self)
+  func extracting(first length: Int) -> RawSpan { extracting(0..<min(length, byteCount)) }
+}

@@ -1,0 +1,204 @@
+// Where a command runs: one for each lane. It locks the shards of the command's keys, lets the command read and change
+// them, and notes which version the reply will show.
+//
+// A change is first recorded, which gives it its version, and then made; both under the shard's lock, so that nobody
+// sees one without the other.
+
+/// What a session is between its requests.
+package struct SessionState {
+  /// The numbered database that commands use.
+  var database = 0
+  var protocolVersion: UInt8 = 2
+  var isAuthenticated: Bool
+  package let client: ClientRecord
+  let limits: SessionLimits
+
+  package init(_ client: ClientRecord, _ limits: SessionLimits, _ context: ServerContext) {
+    self.client = client
+    self.limits = limits
+    isAuthenticated = context.password == nil
+  }
+}
+
+/// The means of one lane to run commands, one at a time.
+package struct Execution: ~Copyable {
+  let keyspace: Keyspace
+  let journal: Journal
+  let clock: WallClock
+  let context: ServerContext
+  let counters: LaneCountersReference
+  let commands: CommandTable
+  var random: RandomSource
+
+  package var reply = Reply()
+  /// The highest version that the reply under way shows.
+  var shown: UInt64 = 0
+  private var record = ByteBuffer()
+
+  /// - Parameter seed: for the members that commands take by chance.
+  package init(_ store: StoreCore, _ context: ServerContext, seed: UInt64) {
+    keyspace = store.keyspace
+    journal = store.journal
+    clock = store.clock
+    self.context = context
+    counters = context.makeLaneCounters()
+    commands = .shared
+    random = RandomSource(seed: seed)
+  }
+
+  /// Whether a reply that shows `version` may leave.
+  package func mayShow(_ version: UInt64) -> Bool { journal.mayShow(version) }
+
+  // MARK: Locking
+
+  @inline(__always)
+  mutating func beginReply() { shown = 0 }
+
+  /// Holds the reply that began at `start` until what it shows is durable.
+  @inline(__always)
+  mutating func endReply(from start: Int) {
+    reply.replaceIfOverfull(from: start)
+    if shown != 0 && !journal.mayShow(shown) { reply.hold(from: start, until: shown) }
+  }
+
+  // MARK: Reading
+
+  /// The live item at a key; nil when there is none or it has expired. Either way the reply shows its version.
+  @inline(__always)
+  mutating func find(_ key: borrowing Key, _ database: Int) -> Item? {
+    guard let item = keyspace[key.shard].find(key.bytes, key.hash, database) else {
+      shown = max(shown, keyspace[key.shard].deletionVersion(key.hash))
+      return nil
+    }
+    shown = max(shown, item.version)
+    if item.expires && item.expiry <= clock.now() { return nil }
+    return item
+  }
+
+  /// The live item at a key that is about to be changed. One that has expired is deleted first.
+  mutating func findToChange(_ key: borrowing Key, _ database: Int) -> Item? {
+    guard let item = keyspace[key.shard].find(key.bytes, key.hash, database) else {
+      shown = max(shown, keyspace[key.shard].deletionVersion(key.hash))
+      return nil
+    }
+    shown = max(shown, item.version)
+    if item.expires && item.expiry <= clock.now() {
+      delete(key, database)
+      counters.value.expired.add()
+      return nil
+    }
+    return item
+  }
+
+  /// Says that the reply shows a shard as a whole.
+  mutating func showAll(_ shard: ShardIndex) { shown = max(shown, keyspace[shard].lastVersion) }
+
+  // MARK: Changing: record, then change
+
+  /// Sends the record to the journal; the change's version, which the reply then shows.
+  @inline(__always)
+  private mutating func commitRecord(_ database: Int) -> UInt64 {
+    let version = journal.append(record.bytes, database: database)
+    record.removeAll()
+    shown = version
+    return version
+  }
+
+  @inline(__always)
+  mutating func set(_ key: borrowing Key, _ database: Int, _ value: RawSpan, _ metadata: ItemMetadata) {
+    record.recordSet(key.bytes, value, metadata)
+    let version = commitRecord(database)
+    keyspace[key.shard].setString(key.bytes, key.hash, database, value, metadata, version)
+  }
+
+  /// Sets pairs of keys and values in one change.
+  mutating func setAll(_ pairs: borrowing Words, _ database: Int) {
+    record.recordSetAll(pairs)
+    let version = commitRecord(database)
+    for index in stride(from: 0, to: pairs.count, by: 2) {
+      let key = keyspace.place(pairs[index])
+      keyspace[key.shard].setString(key.bytes, key.hash, database, pairs[index + 1], ItemMetadata(), version)
+    }
+  }
+
+  /// Appends to a string, or makes one.
+  mutating func append(_ key: borrowing Key, _ database: Int, _ value: RawSpan) {
+    let end = keyspace[key.shard].find(key.bytes, key.hash, database)?.valueCount ?? 0
+    record.recordAppend(key.bytes, value)
+    let version = commitRecord(database)
+    keyspace[key.shard].writeString(key.bytes, key.hash, database, at: end, value, version)
+  }
+
+  mutating func prepend(_ key: borrowing Key, _ database: Int, _ value: RawSpan) {
+    record.recordPrepend(key.bytes, value)
+    let version = commitRecord(database)
+    keyspace[key.shard].prependString(key.bytes, key.hash, database, value, version)
+  }
+
+  /// Writes into a string from `offset` on.
+  mutating func setRange(_ key: borrowing Key, _ database: Int, _ offset: Int, _ value: RawSpan) {
+    record.recordSetRange(key.bytes, offset, value)
+    let version = commitRecord(database)
+    keyspace[key.shard].writeString(key.bytes, key.hash, database, at: offset, value, version)
+  }
+
+  /// Deletes a key that is there.
+  mutating func delete(_ key: borrowing Key, _ database: Int) {
+    record.recordDelete(key.bytes)
+    let version = commitRecord(database)
+    keyspace[key.shard].remove(key.bytes, key.hash, database, version)
+  }
+
+  /// Gives a key that is there an expiry in milliseconds since 1970, or with 0 takes it away.
+  mutating func setExpiry(_ key: borrowing Key, _ database: Int, _ milliseconds: Int64) {
+    guard var metadata = keyspace[key.shard].find(key.bytes, key.hash, database)?.metadata else { return }
+    metadata.expiry = milliseconds
+    record.recordExpiry(key.bytes, milliseconds)
+    let version = commitRecord(database)
+    keyspace[key.shard].setMetadata(key.bytes, key.hash, database, metadata, version)
+  }
+
+  mutating func rename(_ key: borrowing Key, _ newKey: borrowing Key, _ database: Int) {
+    record.recordRename(key.bytes, newKey.bytes)
+    let version = commitRecord(database)
+    guard let item = keyspace[key.shard].release(key.bytes, key.hash, database, version) else { return }
+    keyspace[newKey.shard].adopt(item, newKey.bytes, newKey.hash, database, version)
+  }
+
+  mutating func copy(_ key: borrowing Key, _ database: Int, to newKey: borrowing Key, _ newDatabase: Int) {
+    record.recordCopy(key.bytes, newKey.bytes, newDatabase)
+    let version = commitRecord(database)
+    guard let item = keyspace[key.shard].copy(key.bytes, key.hash, database) else { return }
+    keyspace[newKey.shard].adopt(item, newKey.bytes, newKey.hash, newDatabase, version)
+  }
+
+  /// Adds members to a set, or makes one; how many are new.
+  mutating func addMembers(_ key: borrowing Key, _ database: Int, _ members: borrowing Words) -> Int {
+    record.recordAddMembers(key.bytes, members)
+    let version = commitRecord(database)
+    return keyspace[key.shard].addMembers(key.bytes, key.hash, database, members, version)
+  }
+
+  /// Takes members out of a set that is there; how many were in it.
+  mutating func removeMembers(_ key: borrowing Key, _ database: Int, _ members: borrowing Words) -> Int {
+    record.recordRemoveMembers(key.bytes, members)
+    let version = commitRecord(database)
+    return keyspace[key.shard].removeMembers(key.bytes, key.hash, database, members, version)
+  }
+
+  /// Empties one database. Every shard is locked.
+  mutating func flush(_ database: Int) {
+    record.recordFlush()
+    let version = commitRecord(database)
+    for shard in 0..<keyspace.shardCount { keyspace[shard].removeAll(database, version) }
+  }
+
+  /// Empties all databases. Every shard is locked.
+  mutating func flushAll() {
+    record.recordFlushAll()
+    let version = commitRecord(0)
+    for shard in 0..<keyspace.shardCount {
+      for database in 0..<keyspace.databaseCount { keyspace[shard].removeAll(database, version) }
+    }
+  }
+}

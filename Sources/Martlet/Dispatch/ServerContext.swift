@@ -1,0 +1,225 @@
+// What the sessions of all lanes share besides the data: settings that commands show and change, the connected
+// clients, the counters.
+
+internal import Synchronization
+
+/// A setting as `CONFIG GET` and `CONFIG SET` see it.
+package struct ConfigParameter: Sendable {
+  package let name: String
+  package let get: @Sendable () -> String
+  /// Takes a new value; why not, if it can't. Nil when the setting can't be changed while the server runs.
+  package let set: (@Sendable (String) -> String?)?
+
+  package init(
+    _ name: String, get: @escaping @Sendable () -> String, set: (@Sendable (String) -> String?)? = nil
+  ) {
+    self.name = name
+    self.get = get
+    self.set = set
+  }
+}
+
+/// The bounds that a session checks, fixed for its life.
+package struct SessionLimits: Sendable {
+  /// The longest key, in bytes.
+  package var keyBytes: Int
+  /// The longest value, in bytes.
+  package var valueBytes: Int
+
+  package init(keyBytes: Int, valueBytes: Int) {
+    self.keyBytes = keyBytes
+    self.valueBytes = valueBytes
+  }
+
+  /// What Redis clients expect: 512 MiB for both.
+  package static let redis = SessionLimits(keyBytes: Limits.keyBytes, valueBytes: Limits.valueBytes)
+  /// What memcached clients expect: keys to 250 bytes, values to 1 MiB.
+  package static let memcached = SessionLimits(keyBytes: 250, valueBytes: 1 << 20)
+}
+
+/// What one lane has counted. The lane alone writes, anybody reads.
+package struct LaneCounters: ~Copyable {
+  package struct Count: ~Copyable {
+    private let count = Atomic<UInt64>(0)
+
+    init() {}
+
+    /// Adds without a locked instruction: the lane is the only writer.
+    @inline(__always)
+    func add(_ amount: UInt64 = 1) {
+      count.store(count.load(ordering: .relaxed) &+ amount, ordering: .relaxed)
+    }
+
+    var value: UInt64 { count.load(ordering: .relaxed) }
+  }
+
+  let commands = Count()
+  let gets = Count()
+  let hits = Count()
+  let misses = Count()
+  let sets = Count()
+  let touches = Count()
+  let touchHits = Count()
+  let deleteHits = Count()
+  let deleteMisses = Count()
+  let incrementHits = Count()
+  let incrementMisses = Count()
+  let decrementHits = Count()
+  let decrementMisses = Count()
+  let casHits = Count()
+  let casMisses = Count()
+  let casMismatches = Count()
+  let flushes = Count()
+  let expired = Count()
+}
+
+/// The counters of one lane at a fixed address; they are never freed, as lanes live as long as the process.
+package struct LaneCountersReference: Sendable {
+  private let counters = Pinned(LaneCounters())
+
+  var value: LaneCounters {
+    @inline(__always) _read { yield counters.value }
+  }
+}
+
+/// What all sessions of a server share.
+package final class ServerContext: Sendable {
+  /// The version of this software.
+  package static let version = "0.1.0"
+  /// The version of Redis that clients take their behaviour from.
+  package static let redisVersion = "7.0.15"
+
+  package let clients = ClientRegistry()
+  private let memoryLimitBox = Atomic<Int>(0)
+  private let logsCommandsBox = Atomic<Bool>(false)
+  package let startTime = WallClock.systemMicroseconds() / 1000
+  /// What clients have to give before anything else; nil when nothing.
+  package let password: String?
+  private let lanes = Mutex<[LaneCountersReference]>([])
+  private let parametersBox = Mutex<[ConfigParameter]>([])
+  private let logger: @Sendable (_ address: String, _ words: String) -> Void
+  /// Facts that the server knows and the store doesn't: a section's name and its fields.
+  private let facts = Mutex<@Sendable () -> [(section: String, name: String, value: String)]>({ [] })
+
+  /// - Parameters:
+  ///   - password: what clients have to give before anything else.
+  ///   - logger: prints a command of a client.
+  package init(
+    password: String? = nil, logger: @escaping @Sendable (_ address: String, _ words: String) -> Void = { _, _ in }
+  ) {
+    self.password = password
+    self.logger = logger
+  }
+
+  /// Bytes that the data may take; 0 for no limit.
+  package var memoryLimit: Int {
+    get { memoryLimitBox.load(ordering: .relaxed) }
+    set { memoryLimitBox.store(newValue, ordering: .relaxed) }
+  }
+
+  /// Whether commands are printed.
+  package var logsCommands: Bool {
+    get { logsCommandsBox.load(ordering: .relaxed) }
+    set { logsCommandsBox.store(newValue, ordering: .relaxed) }
+  }
+
+  package var parameters: [ConfigParameter] {
+    get { parametersBox.withLock { $0 } }
+    set { parametersBox.withLock { $0 = newValue } }
+  }
+
+  package func setFacts(_ facts: @escaping @Sendable () -> [(section: String, name: String, value: String)]) {
+    self.facts.withLock { $0 = facts }
+  }
+
+  func currentFacts() -> [(section: String, name: String, value: String)] { facts.withLock { $0 }() }
+
+  func makeLaneCounters() -> LaneCountersReference {
+    let made = LaneCountersReference()
+    lanes.withLock { $0.append(made) }
+    return made
+  }
+
+  /// The sum over all lanes of one counter.
+  func sum(_ counter: (borrowing LaneCounters) -> UInt64) -> UInt64 {
+    lanes.withLock { $0 }.reduce(0) { $0 &+ counter($1.value) }
+  }
+
+  func log(_ address: String, _ words: String) { logger(address, words) }
+}
+
+/// One connected client, as `CLIENT LIST` shows it.
+package final class ClientRecord: Sendable {
+  struct Details {
+    var name = ""
+    var libraryName = ""
+    var libraryVersion = ""
+    var lastCommand = "NULL"
+    var database = 0
+    var protocolVersion = 2
+    var lastActive: Int64
+  }
+
+  package let id: Int
+  package let address: String
+  package let localAddress: String
+  let connectedAt: Int64
+  private let details: Mutex<Details>
+
+  init(id: Int, address: String, localAddress: String) {
+    self.id = id
+    self.address = address
+    self.localAddress = localAddress
+    connectedAt = WallClock.systemMicroseconds() / 1000
+    details = Mutex(Details(lastActive: connectedAt))
+  }
+
+  /// Reads or changes what may change of a client.
+  func update<Result: Sendable>(_ body: (inout Details) -> Result) -> Result {
+    details.withLock { details in body(&details) }
+  }
+
+  /// The line of `CLIENT LIST`, with Redis's field names.
+  var line: String {
+    let now = WallClock.systemMicroseconds() / 1000
+    return details.withLock { details in
+      "id=\(id) addr=\(address) laddr=\(localAddress) fd=-1 name=\(details.name) "
+        + "age=\((now - connectedAt) / 1000) idle=\(max(0, now - details.lastActive) / 1000) flags=N "
+        + "db=\(details.database) sub=0 psub=0 ssub=0 multi=-1 cmd=\(details.lastCommand) user=default redir=-1 "
+        + "resp=\(details.protocolVersion) lib-name=\(details.libraryName) lib-ver=\(details.libraryVersion)"
+    }
+  }
+}
+
+/// The connected clients of all lanes.
+package final class ClientRegistry: Sendable {
+  private struct State {
+    var clients: [Int: ClientRecord] = [:]
+    var lastID = 0
+  }
+
+  private let state = Mutex(State())
+
+  package init() {}
+
+  package func connect(from address: String, to localAddress: String) -> ClientRecord {
+    state.withLock { state in
+      state.lastID += 1
+      let record = ClientRecord(id: state.lastID, address: address, localAddress: localAddress)
+      state.clients[record.id] = record
+      return record
+    }
+  }
+
+  package func disconnect(_ client: ClientRecord) {
+    state.withLock { state in _ = state.clients.removeValue(forKey: client.id) }
+  }
+
+  package var count: Int { state.withLock { $0.clients.count } }
+
+  /// How many there have been since the start.
+  package var total: Int { state.withLock { $0.lastID } }
+
+  /// All clients by age.
+  var all: [ClientRecord] { state.withLock { $0.clients.values.sorted { $0.id < $1.id } } }
+}

@@ -1,0 +1,63 @@
+// The store's parts put together: opened from a folder, closed in order.
+
+/// The data of one database and what makes it durable.
+package final class StoreCore: Sendable {
+  package let keyspace: Keyspace
+  package let journal: Journal
+  package let clock: WallClock
+  /// What opening found; empty for a store in memory.
+  package let report: RecoveryReport
+  private let file: DatabaseFile?
+
+  /// Opens the database in a folder, which exists, reading back what it holds.
+  ///
+  /// - Parameters:
+  ///   - threads: how many threads will use the store, for the number of shards.
+  ///   - databases: how many numbered databases there are.
+  package init(
+    folder: String, disk: any Disk = SystemDisk(), durability: Durability, threads: Int, databases: Int = 16,
+    clock: WallClock = WallClock(), random: inout RandomSource
+  ) throws {
+    let file = try DatabaseFile.open(folder, on: disk, random: &random)
+    keyspace = Keyspace(
+      shardCount: Keyspace.shardCount(threads: threads), databaseCount: databases, seedNumber: file.seed)
+    do {
+      report = try file.recover(into: keyspace)
+    } catch {
+      keyspace.destroy()
+      throw error
+    }
+    self.file = file
+    self.clock = clock
+    journal = Journal(log: file, durability: durability, version: report.version, clock: clock)
+  }
+
+  /// A store that keeps nothing on a disk.
+  package init(inMemory threads: Int, databases: Int = 16, clock: WallClock = WallClock(), random: inout RandomSource) {
+    keyspace = Keyspace(
+      shardCount: Keyspace.shardCount(threads: threads), databaseCount: databases, seedNumber: random.next())
+    report = RecoveryReport()
+    file = nil
+    self.clock = clock
+    journal = Journal(log: ForgetfulLog(), durability: .never, version: 0, clock: clock)
+  }
+
+  deinit { keyspace.destroy() }
+
+  /// How many keys there are, expired ones that nobody has touched among them.
+  package var keyCount: Int {
+    var sum = 0
+    for shard in 0..<keyspace.shardCount {
+      keyspace.lock(shard)
+      for database in 0..<keyspace.databaseCount { sum += keyspace[shard].count(database) }
+      keyspace.unlock(shard)
+    }
+    return sum
+  }
+}
+
+/// A log for a store in memory: it takes everything and keeps nothing.
+private final class ForgetfulLog: JournalLog {
+  func append(_ records: inout ByteBuffer, _ commit: Commit) throws(DiskError) {}
+  func sync() throws(DiskError) {}
+}
