@@ -199,7 +199,7 @@ extension Execution {
 
 /// Words copied out of the keyspace.
 struct ChosenMembers: ~Copyable {
-  private var bytes = ByteBuffer()
+  private var bytes = ByteQueue()
   private var ranges: [WordRange] = []
 
   mutating func append(_ word: RawSpan) {

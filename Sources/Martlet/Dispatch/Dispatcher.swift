@@ -45,6 +45,7 @@ extension Execution {
       logCommand(words, session, isSensitive: command.flags.contains(.sensitive))
     }
     counters.value.commands.add()
+    session.client.noteCommand(command.index)
     let start = reply.buffer.count
     beginReply()
     defer { endReply(from: start) }
@@ -205,7 +206,7 @@ extension Execution {
 
   @inline(never)
   private mutating func logCommand(_ words: borrowing Words, _ session: SessionState, isSensitive: Bool) {
-    var text = ByteBuffer()
+    var text = ByteQueue()
     text.append(word: words[0])
     if isSensitive {
       text.append(" (arguments hidden)")

@@ -33,7 +33,7 @@ package struct Execution: ~Copyable {
   package var reply = Reply()
   /// The highest version that the reply under way shows.
   var shown: UInt64 = 0
-  private var record = ByteBuffer()
+  private var record = ByteQueue()
 
   /// - Parameter seed: for the members that commands take by chance.
   package init(_ store: StoreCore, _ context: ServerContext, seed: UInt64) {

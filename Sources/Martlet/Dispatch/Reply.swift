@@ -8,7 +8,7 @@ package struct HoldMark: Sendable, Equatable {
 
 /// Replies of one session, in their order.
 package struct Reply: ~Copyable {
-  package var buffer = ByteBuffer()
+  package var buffer = ByteQueue()
   /// Rising in both fields.
   package private(set) var marks: [HoldMark] = []
   /// The version of the Redis protocol that the session speaks: 2 or 3.

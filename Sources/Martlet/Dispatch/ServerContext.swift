@@ -85,13 +85,15 @@ package struct LaneCountersReference: Sendable {
 /// What all sessions of a server share.
 package final class ServerContext: Sendable {
   /// The version of this software.
-  package static let version = "0.1.0"
+  package static var version: String { "0.1.0" }
   /// The version of Redis that clients take their behaviour from.
-  package static let redisVersion = "7.0.15"
+  package static var redisVersion: String { "7.0.15" }
 
   package let clients = ClientRegistry()
   private let memoryLimitBox = Atomic<Int>(0)
   private let logsCommandsBox = Atomic<Bool>(false)
+  /// When database 0 is to be emptied, in milliseconds since 1970; 0 when no such wish is open.
+  private let scheduledFlush = Atomic<Int64>(0)
   package let startTime = WallClock.systemMicroseconds() / 1000
   /// What clients have to give before anything else; nil when nothing.
   package let password: String?
@@ -121,6 +123,16 @@ package final class ServerContext: Sendable {
   package var logsCommands: Bool {
     get { logsCommandsBox.load(ordering: .relaxed) }
     set { logsCommandsBox.store(newValue, ordering: .relaxed) }
+  }
+
+  /// Has database 0 emptied at a time in milliseconds since 1970, instead of at one asked for before.
+  func scheduleFlush(at time: Int64) { scheduledFlush.store(time, ordering: .relaxed) }
+
+  /// Whether a scheduled flush is due; it is then no longer scheduled.
+  func takeDueFlush(_ now: Int64) -> Bool {
+    let time = scheduledFlush.load(ordering: .relaxed)
+    guard time != 0 && time <= now else { return false }
+    return scheduledFlush.compareExchange(expected: time, desired: 0, ordering: .relaxed).exchanged
   }
 
   package var parameters: [ConfigParameter] {
@@ -154,10 +166,8 @@ package final class ClientRecord: Sendable {
     var name = ""
     var libraryName = ""
     var libraryVersion = ""
-    var lastCommand = "NULL"
     var database = 0
     var protocolVersion = 2
-    var lastActive: Int64
   }
 
   package let id: Int
@@ -165,13 +175,17 @@ package final class ClientRecord: Sendable {
   package let localAddress: String
   let connectedAt: Int64
   private let details: Mutex<Details>
+  private let lastActive: Atomic<Int64>
+  /// The place of the last command's declaration; −1 for none yet.
+  private let lastCommand = Atomic<Int>(-1)
 
   init(id: Int, address: String, localAddress: String) {
     self.id = id
     self.address = address
     self.localAddress = localAddress
     connectedAt = WallClock.systemMicroseconds() / 1000
-    details = Mutex(Details(lastActive: connectedAt))
+    details = Mutex(Details())
+    lastActive = Atomic(connectedAt)
   }
 
   /// Reads or changes what may change of a client.
@@ -179,13 +193,23 @@ package final class ClientRecord: Sendable {
     details.withLock { details in body(&details) }
   }
 
+  /// Notes that the client has sent something just now.
+  func noteActivity() { lastActive.store(WallClock.coarseMilliseconds(), ordering: .relaxed) }
+
+  /// Notes which command the client runs.
+  @inline(__always)
+  func noteCommand(_ index: Int) { lastCommand.store(index, ordering: .relaxed) }
+
   /// The line of `CLIENT LIST`, with Redis's field names.
   var line: String {
     let now = WallClock.systemMicroseconds() / 1000
+    let command = lastCommand.load(ordering: .relaxed)
+    let commandName = command < 0 ? "NULL" : CommandDeclaration.all[command].name.lowercased()
+    let idle = max(0, now - lastActive.load(ordering: .relaxed)) / 1000
     return details.withLock { details in
       "id=\(id) addr=\(address) laddr=\(localAddress) fd=-1 name=\(details.name) "
-        + "age=\((now - connectedAt) / 1000) idle=\(max(0, now - details.lastActive) / 1000) flags=N "
-        + "db=\(details.database) sub=0 psub=0 ssub=0 multi=-1 cmd=\(details.lastCommand) user=default redir=-1 "
+        + "age=\((now - connectedAt) / 1000) idle=\(idle) flags=N "
+        + "db=\(details.database) sub=0 psub=0 ssub=0 multi=-1 cmd=\(commandName) user=default redir=-1 "
         + "resp=\(details.protocolVersion) lib-name=\(details.libraryName) lib-ver=\(details.libraryVersion)"
     }
   }

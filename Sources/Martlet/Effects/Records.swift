@@ -1,7 +1,7 @@
 // The records of the database file: one function for each effect, which writes it as a person would type it.
 // `Replay` reads what is written here; docs/FORMAT.md lists it.
 
-extension ByteBuffer {
+extension ByteQueue {
   /// A record of a command with one key.
   @inline(__always)
   private mutating func begin(_ command: StaticString, _ key: RawSpan) {

@@ -66,7 +66,7 @@ package final class DatabaseFile: JournalLog, @unchecked Sendable {
   package static func open(_ folder: String, on disk: any Disk, random: inout RandomSource) throws -> DatabaseFile {
     let path = folder + "/" + name
     let file = try disk.open(path)
-    var header = ByteBuffer()
+    var header = ByteQueue()
     while header.count < maximumHeader,
       try file.read(at: header.count, count: maximumHeader - header.count, into: &header) > 0
     {}
@@ -81,7 +81,7 @@ package final class DatabaseFile: JournalLog, @unchecked Sendable {
     }
     let identity = random.next()
     let seed = random.next()
-    var fresh = ByteBuffer()
+    var fresh = ByteQueue()
     fresh.append(headerStart)
     fresh.append("1, id ")
     fresh.append(hexadecimal: identity, width: 16)
@@ -123,7 +123,7 @@ package final class DatabaseFile: JournalLog, @unchecked Sendable {
   func recover(into keyspace: Keyspace) throws -> RecoveryReport {
     var report = RecoveryReport()
     var parser = RecordParser()
-    var buffer = ByteBuffer()
+    var buffer = ByteQueue()
     var bufferStart = end
     var line = 2
     var searched = 0
@@ -227,7 +227,7 @@ package final class DatabaseFile: JournalLog, @unchecked Sendable {
   private func dropTail(_ report: inout RecoveryReport, _ line: Int) throws {
     let size = try file.size()
     guard size > end else { return }
-    var buffer = ByteBuffer()
+    var buffer = ByteQueue()
     var searched = 0
     while try file.read(at: end + buffer.count, count: Self.readSize, into: &buffer) > 0 {}
     while let commit = nextCommit(buffer.bytes, from: &searched) {
@@ -253,7 +253,7 @@ package final class DatabaseFile: JournalLog, @unchecked Sendable {
 
   // MARK: Writing
 
-  package func append(_ records: inout ByteBuffer, _ commit: Commit) throws(DiskError) {
+  package func append(_ records: inout ByteQueue, _ commit: Commit) throws(DiskError) {
     records.append(Self.commitStart)
     records.append(decimal: commit.first)
     records.append(byte: UInt8(ascii: "-"))

@@ -34,7 +34,7 @@ package struct Commit: Sendable, Equatable {
 /// Where batches are kept: a file, or later a replicated log.
 package protocol JournalLog: AnyObject, Sendable {
   /// Takes a batch after those before it. `records` may be changed.
-  func append(_ records: inout ByteBuffer, _ commit: Commit) throws(DiskError)
+  func append(_ records: inout ByteQueue, _ commit: Commit) throws(DiskError)
   /// Returns once everything appended survives a crash.
   func sync() throws(DiskError)
 }
@@ -60,7 +60,7 @@ package final class Journal: @unchecked Sendable {
 
   /// What the threads share under the lock.
   private struct Pending: ~Copyable {
-    var records = ByteBuffer()
+    var records = ByteQueue()
     var count = 0
     var lastVersion: UInt64
     /// The numbered database that the next record would be for.
@@ -90,7 +90,7 @@ package final class Journal: @unchecked Sendable {
   private let worker: Pinned<Worker>
 
   private struct Worker: ~Copyable {
-    var batch = ByteBuffer()
+    var batch = ByteQueue()
     var writtenVersion: UInt64
     /// The mean number of records of the last batches.
     var meanBatch = 1.0

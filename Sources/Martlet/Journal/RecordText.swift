@@ -6,7 +6,7 @@
 // and characters that change the direction of text or are invisible are escaped byte by byte. docs/FORMAT.md is the
 // reference; redis-cli and `martlet cli` read the same quoting.
 
-extension ByteBuffer {
+extension ByteQueue {
   /// Appends `word` as the database file writes it.
   @inline(__always)
   package mutating func append(word: RawSpan) {
@@ -140,7 +140,7 @@ extension RawSpan {
 /// Splits the lines of the database file into words.
 struct RecordParser: ~Copyable {
   private var ranges: [WordRange] = []
-  private var decoded = ByteBuffer()
+  private var decoded = ByteQueue()
 
   /// The words of `line`, which has no newline, handed to `body`; nil when it is not well formed.
   mutating func parse<Result>(_ line: RawSpan, _ body: (borrowing Words) throws -> Result) rethrows -> Result? {

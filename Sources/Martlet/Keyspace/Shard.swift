@@ -107,7 +107,7 @@ struct Shard: ~Copyable {
     guard let old = tables[database].find(key, hash) else {
       return setString(key, hash, database, bytes, ItemMetadata(), version)
     }
-    var joined = ByteBuffer()
+    var joined = ByteQueue()
     joined.append(bytes)
     joined.append(old.value)
     let metadata = old.metadata
@@ -274,7 +274,7 @@ struct DetachedItem: ~Copyable {
   let kind: ItemKind
   let metadata: ItemMetadata
   /// A string's value; a set's members, each behind its length in 4 bytes.
-  fileprivate(set) var content = ByteBuffer()
+  fileprivate(set) var content = ByteQueue()
 
   init(_ item: Item) {
     kind = item.kind
@@ -282,7 +282,7 @@ struct DetachedItem: ~Copyable {
     switch item.kind {
     case .string: content.append(item.value)
     case .set:
-      var packed = ByteBuffer()
+      var packed = ByteQueue()
       item.members.forEach { member in
         for shift in stride(from: 0, to: 32, by: 8) {
           packed.append(byte: UInt8(truncatingIfNeeded: member.keyCount >> shift))

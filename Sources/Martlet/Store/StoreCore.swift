@@ -58,6 +58,6 @@ package final class StoreCore: Sendable {
 
 /// A log for a store in memory: it takes everything and keeps nothing.
 private final class ForgetfulLog: JournalLog {
-  func append(_ records: inout ByteBuffer, _ commit: Commit) throws(DiskError) {}
+  func append(_ records: inout ByteQueue, _ commit: Commit) throws(DiskError) {}
   func sync() throws(DiskError) {}
 }

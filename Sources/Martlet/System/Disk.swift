@@ -41,7 +41,7 @@ package protocol DiskFile: AnyObject, Sendable {
   /// The file's length in bytes.
   func size() throws(DiskError) -> Int
   /// Appends up to `count` bytes from `offset` on to `buffer`; how many, 0 at the end of the file.
-  func read(at offset: Int, count: Int, into buffer: inout ByteBuffer) throws(DiskError) -> Int
+  func read(at offset: Int, count: Int, into buffer: inout ByteQueue) throws(DiskError) -> Int
   /// Writes all of `bytes` at `offset`.
   func write(_ bytes: RawSpan, at offset: Int) throws(DiskError)
   /// Returns once everything written is on the disk (`fdatasync`).
@@ -99,7 +99,7 @@ private final class SystemFile: DiskFile {
     return Int(status.st_size)
   }
 
-  func read(at offset: Int, count: Int, into buffer: inout ByteBuffer) throws(DiskError) -> Int {
+  func read(at offset: Int, count: Int, into buffer: inout ByteQueue) throws(DiskError) -> Int {
     let descriptor = descriptor
     let got = unsafe buffer.append(upTo: count) { start in
       SystemDisk.retrying { unsafe pread(descriptor, start, count, off_t(offset)) }

@@ -48,6 +48,17 @@ package struct WallClock: Sendable {
     return Int64(time.tv_sec) * 1_000_000 + Int64(time.tv_nsec) / 1000
   }
 
+  /// The system's time in milliseconds since 1970, some milliseconds late and cheap.
+  static func coarseMilliseconds() -> Int64 {
+    #if canImport(Darwin)
+    return systemMicroseconds() / 1000
+    #else
+    var time = timespec()
+    unsafe clock_gettime(CLOCK_REALTIME_COARSE, &time)
+    return Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000
+    #endif
+  }
+
   /// Nanoseconds that only ever grow, for measuring.
   package static func monotonicNanoseconds() -> Int64 {
     var time = timespec()
@@ -56,7 +67,7 @@ package struct WallClock: Sendable {
   }
 }
 
-extension ByteBuffer {
+extension ByteQueue {
   /// Appends a time as ISO 8601 has it, in UTC: `2026-11-22T16:07:12.123Z`.
   package mutating func append(time milliseconds: Int64) {
     let days = Int((milliseconds >= 0 ? milliseconds : milliseconds - 86_399_999) / 86_400_000)

@@ -11,7 +11,7 @@ internal import Darwin
 #endif
 
 /// A growable run of bytes that is written at its end, read as a whole, and emptied from its front.
-@safe package struct ByteBuffer: ~Copyable, @unchecked Sendable {
+@safe package struct ByteQueue: ~Copyable, @unchecked Sendable {
   /// What `removeAll` keeps at most, so that one huge reply doesn't hold its memory for ever.
   private static let capacityKept = 256 << 10
 

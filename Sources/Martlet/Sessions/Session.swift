@@ -1,0 +1,34 @@
+// What a transport drives: bytes in, bytes out. A session knows no socket, and the same sessions run over any transport.
+//
+// The transport hands a session all the input it has not consumed yet and gets back how much was consumed and what to
+// do next. The replies are in the lane's `Execution.reply`, which the transport empties after each call; where a reply
+// has to wait for the disk, a hold mark says so.
+
+/// What a session did with its input, and what it wants next.
+package struct SessionStep {
+  package enum Next: Equatable {
+    /// Call again when there are at least this many unconsumed bytes.
+    case read(atLeast: Int)
+    /// The journal is full: call again with the same input after its next commit.
+    case waitForRoom
+    /// Replies enough for one turn: send them, and call again.
+    case again
+    /// Send the replies and close.
+    case close
+  }
+
+  package var consumed: Int
+  package var next: Next
+}
+
+/// The protocol state of one connection.
+package protocol Session: ~Copyable {
+  /// Runs the whole requests in `input`.
+  mutating func receive(_ input: RawSpan, _ execution: inout Execution) -> SessionStep
+}
+
+/// Bounds for every session, whatever its protocol.
+enum SessionBounds {
+  /// A session rests when its replies of one turn have come to this many bytes.
+  static let turnBytes = 256 << 10
+}
