@@ -29,15 +29,15 @@ public final class Server: Sendable {
   ///
   /// - Throws: ``ServerError`` when it can't start.
   public func run() async throws {
-    let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint)
     let folder = try DataFolder(settings.dataFolder)
+    let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint)
     let (stop, requestStop) = AsyncStream.makeStream(of: Never.self)
 
     await withTaskGroup { group in
       group.addTask { [logger] in
         var isDraining = false
         for await signal in signals {
-          guard !isDraining else { exit(128 + signal.rawValue) }
+          guard !isDraining else { _exit(128 + signal.rawValue) }
           isDraining = true
           logger.info("stopping", metadata: ["signal": "\(signal)"])
           requestStop.finish()
@@ -47,6 +47,8 @@ public final class Server: Sendable {
       for await _ in stop {}
       group.cancelAll()
     }
+    // Not before the last write is done may another server have the folder.
+    withExtendedLifetime(folder) {}
     logger.info("stopped")
   }
 }

@@ -226,7 +226,7 @@ struct SettingsCheckTests {
   @Test(
     "A file that isn't there, isn't JSON or isn't an object is refused with the reason",
     arguments: [
-      ("[1]", "it must be one JSON object"), ("{\"port\": }", "martlet.json is malformed"),
+      ("[1]", "it must be one JSON object"), ("{\"port\": }", "not valid JSON"),
       (#"{"host": [1]}"#, #""host" must be a text"#), (#"{"data": {"a": 1}}"#, #""data" must be a text"#),
     ])
   func malformedFiles(contents: String, reason: String) async throws {

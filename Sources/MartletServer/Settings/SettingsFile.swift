@@ -57,7 +57,7 @@ struct SettingsFile: FileConfigSnapshot {
       let data = unsafe data.withUnsafeBytes { unsafe Data($0) }
       values = try JSONDecoder().decode([String: Value].self, from: data)
     } catch {
-      throw SettingsError.malformedFile(path: path, reason: Self.reason(error))
+      throw SettingsError.malformedFile(path: path, reason: Self.reason(error, path: path))
     }
     let known = Setting.all.map(\.key)
     if let key = values.keys.sorted().first(where: { !known.contains($0) }) {
@@ -85,15 +85,10 @@ struct SettingsFile: FileConfigSnapshot {
   var description: String { "\(providerName)[\(texts.count) values]" }
   var debugDescription: String { description }
 
-  /// What a person needs of the decoder's error.
-  private static func reason(_ error: any Error) -> String {
-    switch error {
-    case DecodingError.typeMismatch: "it must be one JSON object, as in {\"port\": 6379}"
-    case DecodingError.dataCorrupted(let context):
-      unsafe (context.underlyingError as? CocoaError)?.userInfo["NSDebugDescription"] as? String
-        ?? context.debugDescription
-    default: "\(error)"
-    }
+  /// What a person needs of the decoder's error, which doesn't say where in the file it was.
+  private static func reason(_ error: any Error, path: String) -> String {
+    if case DecodingError.typeMismatch = error { return "it must be one JSON object, as in {\"port\": 6379}" }
+    return "it is not valid JSON (`jq . \(path)` shows where)"
   }
 }
 
