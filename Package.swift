@@ -24,7 +24,7 @@ let package = Package(
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
-    .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: ["JSON"]),
+    .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: []),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
     .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
     .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
@@ -64,10 +64,14 @@ let package = Package(
       dependencies: [
         "Martlet", "MartletClient", "MartletServer",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "Logging", package: "swift-log"),
       ],
       swiftSettings: strict),
 
     .testTarget(name: "MartletTests", dependencies: ["Martlet"], swiftSettings: strict),
     .testTarget(name: "MartletClientTests", dependencies: ["MartletClient"], swiftSettings: strict),
+    .testTarget(
+      name: "MartletServerTests",
+      dependencies: ["MartletServer", .product(name: "Logging", package: "swift-log")], swiftSettings: strict),
   ]
 )

@@ -1,0 +1,93 @@
+// The folder that holds the database, and the lock that keeps it to one server.
+//
+// The lock is `flock` on the file `lock` in the folder, so it goes with the process that holds it, however that
+// ends. The file stays when the lock goes: to remove it would let two servers hold locks on two files of that name.
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#else
+  import Darwin
+#endif
+
+/// A data folder that no other server uses for as long as this object lives.
+public final class DataFolder: Sendable {
+  /// The folder's path, as it was given.
+  public let path: String
+  /// The open lock file.
+  private let lock: CInt
+
+  /// Creates the folder if it is missing (for its owner only), checks that it can be written in, and locks it.
+  ///
+  /// The folder that it is in must exist, so that a misspelt path doesn't make a tree of folders.
+  ///
+  /// - Throws: ``ServerError/folderInUse(path:pid:)`` when another server has it, and
+  ///   ``ServerError/folderNotWritable(path:reason:)`` when the system refuses.
+  public init(_ path: String) throws(ServerError) {
+    self.path = path
+    try Self.create(path)
+    guard unsafe access(path + "/.", W_OK | X_OK) == 0 else {
+      throw .folderNotWritable(path: path, reason: SystemError.last.description)
+    }
+    self.lock = try Self.takeLock(of: path)
+  }
+
+  deinit {
+    // The pid is of no use to anybody any more; closing the file is what gives the lock back.
+    _ = ftruncate(lock, 0)
+    close(lock)
+  }
+
+  /// The path of a file in the folder.
+  public func file(_ name: String) -> String { path + "/" + name }
+
+  private static func create(_ path: String) throws(ServerError) {
+    if unsafe mkdir(path, 0o700) == 0 {
+      try syncParent(of: path)
+    } else if errno != EEXIST {
+      throw .folderNotWritable(path: path, reason: SystemError.last.description)
+    }
+  }
+
+  /// Makes a new folder's entry in its parent durable: without it, a crash could take the folder with all it holds.
+  private static func syncParent(of path: String) throws(ServerError) {
+    let parent = unsafe open(path + "/..", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+    guard parent >= 0 else { throw .folderNotWritable(path: path, reason: SystemError.last.description) }
+    defer { close(parent) }
+    guard fsync(parent) == 0 else {
+      throw .folderNotWritable(path: path, reason: SystemError.last.description)
+    }
+  }
+
+  private static func takeLock(of path: String) throws(ServerError) -> CInt {
+    let lock = unsafe open(path + "/lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
+    guard lock >= 0 else { throw .folderNotWritable(path: path, reason: SystemError.last.description) }
+    guard flock(lock, LOCK_EX | LOCK_NB) == 0 else {
+      let reason = SystemError.last
+      defer { close(lock) }
+      if reason.code == EWOULDBLOCK { throw .folderInUse(path: path, pid: readPid(from: lock)) }
+      throw .folderNotWritable(path: path, reason: "it can't be locked: \(reason)")
+    }
+    do {
+      try writePid(to: lock)
+    } catch {
+      close(lock)
+      throw .folderNotWritable(path: path, reason: error.description)
+    }
+    return lock
+  }
+
+  private static func writePid(to lock: CInt) throws(SystemError) {
+    let line = Array("\(getpid())\n".utf8)
+    guard ftruncate(lock, 0) == 0, unsafe pwrite(lock, line, line.count, 0) == line.count else {
+      throw SystemError.last
+    }
+  }
+
+  private static func readPid(from lock: CInt) -> Int32? {
+    var bytes = [UInt8](repeating: 0, count: 16)
+    let count = unsafe pread(lock, &bytes, bytes.count, 0)
+    guard count > 0 else { return nil }
+    return Int32(String(decoding: bytes[..<count].prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self))
+  }
+}

@@ -1,0 +1,33 @@
+// Why a server can't start, told so that a person knows what to do next.
+
+/// Why a server didn't start.
+public enum ServerError: Error, Equatable, CustomStringConvertible {
+  /// Another process listens there.
+  case portInUse(host: String, port: Int)
+  /// The system refuses to listen there.
+  case cannotBind(host: String, port: Int, reason: String)
+  /// The data folder can't be created, or the server can't write in it.
+  case folderNotWritable(path: String, reason: String)
+  /// Another server has the data folder. `pid` is nil when its lock file doesn't say.
+  case folderInUse(path: String, pid: Int32?)
+  /// The database can't be trusted as it is. `line` counts from 1.
+  case databaseDamaged(path: String, line: Int, reason: String)
+
+  public var description: String {
+    switch self {
+    case .portInUse(let host, let port):
+      "port \(port) on \(host) is in use by another program: stop that one, or choose another port "
+        + "(\(Setting.port.option) or \(Setting.memcachedPort.option))"
+    case .cannotBind(let host, let port, let reason):
+      "can't listen on \(host), port \(port): \(reason); choose another address (\(Setting.host.option)) or port"
+    case .folderNotWritable(let path, let reason):
+      "can't use the data folder \(path): \(reason); it has to be a folder that this user can write in: "
+        + "put that right, or choose another one (\(Setting.data.option))"
+    case .folderInUse(let path, let pid):
+      "the data folder \(path) is in use by another server\(pid.map { " (process \($0))" } ?? ""): "
+        + "stop that one, or choose another folder (\(Setting.data.option))"
+    case .databaseDamaged(let path, let line, let reason):
+      "\(path), line \(line): \(reason); nothing was changed, and `martlet check` shows and mends the damage"
+    }
+  }
+}

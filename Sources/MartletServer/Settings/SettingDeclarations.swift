@@ -1,0 +1,87 @@
+// All the settings, one declaration each, in the order of the help.
+
+extension Setting {
+  /// What ``Settings/host`` is set by.
+  public static let host = Setting(
+    "host", \.host, .hosts,
+    "The addresses or host names to listen on, separated by commas; the option can be repeated instead")
+  /// What ``Settings/port`` is set by.
+  public static let port = Setting(
+    "port", \.port, .number("port", in: 0...65535),
+    "The port of the Redis protocol; 0 turns it off")
+  /// What ``Settings/memcachedPort`` is set by.
+  public static let memcachedPort = Setting(
+    "memcached-port", \.memcachedPort, .number("port", in: 0...65535),
+    "The port of the memcached protocol; 0 turns it off")
+  /// What ``Settings/dataFolder`` is set by.
+  public static let data = Setting(
+    "data", \.dataFolder, .folder,
+    "The folder that holds database.txt; it is created if it is missing")
+  /// What ``Settings/durability`` is set by.
+  public static let durability = Setting(
+    "durability", \.durability, .choice("when"),
+    "When a write is on disk: always is before its reply, everysec within about a second, never when the system likes"
+  )
+  /// What ``Settings/memoryLimit`` is set by.
+  public static let memoryLimit = Setting(
+    "memory-limit", \.memoryLimit, .sizeOrNone(from: 1 << 20), default: "0, no limit",
+    "How much memory the data may take before writes are refused")
+  /// What ``Settings/maxKeyBytes`` is set by.
+  public static let maxKeyBytes = Setting(
+    "max-key-bytes", \.maxKeyBytes,
+    .size(in: 1...512 << 20), unset: "250 on memcached, 512mb on Redis",
+    "The longest key, on both protocols")
+  /// What ``Settings/maxValueBytes`` is set by.
+  public static let maxValueBytes = Setting(
+    "max-value-bytes", \.maxValueBytes,
+    .size(in: 1...1 << 30), unset: "1mb on memcached, 512mb on Redis",
+    "The longest value, on both protocols")
+  /// What ``Settings/maxConnections`` is set by.
+  public static let maxConnections = Setting(
+    "max-connections", \.maxConnections, .number(in: 1...1_000_000),
+    "How many clients may be connected at once")
+  /// What ``Settings/databases`` is set by.
+  public static let databases = Setting(
+    "databases", \.databases, .number(in: 1...1024),
+    "The number of numbered databases, for the Redis command SELECT")
+  /// What ``Settings/threads`` is set by.
+  public static let threads = Setting(
+    "threads", \.threads, .number(in: 1...1024), default: "the number of processors",
+    "The number of threads that serve clients")
+  /// What ``Settings/password`` is set by.
+  public static let password = Setting(
+    "password", \.password, .password, unset: "none", isSecret: true,
+    "The password that Redis clients give to AUTH; other users of the machine can see it on a command line, "
+      + "so prefer the variable")
+  /// What ``Settings/protectedMode`` is set by.
+  public static let protectedMode = Setting(
+    "protected-mode", \.protectedMode, .yesOrNo,
+    "Whether a server without a password refuses clients from other machines")
+  /// What ``Settings/logLevel`` is set by.
+  public static let logLevel = Setting(
+    "log-level", \.logLevel, .choice("level"),
+    "The least severe messages to log")
+  /// What ``Settings/logCommands`` is set by.
+  public static let logCommands = Setting(
+    "log-commands", \.logCommands, .yesOrNo,
+    "Whether every command is logged, which is slow and shows keys and values")
+
+  /// Every setting, in the order of the help.
+  public static let all: [Setting] = [
+    .host, .port, .memcachedPort, .data, .durability, .memoryLimit, .maxKeyBytes, .maxValueBytes,
+    .maxConnections,
+    .databases, .threads, .password, .protectedMode, .logLevel, .logCommands,
+  ]
+
+  /// The table of docs/SETTINGS.md, in Markdown.
+  public static var markdownTable: String {
+    let rows = all.map { setting in
+      "| `\(setting.option)` | `\(setting.key)` | `\(setting.variable)` | \(setting.defaultText) "
+        + "| \(setting.summary). Takes \(setting.allowed). |"
+    }
+    return
+      (["| option | key in the file | variable | default | what it is |", "| --- | --- | --- | --- | --- |"]
+      + rows)
+      .joined(separator: "\n")
+  }
+}

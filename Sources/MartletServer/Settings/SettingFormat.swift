@@ -1,0 +1,111 @@
+// How the value of a setting is written as text: what is allowed, read in one direction and written in the other.
+
+/// How the values of one kind of setting are written.
+struct SettingFormat<Value: Sendable>: Sendable {
+  /// What stands for the value in the help: `port` in `--port <port>`.
+  var placeholder: String
+  /// What a person may write, to follow the words "it takes".
+  var allowed: String
+  /// The words that can be written, when there are only a few.
+  var choices: [String] = []
+  /// The value of a text, or nil when the text isn't allowed.
+  var parse: @Sendable (String) -> Value?
+  /// The text of a value.
+  var text: @Sendable (Value) -> String
+}
+
+extension SettingFormat<Int> {
+  /// A whole number in decimal.
+  static func number(_ placeholder: String = "number", in range: ClosedRange<Int>) -> Self {
+    .init(
+      placeholder: placeholder, allowed: "a whole number from \(range.lowerBound) to \(range.upperBound)",
+      parse: { text in Int(text).flatMap { range.contains($0) ? $0 : nil } },
+      text: { String($0) })
+  }
+
+  /// A number of bytes, with an optional unit.
+  static func size(in range: ClosedRange<Int>) -> Self {
+    .init(
+      placeholder: "size",
+      allowed: "a size from \(ByteSize.text(range.lowerBound)) to \(ByteSize.text(range.upperBound)), "
+        + "for instance 1000, 64kb or 1mb",
+      parse: { text in ByteSize.parse(text).flatMap { range.contains($0) ? $0 : nil } },
+      text: ByteSize.text)
+  }
+
+  /// A number of bytes, with an optional unit, or 0 for no limit.
+  static func sizeOrNone(from least: Int) -> Self {
+    .init(
+      placeholder: "size",
+      allowed: "0 for no limit, or a size of at least \(ByteSize.text(least)), for instance 512mb or 2gb",
+      parse: { text in ByteSize.parse(text).flatMap { $0 == 0 || $0 >= least ? $0 : nil } },
+      text: ByteSize.text)
+  }
+}
+
+extension SettingFormat<Bool> {
+  /// Yes or no; `true` and `false` mean the same.
+  static let yesOrNo = Self(
+    placeholder: "yes|no", allowed: "yes or no", choices: ["yes", "no"],
+    parse: { text in
+      switch text.lowercased() {
+      case "yes", "true": true
+      case "no", "false": false
+      default: nil
+      }
+    },
+    text: { $0 ? "yes" : "no" })
+}
+
+extension SettingFormat where Value: RawRepresentable<String> & CaseIterable {
+  /// One of a few words.
+  static func choice(_ placeholder: String) -> Self {
+    let words = Value.allCases.map(\.rawValue)
+    return .init(
+      placeholder: placeholder,
+      allowed: words.dropLast().joined(separator: ", ") + " or " + (words.last ?? ""),
+      choices: words,
+      parse: { Value(rawValue: $0.lowercased()) },
+      text: \.rawValue)
+  }
+}
+
+extension SettingFormat<[String]> {
+  /// Addresses or host names, separated by commas.
+  static let hosts = Self(
+    placeholder: "address",
+    allowed: "addresses or host names without ports or brackets, separated by commas",
+    parse: { text in
+      let hosts = text.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
+      return hosts.allSatisfy(isHost) ? hosts : nil
+    },
+    text: { $0.joined(separator: ",") })
+
+  /// Whether a text has only the characters of names (RFC 1123) and addresses (RFC 4291, with a zone as in RFC 4007).
+  private static func isHost(_ text: String) -> Bool {
+    let looksLikePort = text.filter { $0 == ":" }.count == 1
+    return !text.isEmpty && !looksLikePort
+      && text.unicodeScalars.allSatisfy { scalar in
+        switch scalar {
+        case "a"..."z", "A"..."Z", "0"..."9", ".", ":", "-", "_", "%": true
+        default: false
+        }
+      }
+  }
+}
+
+extension SettingFormat<String> {
+  /// A path of the file system.
+  static let folder = Self(
+    placeholder: "folder", allowed: "the path of a folder",
+    parse: { $0.isEmpty || $0.utf8.contains(0) ? nil : $0 },
+    text: { $0 })
+}
+
+extension SettingFormat<Settings.Password> {
+  /// A password.
+  static let password = Self(
+    placeholder: "password", allowed: "a text of 1 to 512 bytes",
+    parse: { 1...512 ~= $0.utf8.count ? Settings.Password($0) : nil },
+    text: \.description)
+}

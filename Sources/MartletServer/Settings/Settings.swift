@@ -1,0 +1,65 @@
+// What a person can set for a server: one value of this type is all that the server is started with. How each
+// setting is named, written and checked is declared in SettingDeclarations.swift; where the values come from is in
+// SettingsLoading.swift.
+public import Logging
+import NIOCore
+
+/// All the settings of a server. `Settings()` has the defaults; ``load(options:environment:configFile:)`` is how
+/// `martlet serve` gets them.
+public struct Settings: Sendable, Equatable {
+  /// When an acknowledged write is on disk.
+  public enum Durability: String, Sendable, CaseIterable {
+    /// Before the reply leaves.
+    case always
+    /// Within about a second of the reply.
+    case everysec
+    /// Whenever the operating system gets to it.
+    case never
+  }
+
+  /// A password. It shows itself to nobody who prints it or the settings that hold it.
+  public struct Password: Sendable, Equatable, CustomStringConvertible, CustomReflectable {
+    /// The password itself, to compare with what a client sends.
+    public let text: String
+
+    /// - Parameter text: the password itself.
+    public init(_ text: String) { self.text = text }
+
+    public var description: String { "(hidden)" }
+    public var customMirror: Mirror { Mirror(self, children: []) }
+  }
+
+  /// The addresses or host names to listen on, without a port.
+  public var host: [String] = ["127.0.0.1", "::1"]
+  /// The TCP port of the Redis protocol; 0 turns that side off.
+  public var port = 6379
+  /// The TCP port of the memcached protocol; 0 turns that side off.
+  public var memcachedPort = 11211
+  /// The path of the folder that holds `database.txt`.
+  public var dataFolder = "data"
+  /// The number of event-loop threads.
+  public var threads = System.coreCount
+  /// The longest key, in bytes; nil is what each protocol's clients expect: 250 on memcached, 512 MiB on Redis.
+  public var maxKeyBytes: Int?
+  /// The longest value, in bytes; nil is what each protocol's clients expect: 1 MiB on memcached, 512 MiB on Redis.
+  public var maxValueBytes: Int?
+  /// How many clients may be connected at once, on both protocols together.
+  public var maxConnections = 10_000
+  /// How many bytes the data may take in memory before writes are refused; 0 is no limit.
+  public var memoryLimit = 0
+  /// When an acknowledged write is on disk.
+  public var durability = Durability.always
+  /// The number of numbered databases on the Redis side.
+  public var databases = 16
+  /// The least severe messages to log.
+  public var logLevel = Logger.Level.info
+  /// Whether every command is logged.
+  public var logCommands = false
+  /// What Redis clients must give to `AUTH`; nil lets everybody in.
+  public var password: Password?
+  /// Whether a server without a password refuses clients from other machines.
+  public var protectedMode = true
+
+  /// The defaults.
+  public init() {}
+}

@@ -1,0 +1,121 @@
+// `martlet serve`: gathers the settings, starts the server, and tells in one line what went wrong if it can't.
+//
+// Exit status: 0 after SIGTERM or SIGINT; 78 (EX_CONFIG of sysexits.h) when a setting is wrong; 64 (EX_USAGE) when an
+// option doesn't exist; 1 when the server can't start or run.
+import ArgumentParser
+import Logging
+import MartletServer
+
+#if canImport(FoundationEssentials)
+  import FoundationEssentials
+#else
+  import Foundation
+#endif
+
+struct Serve: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Run the server.",
+    discussion: """
+      Serves the Redis and the memcached protocol from one database, in the text file database.txt of the data \
+      folder. It stops on SIGTERM and SIGINT (Ctrl-C).
+
+      Every option can be set in the environment as well (--max-value-bytes is MARTLET_MAX_VALUE_BYTES), or in a \
+      configuration file, a JSON object (--max-value-bytes is "maxValueBytes"). An option wins over a variable, a \
+      variable over the file.
+
+      A size is a number of bytes, or a number with a unit: k, m and g are powers of 1000, kb, mb and gb are powers \
+      of 1024.
+
+      Exit status: 0 when it was told to stop, 78 when a setting is wrong, 64 when an option doesn't exist, 1 when \
+      it can't start.
+
+      EXAMPLES
+        martlet serve
+        martlet serve --data /var/lib/martlet --memory-limit 2gb
+        martlet serve --port 6380 --memcached-port 0
+        MARTLET_PASSWORD=... martlet serve --host 0.0.0.0 --host ::
+        martlet serve --config /etc/martlet.json --log-level debug
+      """)
+
+  @Option(.host) var host: [String] = []
+  @Option(.port) var port: String?
+  @Option(.memcachedPort) var memcachedPort: String?
+  @Option(.data, completion: .directory) var data: String?
+  @Option(.durability) var durability: String?
+  @Option(.memoryLimit) var memoryLimit: String?
+  @Option(.maxKeyBytes) var maxKeyBytes: String?
+  @Option(.maxValueBytes) var maxValueBytes: String?
+  @Option(.maxConnections) var maxConnections: String?
+  @Option(.databases) var databases: String?
+  @Option(.threads) var threads: String?
+  @Option(.password) var password: String?
+  @Option(.protectedMode) var protectedMode: String?
+  @Option(.logLevel) var logLevel: String?
+  @Option(.logCommands) var logCommands: String?
+  @Option(
+    help: ArgumentHelp("The configuration file, or set \(Setting.configFileVariable).", valueName: "file"),
+    completion: .file())
+  var config: String?
+
+  func run() async throws {
+    let loaded: Settings.Loaded
+    do {
+      loaded = try await Settings.load(
+        options: options, environment: ProcessInfo.processInfo.environment, configFile: config)
+    } catch {
+      throw Self.complaint(error, exitCode: 78)
+    }
+    let logger = Logger(label: "martlet") { _ in LineLogHandler(level: loaded.settings.logLevel) }
+    for warning in loaded.warnings {
+      logger.warning("\(warning)")
+    }
+    do {
+      try await Server(settings: loaded.settings, logger: logger).run()
+    } catch {
+      throw Self.complaint(error, exitCode: 1)
+    }
+  }
+
+  /// What the command line says, by the settings' names.
+  private var options: [String: String] {
+    let given: [(Setting, String?)] = [
+      (.host, host.isEmpty ? nil : host.joined(separator: ",")), (.port, port),
+      (.memcachedPort, memcachedPort),
+      (.data, data), (.durability, durability), (.memoryLimit, memoryLimit), (.maxKeyBytes, maxKeyBytes),
+      (.maxValueBytes, maxValueBytes), (.maxConnections, maxConnections), (.databases, databases),
+      (.threads, threads), (.password, password), (.protectedMode, protectedMode), (.logLevel, logLevel),
+      (.logCommands, logCommands),
+    ]
+    assert(given.map(\.0.name) == Setting.all.map(\.name), "every setting has an option")
+    return given.reduce(into: [:]) { options, entry in options[entry.0.name] = entry.1 }
+  }
+
+  /// Tells a person what went wrong, in one line, and gives what ends the program.
+  private static func complaint(_ error: any Error, exitCode: Int32) -> ExitCode {
+    LineLogHandler.writeToStandardError("martlet: \(error)\n")
+    return ExitCode(exitCode)
+  }
+}
+
+extension Option<String?> {
+  /// The option of a setting, with the help and the completion that its declaration gives.
+  init(_ setting: Setting, completion: CompletionKind? = nil) {
+    self.init(
+      name: .customLong(setting.name), help: setting.argumentHelp,
+      completion: completion ?? (setting.choices.isEmpty ? nil : .list(setting.choices)))
+  }
+}
+
+extension Option<[String]> {
+  /// The option of a setting that may be given more than once.
+  init(wrappedValue: [String], _ setting: Setting) {
+    self.init(wrappedValue: wrappedValue, name: .customLong(setting.name), help: setting.argumentHelp)
+  }
+}
+
+extension Setting {
+  /// The help of the setting's option.
+  fileprivate var argumentHelp: ArgumentHelp {
+    ArgumentHelp("\(summary). (default: \(defaultText))", valueName: placeholder)
+  }
+}
