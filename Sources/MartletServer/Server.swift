@@ -1,6 +1,8 @@
-// The running server: it takes the data folder, serves until it is told to stop, and drains.
-// (Frame: it binds nothing yet.)
+// The running server: it takes the data folder, reads the database back, listens, serves until it is told to stop, and
+// then drains, syncs and ends.
 public import Logging
+import Martlet
+import NIOCore
 import UnixSignals
 
 #if canImport(Glibc)
@@ -29,26 +31,157 @@ public final class Server: Sendable {
   ///
   /// - Throws: ``ServerError`` when it can't start.
   public func run() async throws {
-    let folder = try DataFolder(settings.dataFolder)
     let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint)
     let (stop, requestStop) = AsyncStream.makeStream(of: Never.self)
-
-    await withTaskGroup { group in
-      group.addTask { [logger] in
-        var isDraining = false
-        for await signal in signals {
-          guard !isDraining else { _exit(128 + signal.rawValue) }
-          isDraining = true
-          logger.info("stopping", metadata: ["signal": "\(signal)"])
-          requestStop.finish()
-        }
+    let listening = Task { [logger] in
+      var isDraining = false
+      for await signal in signals {
+        guard !isDraining else { _exit(128 + signal.rawValue) }
+        isDraining = true
+        logger.info("stopping", metadata: ["signal": "\(signal)"])
+        requestStop.finish()
       }
-      logger.info("ready", metadata: ["pid": "\(getpid())", "data": "\(folder.path)"])
-      for await _ in stop {}
-      group.cancelAll()
+    }
+    defer { listening.cancel() }
+    try await serve { for await _ in stop {} }
+  }
+
+  /// Serves until `untilStopped` returns, then drains and returns.
+  ///
+  /// - Throws: ``ServerError`` when it can't start.
+  public func serve(untilStopped: () async -> Void) async throws {
+    let folder = try DataFolder(settings.dataFolder)
+    let start = ContinuousClock.now
+    let store = try open(folder)
+    let loadTime = ContinuousClock.now - start
+    let context = makeContext(store)
+    store.journal.start()
+    let transport = NIOTransport(store, context, settings, logger)
+    let addresses: [String]
+    do {
+      addresses = try await listen(transport)
+    } catch {
+      store.journal.stop()
+      await transport.stop()
+      throw error
+    }
+    logger.info(
+      "ready: \(addresses.joined(separator: ", ")); \(folder.file(DatabaseFile.name)): \(store.keyCount) keys loaded in \(loadTime.seconds)"
+    )
+    await untilStopped()
+    await transport.drain()
+    store.journal.stop()
+    await transport.stop()
+    if let failure = store.journal.failure {
+      throw ServerError.databaseNotWritten(reason: failure.description)
     }
     // Not before the last write is done may another server have the folder.
     withExtendedLifetime(folder) {}
-    logger.info("stopped")
+    logger.info("stopped: everything is written")
+  }
+
+  private func open(_ folder: DataFolder) throws(ServerError) -> StoreCore {
+    var system = SystemRandomNumberGenerator()
+    var random = RandomSource(seed: system.next())
+    do {
+      let store = try StoreCore(
+        folder: folder.path, durability: settings.durability, threads: settings.threads,
+        databases: settings.databases, random: &random)
+      if store.report.droppedBytes > 0 {
+        logger.warning(
+          """
+          dropped \(store.report.droppedBytes) bytes from line \(store.report.droppedFromLine) of \
+          \(folder.file(DatabaseFile.name)) on: the end of a write that was cut off and never acknowledged
+          """)
+      }
+      return store
+    } catch let error as DatabaseError {
+      throw .databaseDamaged(path: error.path, line: error.line, reason: error.reason)
+    } catch {
+      throw .folderNotWritable(path: folder.path, reason: "\(error)")
+    }
+  }
+
+  /// Listens wherever the settings say; the addresses, as the log shows them.
+  private func listen(_ transport: NIOTransport) async throws -> [String] {
+    var shown: [String] = []
+    for (wire, port) in [(WireProtocol.redis, settings.port), (.memcached, settings.memcachedPort)] where port != 0 {
+      var hosts: [String] = []
+      for host in settings.host {
+        do {
+          _ = try await transport.listen(host, port, wire)
+          hosts.append(host)
+        } catch ServerError.cannotBind(_, _, let reason) where host == "::1" && settings.host.count > 1 {
+          // Many machines have no IPv6; the default addresses don't insist on it.
+          logger.debug("no IPv6 loopback", metadata: ["reason": "\(reason)"])
+        }
+      }
+      shown.append("\(wire.rawValue) on \(hosts.map { "\($0.contains(":") ? "[\($0)]" : $0):\(port)" }.joined(separator: " and "))")
+    }
+    return shown
+  }
+
+  // MARK: What commands know of the server
+
+  private func makeContext(_ store: StoreCore) -> ServerContext {
+    let log = CommandLog()
+    let context = ServerContext(password: settings.password?.text) { log.print($0, $1) }
+    context.memoryLimit = settings.memoryLimit
+    context.logsCommands = settings.logCommands
+    context.parameters = parameters(context)
+    let settings = settings
+    context.setFacts {
+      [
+        ("Server", "tcp_port", "\(settings.port)"),
+        ("Server", "memcached_port", "\(settings.memcachedPort)"),
+        ("Server", "process_id", "\(getpid())"),
+        ("Server", "io_threads", "\(settings.threads)"),
+        ("Clients", "maxclients", "\(settings.maxConnections)"),
+      ]
+    }
+    return context
+  }
+
+  /// The settings under Redis's names, where they mean the same, and under our own elsewhere.
+  private func parameters(_ context: ServerContext) -> [ConfigParameter] {
+    let settings = settings
+    func fixed(_ name: String, _ value: String) -> ConfigParameter { ConfigParameter(name) { value } }
+    return [
+      fixed("appendfsync", settings.durability == .never ? "no" : settings.durability.rawValue),
+      fixed("appendonly", "yes"),
+      fixed("bind", settings.host.joined(separator: " ")),
+      fixed("databases", "\(settings.databases)"),
+      fixed("dir", settings.dataFolder),
+      fixed("io-threads", "\(settings.threads)"),
+      ConfigParameter("log-commands", get: { context.logsCommands ? "yes" : "no" }) { value in
+        guard let isOn = ["yes": true, "no": false][value] else { return "argument must be 'yes' or 'no'" }
+        context.logsCommands = isOn
+        return nil
+      },
+      fixed("loglevel", settings.logLevel.rawValue),
+      fixed("max-key-bytes", "\(settings.maxKeyBytes ?? SessionLimits.redis.keyBytes)"),
+      fixed("max-value-bytes", "\(settings.maxValueBytes ?? SessionLimits.redis.valueBytes)"),
+      fixed("maxclients", "\(settings.maxConnections)"),
+      ConfigParameter("maxmemory", get: { "\(context.memoryLimit)" }) { value in
+        guard let bytes = ByteSize.parse(value), bytes >= 0 else { return "argument must be a memory value" }
+        context.memoryLimit = bytes
+        return nil
+      },
+      fixed("maxmemory-policy", "noeviction"),
+      fixed("memcached-port", "\(settings.memcachedPort)"),
+      fixed("port", "\(settings.port)"),
+      fixed("proto-max-bulk-len", "\(settings.maxValueBytes ?? SessionLimits.redis.valueBytes)"),
+      fixed("protected-mode", settings.protectedMode ? "yes" : "no"),
+      fixed("save", ""),
+    ]
+  }
+}
+
+extension Duration {
+  /// Seconds with three decimals: `0.012 s`.
+  fileprivate var seconds: String {
+    let milliseconds = components.seconds * 1000 + components.attoseconds / 1_000_000_000_000_000
+    let rest = "\(milliseconds % 1000)"
+    return "\(milliseconds / 1000)." + String(repeating: "0", count: 3 - rest.count) + rest + " s"
   }
 }

@@ -12,6 +12,8 @@ public enum ServerError: Error, Equatable, CustomStringConvertible {
   case folderInUse(path: String, pid: Int32?)
   /// The database can't be trusted as it is. `line` counts from 1.
   case databaseDamaged(path: String, line: Int, reason: String)
+  /// The database could not be written while the server ran.
+  case databaseNotWritten(reason: String)
 
   public var description: String {
     switch self {
@@ -27,7 +29,10 @@ public enum ServerError: Error, Equatable, CustomStringConvertible {
       "the data folder \(path) is in use by another server\(pid.map { " (process \($0))" } ?? ""): "
         + "stop that one, or choose another folder (\(Setting.data.option))"
     case .databaseDamaged(let path, let line, let reason):
-      "\(path), line \(line): \(reason); nothing was changed, and `martlet check` shows and mends the damage"
+      "\(path), line \(line): \(reason)"
+    case .databaseNotWritten(let reason):
+      "the database could not be written (\(reason)), so the last writes were not acknowledged: mend the disk and "
+        + "start the server again"
     }
   }
 }

@@ -2,21 +2,12 @@
 // setting is named, written and checked is declared in SettingDeclarations.swift; where the values come from is in
 // SettingsLoading.swift.
 public import Logging
+public import Martlet
 import NIOCore
 
 /// All the settings of a server. `Settings()` has the defaults; ``load(options:environment:configFile:)`` is how
 /// `martlet serve` gets them.
 public struct Settings: Sendable, Equatable {
-  /// When an acknowledged write is on disk.
-  public enum Durability: String, Sendable, CaseIterable {
-    /// Before the reply leaves.
-    case always
-    /// Within about a second of the reply.
-    case everysec
-    /// Whenever the operating system gets to it.
-    case never
-  }
-
   /// A password. It shows itself to nobody who prints it or the settings that hold it.
   public struct Password: Sendable, Equatable, CustomStringConvertible, CustomReflectable {
     /// The password itself, to compare with what a client sends.

@@ -1,0 +1,65 @@
+// Deletes what has expired and nobody asks for, a little at a time. Reads treat an expired key as absent and leave it
+// where it is; a change that meets one deletes it; the rest is the sweeper's.
+
+/// Goes round the tables, deleting expired keys within a time budget.
+package struct Sweeper: ~Copyable {
+  /// Entries visited under one hold of a shard's lock.
+  private static let entriesAtOnce = 64
+
+  private var execution: Execution
+  private var shard = 0
+  private var database = 0
+  private var cursor: UInt64 = 0
+
+  package init(_ store: StoreCore, _ context: ServerContext, seed: UInt64) {
+    execution = Execution(store, context, seed: seed)
+  }
+
+  /// Sweeps for about `nanoseconds`, or once round. It also does a scheduled flush that is due.
+  package mutating func sweep(nanoseconds: Int64) {
+    if execution.context.takeDueFlush(execution.clock.now()) { execution.flushLocking(0) }
+    let deadline = WallClock.monotonicNanoseconds() + nanoseconds
+    var visitedTables = 0
+    let tables = execution.keyspace.shardCount * execution.keyspace.databaseCount
+    while visitedTables < tables {
+      guard case .free = execution.journal.room(for: 0) else { return }
+      if sweepSome() { visitedTables += 1 }
+      if WallClock.monotonicNanoseconds() >= deadline { return }
+    }
+  }
+
+  /// Sweeps a few buckets; whether that was the end of a table.
+  private mutating func sweepSome() -> Bool {
+    let keyspace = execution.keyspace
+    let now = execution.clock.now()
+    var expired = ChosenMembers()
+    var visited = 0
+    let locked = shard
+    keyspace.lock(locked)
+    defer { keyspace.unlock(locked) }
+    if keyspace[shard].expiringCount == 0 {
+      cursor = 0
+      database = 0
+      shard = (shard + 1) % keyspace.shardCount
+      return true
+    }
+    repeat {
+      cursor = keyspace[shard].scan(database, cursor) { item in
+        visited += 1
+        if item.expires && item.expiry <= now { expired.append(item.key) }
+      }
+    } while cursor != 0 && visited < Self.entriesAtOnce
+    let words = expired.words
+    for index in 0..<words.count {
+      execution.delete(keyspace.place(words[index]), database)
+      execution.counters.value.expired.add()
+    }
+    guard cursor == 0 else { return false }
+    database += 1
+    if database == keyspace.databaseCount {
+      database = 0
+      shard = (shard + 1) % keyspace.shardCount
+    }
+    return true
+  }
+}

@@ -1,0 +1,56 @@
+// The replies of one connection that wait for the disk, in their order.
+
+/// Bytes that may leave only when the versions they show are durable.
+package struct HeldReplies: ~Copyable {
+  /// A connection that holds more than this is not read from until some of it has left.
+  package static let maximumBytes = 1 << 20
+
+  private var bytes = ByteQueue()
+  private var marks: [HoldMark] = []
+
+  package init() {}
+
+  package var isEmpty: Bool { bytes.isEmpty }
+  package var count: Int { bytes.count }
+
+  /// Takes over what a session has replied.
+  package mutating func append(_ reply: borrowing Reply) {
+    for mark in reply.marks where mark.version > (marks.last?.version ?? 0) {
+      marks.append(HoldMark(start: bytes.count + mark.start, version: mark.version))
+    }
+    bytes.append(reply.buffer.bytes)
+  }
+
+  /// The bytes that may leave now.
+  @_lifetime(borrow self)
+  package func released(by journal: Journal) -> RawSpan {
+    let end = marks.first { !journal.mayShow($0.version) }?.start ?? bytes.count
+    return bytes.bytes.extracting(0..<end)
+  }
+
+  /// Drops the first bytes, which have left.
+  package mutating func removeFirst(_ length: Int) {
+    bytes.removeFirst(length)
+    var kept: [HoldMark] = []
+    for mark in marks {
+      if mark.start >= length {
+        kept.append(HoldMark(start: mark.start - length, version: mark.version))
+      } else {
+        // Bytes from the middle of what a mark holds never leave before the mark is free.
+        assert(kept.isEmpty)
+      }
+    }
+    marks = kept
+  }
+
+  /// Whether something is left that the journal can't make durable any more.
+  package func isLost(by journal: Journal) -> Bool { !isEmpty && journal.failure != nil }
+}
+
+extension Reply {
+  /// Whether all of it may leave now.
+  package func isFree(by journal: Journal) -> Bool {
+    guard let last = marks.last else { return true }
+    return journal.mayShow(last.version)
+  }
+}

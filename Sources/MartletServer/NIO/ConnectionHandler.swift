@@ -1,0 +1,185 @@
+// Drives one session over a SwiftNIO channel: hands it what has arrived, sends what it replies, holds back what is not
+// durable yet, and stops reading while the client doesn't take its replies.
+import Martlet
+import NIOCore
+
+/// A connection. It stays on its lane for life.
+final class ConnectionHandler<S: Session & ~Copyable>: ChannelDuplexHandler, LaneConnection {
+  typealias InboundIn = ByteBuffer
+  typealias OutboundIn = Never
+  typealias OutboundOut = ByteBuffer
+
+  private let lane: Lane
+  private var session: S
+  private let onClose: () -> Void
+
+  private var context: ChannelHandlerContext?
+  /// What the session has not consumed yet.
+  private var input = ByteBuffer()
+  /// The session wants to be called when there are this many bytes of it.
+  private var wanted = 1
+  private var held = HeldReplies()
+  private var isWaiting = false
+  /// The session has not gone on since the journal was full.
+  private var wantsRoom = false
+  /// The session has ended: what is left to send is sent, then the connection closes.
+  private var isEnding = false
+  private var isClosing = false
+  /// NIO asked to read while the connection was not to be read from.
+  private var hasPendingRead = false
+  private var isProcessing = false
+
+  init(_ lane: Lane, _ session: consuming S, onClose: @escaping () -> Void) {
+    self.lane = lane
+    self.session = session
+    self.onClose = onClose
+  }
+
+  func handlerAdded(context: ChannelHandlerContext) { self.context = context }
+
+  func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
+
+  func channelInactive(context: ChannelHandlerContext) {
+    isClosing = true
+    onClose()
+    context.fireChannelInactive()
+  }
+
+  // MARK: Reading
+
+  func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+    guard !isEnding else { return }
+    var arrived = unwrapInboundIn(data)
+    if input.readableBytes == 0 { input = arrived } else { input.writeBuffer(&arrived) }
+    process(context)
+  }
+
+  func channelReadComplete(context: ChannelHandlerContext) { context.flush() }
+
+  func channelWritabilityChanged(context: ChannelHandlerContext) {
+    if context.channel.isWritable { resume(context) }
+    context.fireChannelWritabilityChanged()
+  }
+
+  func read(context: ChannelHandlerContext) {
+    if mayRead(context) { context.read() } else { hasPendingRead = true }
+  }
+
+  func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
+
+  private func mayRead(_ context: ChannelHandlerContext) -> Bool {
+    !wantsRoom && context.channel.isWritable && held.count < HeldReplies.maximumBytes
+  }
+
+  /// Goes on where the connection had to stop.
+  private func resume(_ context: ChannelHandlerContext) {
+    process(context)
+    context.flush()
+    if hasPendingRead && !isEnding && mayRead(context) {
+      hasPendingRead = false
+      context.read()
+    }
+  }
+
+  /// Has the session run what has arrived.
+  private func process(_ context: ChannelHandlerContext) {
+    guard !isProcessing else { return }
+    isProcessing = true
+    defer { isProcessing = false }
+    while !isEnding && input.readableBytes >= wanted && mayRead(context) {
+      let step = session.receive(input.readableBytesSpan, &lane.execution)
+      input.moveReaderIndex(forwardBy: step.consumed)
+      send(context)
+      switch step.next {
+      case .read(let atLeast): wanted = atLeast
+      case .again: wanted = 1
+      case .waitForRoom:
+        wanted = 1
+        wantsRoom = true
+        waitForJournal()
+      case .close: end(context)
+      }
+    }
+    if input.readableBytes == 0 { input = ByteBuffer() }
+  }
+
+  // MARK: Sending
+
+  /// Sends what the session has replied, or holds it.
+  private func send(_ context: ChannelHandlerContext) {
+    if lane.execution.reply.buffer.isEmpty { return }
+    if held.isEmpty && lane.execution.reply.isFree(by: lane.store.journal) {
+      write(lane.execution.reply.buffer.bytes, context)
+    } else {
+      held.append(lane.execution.reply)
+      waitForJournal()
+    }
+    lane.execution.reply.removeAll()
+  }
+
+  private func write(_ bytes: RawSpan, _ context: ChannelHandlerContext) {
+    lane.output.clear()
+    unsafe bytes.withUnsafeBytes { _ = unsafe lane.output.writeBytes($0) }
+    context.write(wrapOutboundOut(lane.output), promise: nil)
+  }
+
+  /// Asks to be called after the journal's next commit; at once, if it has committed in the meantime.
+  private func waitForJournal() {
+    guard !isWaiting else { return }
+    isWaiting = true
+    lane.wait(self)
+    // The commit may have come after the session looked and before the lane knew that somebody waits.
+    let isReleased = !held.isEmpty && !held.released(by: lane.store.journal).isEmpty
+    let hasRoom: Bool
+    if case .full = lane.store.journal.room(for: 0) { hasRoom = false } else { hasRoom = wantsRoom }
+    if isReleased || hasRoom || lane.store.journal.failure != nil {
+      let lane = lane
+      lane.eventLoop.execute { lane.advance() }
+    }
+  }
+
+  func journalAdvanced() {
+    isWaiting = false
+    guard let context, !isClosing else { return }
+    wantsRoom = false
+    let released = held.released(by: lane.store.journal)
+    let length = released.byteCount
+    if length > 0 {
+      write(released, context)
+      held.removeFirst(length)
+    }
+    if held.isLost(by: lane.store.journal) {
+      // Whether the write survives is not known: the client learns that by the connection's end.
+      isClosing = true
+      context.close(promise: nil)
+      return
+    }
+    if isEnding { return finishEnding(context) }
+    resume(context)
+    if !held.isEmpty { waitForJournal() }
+  }
+
+  // MARK: Ending
+
+  /// Takes no more requests; closes when all replies have left.
+  private func end(_ context: ChannelHandlerContext) {
+    isEnding = true
+    finishEnding(context)
+  }
+
+  private func finishEnding(_ context: ChannelHandlerContext) {
+    guard held.isEmpty else { return waitForJournal() }
+    guard !isClosing else { return }
+    isClosing = true
+    context.flush()
+    // Behind all that has been written.
+    context.writeAndFlush(wrapOutboundOut(ByteBuffer())).assumeIsolated().whenComplete { _ in
+      context.close(promise: nil)
+    }
+  }
+
+  func drain() {
+    guard let context, !isClosing else { return }
+    end(context)
+  }
+}

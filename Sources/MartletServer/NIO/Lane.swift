@@ -1,0 +1,49 @@
+// One event-loop thread: its means to run commands, and the connections that wait for the journal.
+import Martlet
+import NIOCore
+import Synchronization
+
+/// A connection of a lane, used on its event loop only.
+protocol LaneConnection: AnyObject {
+  /// The journal has committed, or failed: what waited for it, for durable replies or for room, looks again.
+  func journalAdvanced()
+  /// The server ends: take no more requests, send what is owed, close.
+  func drain()
+}
+
+/// What belongs to one event loop. It is used on that loop only, but for `wake`.
+final class Lane: @unchecked Sendable {
+  let store: StoreCore
+  let eventLoop: any EventLoop
+  var execution: Execution
+  /// Written to, handed to the channel, and taken again: NIO copies it only if a write could not be done at once.
+  var output: NIOCore.ByteBuffer
+  private var waiting: [any LaneConnection] = []
+  private let hasWaiting = Atomic<Bool>(false)
+
+  init(_ store: StoreCore, _ context: ServerContext, _ eventLoop: any EventLoop, seed: UInt64) {
+    self.store = store
+    self.eventLoop = eventLoop
+    execution = Execution(store, context, seed: seed)
+    output = ByteBuffer()
+  }
+
+  /// Has `journalAdvanced` called after the journal's next commit.
+  func wait(_ waiter: any LaneConnection) {
+    waiting.append(waiter)
+    hasWaiting.store(true, ordering: .sequentiallyConsistent)
+  }
+
+  /// Tells the waiting connections that the journal has committed. From any thread.
+  func wake() {
+    guard hasWaiting.exchange(false, ordering: .sequentiallyConsistent) else { return }
+    eventLoop.execute { self.advance() }
+  }
+
+  /// Looks again at all that wait.
+  func advance() {
+    var woken: [any LaneConnection] = []
+    swap(&woken, &waiting)
+    for waiter in woken { waiter.journalAdvanced() }
+  }
+}
