@@ -2,10 +2,10 @@
 import ArgumentParser
 
 @main
-struct Martlet: AsyncParsableCommand {
+struct MartletCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "martlet",
     abstract: "A key-value store whose database is a text file.",
     version: "0.1.0",
-    subcommands: [])
+    subcommands: [CommandLineClient.self, Get.self, SetValue.self])
 }
