@@ -113,6 +113,9 @@ public final class MartletConnection: Sendable {
 
   /// Sends many commands in one piece and returns their replies, one each, in the same order. The failure of one
   /// command (an ``RESPValue/error(_:)`` at its place) neither stops nor hides the others.
+  ///
+  /// - Throws: the connection's errors; ``ClientError/tooManyInFlight(limit:)`` when there are more commands than
+  ///   ``ConnectionConfiguration/maximumInFlight``, of which then none is sent.
   public func pipeline(
     _ commands: [Command], timeout: Duration? = nil
   ) async throws(ClientError) -> [RESPValue] {
@@ -132,7 +135,8 @@ public final class MartletConnection: Sendable {
     return try outcome.get()
   }
 
-  /// Takes no more commands, waits for the replies of those under way, and closes.
+  /// Takes no more commands, waits for the replies of those under way (at most until they time out or are
+  /// cancelled), and closes. Dropping the connection closes it at once.
   public func close() async {
     let handler = self.handler
     let eventLoop = channel.eventLoop

@@ -69,7 +69,7 @@ struct CommandLineClient: AsyncParsableCommand {
       }
       try await OneCommand(configuration, isRaw: output.isRaw).run(command)
     } else if StandardStream.input.isTerminal {
-      var prompt = try await Prompt(configuration, isRaw: output.isRaw)
+      var prompt = await Prompt(configuration, isRaw: output.isRaw)
       try await prompt.run()
     } else {
       try await PipedCommands(configuration, isRaw: output.isRaw).run()

@@ -12,7 +12,7 @@ struct Prompt {
   private var terminal = Terminal()
 
   /// Connects. A server that can't be reached is told, and the prompt opens all the same.
-  init(_ configuration: ConnectionConfiguration, isRaw: Bool) async throws {
+  init(_ configuration: ConnectionConfiguration, isRaw: Bool) async {
     session = Session(configuration)
     self.isRaw = isRaw
     historyFile = HistoryFile(catalog: catalog)
@@ -152,15 +152,17 @@ extension Prompt {
       StandardStream.complain("Connected to \(session.configuration.address).")
     }
     guard let connection else { return }
+    let reply: RESPValue
     do throws(ClientError) {
-      let reply = try await connection.reply(to: command)
-      session.observe(words, reply)
-      await useRESP3(after: words, reply)
-      try? StandardStream.output.write(PrintedReply.bytes(reply, to: command, isRaw: isRaw))
+      reply = try await connection.reply(to: command)
     } catch {
       StandardStream.complain(error.advice)
       if !connection.isOpen { session.isConnected = false }
+      return
     }
+    session.observe(words, reply)
+    await useRESP3(after: words, reply)
+    try StandardStream.output.write(PrintedReply.bytes(reply, to: command, isRaw: isRaw))
   }
 
   /// A server that wanted a password first was greeted in RESP2; with the password it can be asked for RESP3 again.
