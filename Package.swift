@@ -58,20 +58,33 @@ let package = Package(
       ],
       swiftSettings: strict),
 
+    // What the command-line program shows and understands: the line editor, hints, quoting, formatting. It does no I/O.
+    .target(name: "MartletConsole", dependencies: ["Martlet", "MartletClient"], swiftSettings: strict),
+
     // The command-line program, `martlet`.
     .executableTarget(
       name: "MartletTool",
       dependencies: [
-        "Martlet", "MartletClient", "MartletServer",
+        "Martlet", "MartletClient", "MartletConsole", "MartletServer",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ],
       swiftSettings: strict),
 
     .testTarget(name: "MartletTests", dependencies: ["Martlet"], swiftSettings: strict),
-    .testTarget(name: "MartletClientTests", dependencies: ["MartletClient"], swiftSettings: strict),
     .testTarget(
       name: "MartletServerTests",
       dependencies: ["MartletServer", .product(name: "Logging", package: "swift-log")], swiftSettings: strict),
+    .testTarget(
+      name: "MartletClientTests",
+      dependencies: [
+        "MartletClient",
+        .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOPosix", package: "swift-nio"),
+      ],
+      swiftSettings: strict),
+    .testTarget(
+      name: "MartletConsoleTests", dependencies: ["Martlet", "MartletClient", "MartletConsole"],
+      swiftSettings: strict),
   ]
 )

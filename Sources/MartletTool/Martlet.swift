@@ -6,6 +6,13 @@ struct MartletCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "martlet",
     abstract: "A key-value store whose database is a text file.",
+    discussion: """
+      EXAMPLES
+        martlet serve
+        martlet set Hello World
+        martlet get Hello
+        martlet cli
+      """,
     version: "0.1.0",
-    subcommands: [Serve.self])
+    subcommands: [Serve.self, CommandLineClient.self, Get.self, SetValue.self])
 }

@@ -37,6 +37,11 @@ internal import Darwin
     }
   }
 
+  /// All the bytes, for those who take them as a buffer.
+  package func withUnsafeBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
+    try unsafe body(UnsafeRawBufferPointer(start: base, count: count))
+  }
+
   private static var nowhere: UnsafeMutableRawPointer {
     unsafe UnsafeMutableRawPointer(bitPattern: 8).unsafelyUnwrapped
   }

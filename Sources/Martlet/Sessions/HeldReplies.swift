@@ -21,12 +21,14 @@ package struct HeldReplies: ~Copyable {
     bytes.append(reply.buffer.bytes)
   }
 
-  /// The bytes that may leave now.
-  @_lifetime(borrow self)
-  package func released(by journal: Journal) -> RawSpan {
-    let end = marks.first { !journal.mayShow($0.version) }?.start ?? bytes.count
-    return bytes.bytes.extracting(0..<end)
+  /// How many of the first bytes may leave now.
+  package func releasedCount(by journal: Journal) -> Int {
+    marks.first { !journal.mayShow($0.version) }?.start ?? bytes.count
   }
+
+  /// The first bytes.
+  @_lifetime(borrow self)
+  package func prefix(_ length: Int) -> RawSpan { bytes.bytes.extracting(0..<length) }
 
   /// Drops the first bytes, which have left.
   package mutating func removeFirst(_ length: Int) {

@@ -109,18 +109,12 @@ final class ConnectionHandler<S: Session & ~Copyable>: ChannelDuplexHandler, Lan
   private func send(_ context: ChannelHandlerContext) {
     if lane.execution.reply.buffer.isEmpty { return }
     if held.isEmpty && lane.execution.reply.isFree(by: lane.store.journal) {
-      write(lane.execution.reply.buffer.bytes, context)
+      context.write(wrapOutboundOut(lane.copyReply()), promise: nil)
     } else {
       held.append(lane.execution.reply)
       waitForJournal()
     }
     lane.execution.reply.removeAll()
-  }
-
-  private func write(_ bytes: RawSpan, _ context: ChannelHandlerContext) {
-    lane.output.clear()
-    unsafe bytes.withUnsafeBytes { _ = unsafe lane.output.writeBytes($0) }
-    context.write(wrapOutboundOut(lane.output), promise: nil)
   }
 
   /// Asks to be called after the journal's next commit; at once, if it has committed in the meantime.
@@ -129,7 +123,7 @@ final class ConnectionHandler<S: Session & ~Copyable>: ChannelDuplexHandler, Lan
     isWaiting = true
     lane.wait(self)
     // The commit may have come after the session looked and before the lane knew that somebody waits.
-    let isReleased = !held.isEmpty && !held.released(by: lane.store.journal).isEmpty
+    let isReleased = held.releasedCount(by: lane.store.journal) > 0
     let hasRoom: Bool
     if case .full = lane.store.journal.room(for: 0) { hasRoom = false } else { hasRoom = wantsRoom }
     if isReleased || hasRoom || lane.store.journal.failure != nil {
@@ -142,10 +136,9 @@ final class ConnectionHandler<S: Session & ~Copyable>: ChannelDuplexHandler, Lan
     isWaiting = false
     guard let context, !isClosing else { return }
     wantsRoom = false
-    let released = held.released(by: lane.store.journal)
-    let length = released.byteCount
+    let length = held.releasedCount(by: lane.store.journal)
     if length > 0 {
-      write(released, context)
+      context.write(wrapOutboundOut(lane.copy(held.prefix(length))), promise: nil)
       held.removeFirst(length)
     }
     if held.isLost(by: lane.store.journal) {

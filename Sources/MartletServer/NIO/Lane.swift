@@ -16,8 +16,8 @@ final class Lane: @unchecked Sendable {
   let store: StoreCore
   let eventLoop: any EventLoop
   var execution: Execution
-  /// Written to, handed to the channel, and taken again: NIO copies it only if a write could not be done at once.
-  var output: NIOCore.ByteBuffer
+  /// Written to, handed to a channel, and used again: NIO takes a copy only if it can't send at once.
+  private var output = ByteBuffer()
   private var waiting: [any LaneConnection] = []
   private let hasWaiting = Atomic<Bool>(false)
 
@@ -25,7 +25,20 @@ final class Lane: @unchecked Sendable {
     self.store = store
     self.eventLoop = eventLoop
     execution = Execution(store, context, seed: seed)
-    output = ByteBuffer()
+  }
+
+  /// The session's replies as NIO sends them.
+  func copyReply() -> ByteBuffer {
+    output.clear()
+    unsafe execution.reply.buffer.withUnsafeBytes { _ = unsafe output.writeBytes($0) }
+    return output
+  }
+
+  /// Bytes as NIO sends them.
+  func copy(_ bytes: RawSpan) -> ByteBuffer {
+    output.clear()
+    unsafe bytes.withUnsafeBytes { _ = unsafe output.writeBytes($0) }
+    return output
   }
 
   /// Has `journalAdvanced` called after the journal's next commit.

@@ -1,0 +1,179 @@
+// The connection over a real socket, against a small server inside of the test.
+import MartletClient
+import NIOCore
+import NIOPosix
+import Testing
+
+/// A server on a free port that passes each command, as it was decoded, to a closure and writes what that returns.
+private struct ScriptedServer {
+  let port: Int
+  private let channel: any Channel
+
+  init(_ answer: @escaping @Sendable ([String]) -> Answer) async throws {
+    channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+      .childChannelInitializer { channel in
+        channel.eventLoop.makeCompletedFuture {
+          try channel.pipeline.syncOperations.addHandler(ScriptedHandler(answer))
+        }
+      }
+      .bind(host: "127.0.0.1", port: 0).get()
+    port = try #require(channel.localAddress?.port)
+  }
+
+  func stop() async throws {
+    try await channel.close()
+  }
+
+  enum Answer: Sendable {
+    case reply(RESPValue)
+    case silence
+    case hangUp
+  }
+}
+
+private final class ScriptedHandler: ChannelInboundHandler {
+  typealias InboundIn = ByteBuffer
+
+  private let answer: @Sendable ([String]) -> ScriptedServer.Answer
+  private var parser = RESPParser()
+
+  init(_ answer: @escaping @Sendable ([String]) -> ScriptedServer.Answer) {
+    self.answer = answer
+  }
+
+  func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+    parser.append(unwrapInboundIn(data).readableBytesView)
+    while let command = try? parser.next() {
+      let words = (command.elements ?? []).compactMap(\.string)
+      switch words.first == "HELLO" ? .reply(.map([])) : answer(words) {
+      case .reply(let value): context.writeAndFlush(NIOAny(ByteBuffer(bytes: value.wire)), promise: nil)
+      case .silence: break
+      case .hangUp: context.close(promise: nil)
+      }
+    }
+  }
+}
+
+private func connect(
+  to server: ScriptedServer, commandTimeout: Duration? = .seconds(20)
+) async throws -> MartletConnection {
+  try await MartletConnection.connect(
+    to: ConnectionConfiguration(port: server.port, commandTimeout: commandTimeout))
+}
+
+@Suite(.timeLimit(.minutes(1)))
+struct ConnectionTests {
+  @Test func manyTasksOnOneConnectionEachGetTheirOwnReply() async throws {
+    let server = try await ScriptedServer { .reply(.blobString(ascii($0.last ?? ""))) }
+    let connection = try await connect(to: server)
+    let matched = try await withThrowingTaskGroup(of: Bool.self) { group in
+      for number in 0..<500 {
+        group.addTask { try await connection.getString("key \(number)") == "key \(number)" }
+      }
+      return try await group.reduce(0) { $0 + ($1 ? 1 : 0) }
+    }
+    #expect(matched == 500)
+    await connection.close()
+    #expect(!connection.isOpen)
+    try await server.stop()
+  }
+
+  @Test func aPipelineIsAnsweredInOrder() async throws {
+    let server = try await ScriptedServer { .reply(.blobString(ascii($0.last ?? ""))) }
+    let connection = try await connect(to: server)
+    let replies = try await connection.pipeline((0..<100).map { Command("ECHO", $0) })
+    #expect(replies.compactMap(\.string) == (0..<100).map(String.init))
+    await connection.close()
+    try await server.stop()
+  }
+
+  @Test func anErrorReplyIsThrownWithItsText() async throws {
+    let server = try await ScriptedServer { _ in .reply(.error(ServerError("WRONGTYPE not a number"))) }
+    let connection = try await connect(to: server)
+    await #expect(throws: ClientError.server(ServerError("WRONGTYPE not a number"))) {
+      try await connection.increment("a")
+    }
+    await connection.close()
+    try await server.stop()
+  }
+
+  @Test func aReplyOfAnotherTypeIsAnError() async throws {
+    let server = try await ScriptedServer { _ in .reply(.array([])) }
+    let connection = try await connect(to: server)
+    await #expect(throws: ClientError.unexpectedReply(command: "GET", type: "array")) {
+      try await connection.get("a")
+    }
+    await connection.close()
+    try await server.stop()
+  }
+
+  @Test func aServerThatHangsUpIsAConnectionLostAndThenClosed() async throws {
+    let server = try await ScriptedServer { _ in .hangUp }
+    let connection = try await connect(to: server)
+    await #expect(throws: ClientError.connectionLost(reason: "the server closed it")) {
+      try await connection.get("a")
+    }
+    await #expect(throws: ClientError.closed) { try await connection.get("a") }
+    try await server.stop()
+  }
+
+  @Test func aPortWithoutServerIsRefused() async throws {
+    let server = try await ScriptedServer { _ in .silence }
+    try await server.stop()
+    await #expect(throws: ClientError.connectionRefused(address: "127.0.0.1:\(server.port)")) {
+      try await connect(to: server)
+    }
+  }
+
+  @Test func aReplyThatNeverComesTimesOut() async throws {
+    let server = try await ScriptedServer { _ in .silence }
+    let connection = try await connect(to: server, commandTimeout: .milliseconds(20))
+    await #expect(throws: ClientError.timedOut(after: .milliseconds(20))) { try await connection.get("a") }
+    await connection.close()
+    try await server.stop()
+  }
+
+  @Test func aCancelledTaskDoesNotWaitForItsReply() async throws {
+    let server = try await ScriptedServer { _ in .silence }
+    let connection = try await connect(to: server, commandTimeout: nil)
+    let task = Task { try await connection.get("a") }
+    task.cancel()
+    await #expect(throws: ClientError.cancelled) { try await task.value }
+    await connection.close()
+    try await server.stop()
+  }
+
+  @Test func aScanFetchesPortionsUntilTheCursorIsZeroAgain() async throws {
+    let server = try await ScriptedServer { words in
+      #expect(words.dropFirst(2) == ["MATCH", "user:*", "COUNT", "7"])
+      return switch words[1] {
+      case "0": .reply(.array([.blobString(ascii("17")), .array([.blobString(ascii("user:1"))])]))
+      case "17": .reply(.array([.blobString(ascii("9")), .array([])]))
+      default:
+        .reply(
+          .array([
+            .blobString(ascii("0")), .array([.blobString(ascii("user:2")), .blobString(ascii("user:3"))]),
+          ]))
+      }
+    }
+    let connection = try await connect(to: server)
+    var keys: [String] = []
+    for try await key in connection.keys(matching: "user:*", portion: 7) {
+      keys.append(String(decoding: key, as: UTF8.self))
+    }
+    #expect(keys == ["user:1", "user:2", "user:3"])
+    await connection.close()
+    try await server.stop()
+  }
+
+  @Test func setSaysItsConditionAndExpiryToTheServer() async throws {
+    let server = try await ScriptedServer { words in
+      words == ["SET", "a", "b", "NX", "PX", "1500"] ? .reply(.null) : .reply(.simpleString("OK"))
+    }
+    let connection = try await connect(to: server)
+    #expect(try await connection.set("a", "b", if: .ifAbsent, expiry: .after(.milliseconds(1500))) == false)
+    #expect(try await connection.set("a", "b", if: .ifPresent) == true)
+    await connection.close()
+    try await server.stop()
+  }
+}
