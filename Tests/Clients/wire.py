@@ -107,7 +107,8 @@ class RedisConnection(Connection):
         return self.read()
 
     def read(self) -> object:
-        """The next reply. Its type tells RESP's types apart: a set is a `set`, a null of either version `None`."""
+        """The next reply. Its type tells RESP's types apart: a set is a `set`
+        (a list if it holds collections), a null of either version `None`."""
         line = self.line()
         if not line:
             raise EOFError("the server closed the connection")
@@ -132,6 +133,8 @@ class RedisConnection(Connection):
                 return [self.read() for _ in range(int(body))]
             case b"~":
                 members = [self.read() for _ in range(int(body))]
+                if any(isinstance(member, list | dict) for member in members):
+                    return members
                 assert len(set(members)) == len(members), f"a set with a member twice: {members!r}"
                 return set(members)
             case b"%":
