@@ -115,9 +115,7 @@ class Server:
 
     def stop(self) -> list[int]:
         """Ends the server in the orderly way; the exit statuses."""
-        statuses = [each.signal(signal.SIGTERM) for each in self.processes if each.running]
-        self.processes = []
-        return statuses
+        return [each.signal(signal.SIGTERM) for each in self.processes if each.running]
 
     def kill(self) -> None:
         """Ends the server as a crash would."""
@@ -179,10 +177,9 @@ class MartletServer(Server):
 
     def restart(self) -> None:
         """Ends the server with SIGTERM, which must succeed, and starts it on the same folder."""
-        errors = self.errors
         statuses = self.stop()
         if statuses != [0]:
-            raise ServerFailed(f"exit status {statuses} after SIGTERM; its stderr:\n{errors}")
+            raise ServerFailed(f"exit status {statuses} after SIGTERM; {self.printed}")
         self.start()
 
     def kill_and_start(self) -> None:
