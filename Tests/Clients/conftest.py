@@ -1,7 +1,7 @@
 """Fixtures: the server under test, and connections to it.
 
-With PEER=1 in the environment the server under test is Redis and memcached themselves, and the tests marked `martlet`,
-which concern only Martlet, are left out.
+With PEER=1 in the environment the server under test is Redis and memcached themselves, and the tests marked
+`martlet`, which concern only Martlet, are left out.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import redis
 from pymemcache.client.base import Client as PymemcacheClient
+
 from servers import MARTLET, PEER, MartletServer, Peers, Server
 from wire import MemcachedConnection, RedisConnection
 
@@ -55,7 +56,8 @@ def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     started.append(server)
     yield server
     started.remove(server)
-    server.stop()
+    statuses = server.stop()
+    assert PEER or statuses == [0], f"exit status {statuses} after SIGTERM; {server.printed}"
 
 
 @pytest.fixture

@@ -72,7 +72,7 @@ class Process:
         return self.process.poll() is None
 
     def signal(self, number: int) -> int:
-        """Sends a signal and gives the exit status; a status below zero is the signal that ended the program."""
+        """Sends a signal and gives the exit status; one below zero is the signal that ended the program."""
         self.process.send_signal(number)
         try:
             return self.process.wait(STOP_LIMIT)
@@ -187,9 +187,7 @@ class MartletServer(Server):
         self.kill()
         self.start()
 
-    def run(
-        self, command: str, *words: str, input: bytes = b""
-    ) -> subprocess.CompletedProcess[bytes]:
+    def run(self, command: str, *words: str, input: bytes = b"") -> subprocess.CompletedProcess[bytes]:
         """Runs one of the program's client commands (`cli`, `get`, `set`) against this server."""
         return subprocess.run(
             [str(MARTLET), command, "--port", str(self.redis_port), *words],

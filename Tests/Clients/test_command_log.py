@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 import redis
+
 from servers import MartletServer, eventually
 
 pytestmark = pytest.mark.martlet
@@ -54,7 +55,7 @@ def test_commands_are_shown_with_their_clients_address(logging: MartletServer) -
 def test_what_strangers_send_is_quoted_in_one_line(logging: MartletServer) -> None:
     with logging.redis() as connection:
         connection("SET", b"a\r\nb\0\x1b[2J\xff", "two words")
-        connection("SET", "quote\"d", "\u202eevil")
+        connection("SET", 'quote"d', "\u202eevil")
         connection("GET", "end of it")
         assert eventually(lambda: "end of it" in logging.output)
         lines = lines_of(logging, connection.address)
@@ -76,9 +77,9 @@ def test_passwords_are_never_shown(logging: MartletServer) -> None:
         connection("ECHO", "end of it")
         assert eventually(lambda: "end of it" in logging.output)
         assert any("AUTH" in line.upper() for line in lines_of(logging, connection.address))
-    with redis.Redis(port=logging.redis_port, username="user", password=PASSWORD) as client:
-        with pytest.raises(redis.RedisError):
-            client.ping()
+    client = redis.Redis(port=logging.redis_port, username="user", password=PASSWORD)
+    with client, pytest.raises(redis.RedisError):
+        client.ping()
     assert PASSWORD not in logging.printed
 
 

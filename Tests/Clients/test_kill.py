@@ -9,6 +9,7 @@ import pytest
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
+
 from servers import MartletServer, eventually
 
 pytestmark = pytest.mark.martlet

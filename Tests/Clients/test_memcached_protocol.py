@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
+
 from servers import Server, eventually
 from wire import MemcachedConnection
 
@@ -79,7 +80,10 @@ CONVERSATIONS: list[tuple[str, str]] = [
     ("set n 7 0 2\n10\nincr n 5\ndecr n 1\nget n\n", "STORED\n15\n14\nVALUE n 7 2\n14\nEND\n"),
     ("set n 0 0 2\n99\nincr n 1\nget n\n", "STORED\n100\nVALUE n 0 3\n100\nEND\n"),
     ("set n 0 0 2\n10\ndecr n 1\nget n\n", "STORED\n9\nVALUE n 0 2\n9 \nEND\n"),
-    ("set n 0 0 3\n100\ndecr n 99\nget n\nincr n 8\nget n\n", "STORED\n1\nVALUE n 0 3\n1  \nEND\n9\nVALUE n 0 3\n9  \nEND\n"),
+    (
+        "set n 0 0 3\n100\ndecr n 99\nget n\nincr n 8\nget n\n",
+        "STORED\n1\nVALUE n 0 3\n1  \nEND\n9\nVALUE n 0 3\n9  \nEND\n",
+    ),
     ("set n 0 0 1\n5\ndecr n 10\nget n\n", "STORED\n0\nVALUE n 0 1\n0\nEND\n"),
     ("set n 0 0 2\n10\ndecr n 100\nget n\n", "STORED\n0\nVALUE n 0 2\n0 \nEND\n"),
     ("set n 0 0 20\n18446744073709551615\nincr n 1\n", "STORED\n0\n"),
@@ -89,7 +93,10 @@ CONVERSATIONS: list[tuple[str, str]] = [
     ("set n 0 0 20\n18446744073709551615\ndecr n 1\n", "STORED\n18446744073709551614\n"),
     ("set n 0 0 2\n01\nincr n 1\nget n\n", "STORED\n2\nVALUE n 0 2\n2 \nEND\n"),
     ("set n 0 0 2\n1 \nincr n 1\n", "STORED\n2\n"),
-    ("set n 0 0 1\nx\nincr n 1\ndecr n 1\nget n\n", "STORED\n" + (NOT_NUMERIC * 2).decode() + "VALUE n 0 1\nx\nEND\n"),
+    (
+        "set n 0 0 1\nx\nincr n 1\ndecr n 1\nget n\n",
+        "STORED\n" + (NOT_NUMERIC * 2).decode() + "VALUE n 0 1\nx\nEND\n",
+    ),
     ("set n 0 0 0\n\nincr n 1\n", "STORED\n" + NOT_NUMERIC.decode()),
     ("set n 0 0 2\n-1\nincr n 1\n", "STORED\n" + NOT_NUMERIC.decode()),
     ("set n 0 0 3\n1x2\nincr n 1\n", "STORED\n" + NOT_NUMERIC.decode()),
@@ -118,7 +125,10 @@ CONVERSATIONS: list[tuple[str, str]] = [
     ("set a 0 0 1 noreply\nx\ncas a 0 0 1 1 noreply\ny\ncas b 0 0 1 1 noreply\ny\nget b\n", "END\n"),
     ("set a 0 0 1 noreply\nx\ndelete a noreply\ndelete a noreply\nget a\n", "END\n"),
     ("set a 0 0 1 noreply\nx\ndelete a 0 noreply\nget a\n", "END\n"),
-    ("set n 0 0 1 noreply\n1\nincr n 5 noreply\ndecr n 2 noreply\nincr none 1 noreply\nget n\n", "VALUE n 0 1\n4\nEND\n"),
+    (
+        "set n 0 0 1 noreply\n1\nincr n 5 noreply\ndecr n 2 noreply\nincr none 1 noreply\nget n\n",
+        "VALUE n 0 1\n4\nEND\n",
+    ),
     ("set a 0 0 1 noreply\nx\ntouch a 100 noreply\ntouch none 1 noreply\nget a\n", "VALUE a 0 1\nx\nEND\n"),
     ("set a 0 0 1 noreply\nx\nflush_all noreply\nget a\n", "END\n"),
     ("flush_all 0 noreply\nverbosity 1 noreply\n", ""),
@@ -186,8 +196,8 @@ def test_stats_has_what_tools_read(memcached: MemcachedConnection) -> None:
     stats = dict(line.split(b" ", 2)[1:] for line in lines[:-2])
     for name in (
         b"pid uptime time pointer_size curr_connections total_connections cmd_get cmd_set get_hits get_misses"
-        b" delete_hits delete_misses incr_hits incr_misses cas_hits cas_misses cas_badval bytes_read bytes_written"
-        b" limit_maxbytes threads bytes curr_items total_items evictions"
+        b" delete_hits delete_misses incr_hits incr_misses cas_hits cas_misses cas_badval bytes_read"
+        b" bytes_written limit_maxbytes threads bytes curr_items total_items evictions"
     ).split():
         assert stats[name].isdigit(), name
     assert stats[b"version"]
@@ -311,7 +321,9 @@ def test_cas_stores_only_over_what_was_read(memcached: MemcachedConnection) -> N
     assert memcached.ask(b"cas a 0 0 1 %d\r\nz\r\n" % unique) == b"EXISTS\r\n"
     assert memcached.ask(b"get a\r\n") == b"VALUE a 5 1\r\ny\r\nEND\r\n"
     current = memcached.cas_unique(b"a")
-    assert memcached.ask(b"cas a 0 0 1 %d noreply\r\nw\r\nget a\r\n" % current) == b"VALUE a 0 1\r\nw\r\nEND\r\n"
+    assert (
+        memcached.ask(b"cas a 0 0 1 %d noreply\r\nw\r\nget a\r\n" % current) == b"VALUE a 0 1\r\nw\r\nEND\r\n"
+    )
     memcached.ask(b"delete a\r\n")
     assert memcached.ask(b"cas a 0 0 1 %d\r\nx\r\n" % current) == b"NOT_FOUND\r\n"
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 
 import pytest
+
 from servers import MartletServer, Server
 from wire import OK, WRONGTYPE, MemcachedConnection, RedisConnection
 

@@ -9,6 +9,7 @@ import pytest
 from pymemcache.client.base import Client, PooledClient
 from pymemcache.exceptions import MemcacheClientError, MemcacheIllegalInputError, MemcacheServerError
 from pymemcache.serde import pickle_serde
+
 from servers import Server
 
 

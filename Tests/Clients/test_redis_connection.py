@@ -7,6 +7,7 @@ import time
 
 import pytest
 import redis
+
 from servers import Server
 from wire import OK, RedisConnection, Status
 
@@ -249,7 +250,12 @@ def test_info_has_sections_of_fields(wire: RedisConnection) -> None:
     assert re.fullmatch(r"\d+\.\d+\.\d+", fields["redis_version"])
     for name in ["process_id", "tcp_port", "uptime_in_seconds", "connected_clients", "used_memory"]:
         assert fields[name].isdigit(), name
-    for name in ["total_connections_received", "total_commands_processed", "keyspace_hits", "keyspace_misses"]:
+    for name in [
+        "total_connections_received",
+        "total_commands_processed",
+        "keyspace_hits",
+        "keyspace_misses",
+    ]:
         assert fields[name].isdigit(), name
     assert fields["db0"].startswith("keys=2,expires=1,avg_ttl=")
 

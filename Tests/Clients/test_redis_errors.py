@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from wire import NOT_AN_INTEGER, SYNTAX_ERROR, WRONGTYPE, Error, RedisConnection
 
 INVALID_EXPIRE = "ERR invalid expire time in '{}' command"
@@ -18,7 +19,7 @@ NX_WITH_OTHERS = Error("ERR NX and XX, GT or LT options at the same time are not
 MAXIMUM = "9223372036854775807"
 MINIMUM = "-9223372036854775808"
 
-# The keys that the commands below meet: text, set, n = 10, max and min, which hold the largest and smallest counter.
+# The keys that the commands below meet: text, set, n = 10, and max and min with the limits of a counter.
 REFUSED: list[tuple[str, Error]] = [
     # SET and its options
     ("SET k v NX XX", SYNTAX_ERROR),

@@ -7,6 +7,7 @@ import time
 
 import pytest
 import redis
+
 from servers import Server, eventually
 from wire import OK, RedisConnection, Status
 
@@ -43,7 +44,18 @@ def test_type(wire: RedisConnection) -> None:
 
 def test_keys_are_compared_whole_and_byte_by_byte(client: redis.Redis) -> None:
     keys = ["cat", "catalog", "cat1", "Cat", "CAT", "ca", "c", "", "cat ", " cat", "at", "concat", "catcat"]
-    keys += ["caf\u00e9", "cafe\u0301", "\u212b", "\u00c5", '"cat"', "'cat'", "cat\\", "cat\n", "cat\r\n", "cat\0"]
+    keys += [
+        "caf\u00e9",
+        "cafe\u0301",
+        "\u212b",
+        "\u00c5",
+        '"cat"',
+        "'cat'",
+        "cat\\",
+        "cat\n",
+        "cat\r\n",
+        "cat\0",
+    ]
     for key in keys:
         assert client.get(key) is None, key
         client.set(key, f"value of {key}")
@@ -251,8 +263,8 @@ def test_randomkey(wire: RedisConnection) -> None:
     ],
 )
 def test_keys_and_scan_match_patterns(wire: RedisConnection, pattern: str, found: str) -> None:
-    names = "hello hallo hxllo hllo heeeello h[llo h*llo h?llo h\\llo hbllo h^llo h-llo other".split()
-    for name in names:
+    names = "hello hallo hxllo hllo heeeello h[llo h*llo h?llo h\\llo hbllo h^llo h-llo other"
+    for name in names.split():
         wire("SET", name, "v")
     listed = wire("KEYS", pattern)
     assert isinstance(listed, list)
@@ -315,7 +327,7 @@ def test_scan_filters_by_type_and_pattern(client: redis.Redis) -> None:
 
 
 def test_scan_misses_no_key_that_stays_while_others_come_and_go(wire: RedisConnection) -> None:
-    """The promise of a scan: what is there from its start to its end is found, though the table grows and shrinks."""
+    """What is there from a scan's start to its end is found, though the table grows and shrinks."""
     stay = {f"stay{i}".encode() for i in range(500)}
     wire.pipeline([("SET", name, "v") for name in stay])
     found: set[bytes] = set()

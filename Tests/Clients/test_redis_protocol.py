@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 import pytest
+
 from servers import Server
 from wire import OK, RedisConnection, encode
 
@@ -158,7 +159,21 @@ def test_all_bytes_in_keys_and_values(wire: RedisConnection) -> None:
 
 
 def test_keys_that_a_line_could_break(wire: RedisConnection) -> None:
-    keys = [b"a", b"a\r\n", b"\r\na", b"a\r\nSET b c", b"a\0", b"a\0b", b"", b" ", b"  ", b'"', b"'", b"\\", b"#"]
+    keys = [
+        b"a",
+        b"a\r\n",
+        b"\r\na",
+        b"a\r\nSET b c",
+        b"a\0",
+        b"a\0b",
+        b"",
+        b" ",
+        b"  ",
+        b'"',
+        b"'",
+        b"\\",
+        b"#",
+    ]
     for key in keys:
         assert wire("SET", key, b"value of " + key) == OK
     for key in keys:

@@ -6,10 +6,11 @@ from collections import Counter
 
 import pytest
 import redis
+
 from wire import RedisConnection
 
 SIZES = [3, 600]
-"""A small set and one that has left every compact form; numbers and words are stored apart in many servers."""
+"""A small set and one that has left every compact form. Many servers store numbers and words apart."""
 
 
 def members(count: int, kind: str = "word") -> set[bytes]:
@@ -40,7 +41,21 @@ def test_a_set_without_members_is_no_key(client: redis.Redis) -> None:
 
 
 def test_members_are_compared_byte_by_byte(client: redis.Redis) -> None:
-    words = [b"", b" ", b"1", b"01", b"+1", b"1.0", b"-1", b"a", b"A", b"a\r\n", b"a\0", b"\xff", "é".encode()]
+    words = [
+        b"",
+        b" ",
+        b"1",
+        b"01",
+        b"+1",
+        b"1.0",
+        b"-1",
+        b"a",
+        b"A",
+        b"a\r\n",
+        b"a\0",
+        b"\xff",
+        "é".encode(),
+    ]
     assert client.sadd("s", *words) == len(words)
     assert client.smembers("s") == set(words)
     assert client.smismember("s", [*words, b"2"]) == [1] * len(words) + [0]

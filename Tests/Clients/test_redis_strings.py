@@ -7,6 +7,7 @@ import time
 
 import pytest
 import redis
+
 from servers import Server, eventually
 from wire import OK, RedisConnection
 
@@ -230,12 +231,12 @@ def test_counters(client: redis.Redis) -> None:
 def test_counters_reach_their_limits(client: redis.Redis) -> None:
     client.set("n", MAXIMUM - 1)
     assert client.incr("n") == MAXIMUM
-    with pytest.raises(redis.ResponseError, match="^increment or decrement would overflow$"):
+    with pytest.raises(redis.ResponseError, match=r"^increment or decrement would overflow$"):
         client.incr("n")
     assert client.incrby("n", 0) == MAXIMUM
     client.set("n", MINIMUM + 1)
     assert client.decr("n") == MINIMUM
-    with pytest.raises(redis.ResponseError, match="^increment or decrement would overflow$"):
+    with pytest.raises(redis.ResponseError, match=r"^increment or decrement would overflow$"):
         client.decr("n")
     assert client.get("n") == str(MINIMUM).encode()
     client.set("n", 0)

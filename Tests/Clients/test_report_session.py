@@ -9,11 +9,25 @@ from contextlib import ExitStack, contextmanager
 import pytest
 import redis
 from pymemcache.client.base import Client as PymemcacheClient
+
 from servers import MartletServer
 
 pytestmark = pytest.mark.martlet
 
-OVERLAPPING = ["cat", "catalog", "cat1", "Cat", "CAT", "ca", "at", "concat", "cat:", "catcat", "caf\u00e9", "cafe"]
+OVERLAPPING = [
+    "cat",
+    "catalog",
+    "cat1",
+    "Cat",
+    "CAT",
+    "ca",
+    "at",
+    "concat",
+    "cat:",
+    "catcat",
+    "caf\u00e9",
+    "cafe",
+]
 
 
 class RedisPy:
@@ -168,7 +182,18 @@ def test_a_value_is_replaced_and_stays_replaced(martlet: MartletServer, log_in: 
 
 
 def test_words_with_blanks_and_quotes_come_back_as_they_were(martlet: MartletServer, log_in: LogIn) -> None:
-    values = ["two words", ' "quoted" ', "back\\slash", "line\nbreak", "", "#", "'", "-1", "\u00fcber", "\u202e"]
+    values = [
+        "two words",
+        ' "quoted" ',
+        "back\\slash",
+        "line\nbreak",
+        "",
+        "#",
+        "'",
+        "-1",
+        "\u00fcber",
+        "\u202e",
+    ]
     with clients(log_in, 1) as [client]:
         for index, value in enumerate(values):
             client.set(f"key{index}", value)

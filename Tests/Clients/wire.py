@@ -1,7 +1,7 @@
 """Connections that speak the two protocols byte by byte.
 
-The client libraries hide what a server really said: they strip `ERR `, turn replies into Python's types, and never
-send anything malformed. These two connections hide nothing.
+The client libraries hide what a server really said: they strip `ERR `, turn replies into Python's types, and
+never send anything malformed. These two connections hide nothing.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class Connection:
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.file = self.socket.makefile("rb")
-        self.address = "%s:%d" % self.socket.getsockname()
+        self.address = "{}:{}".format(*self.socket.getsockname())
 
     def __enter__(self) -> Connection:
         return self
@@ -94,7 +94,7 @@ class Connection:
 
 
 class RedisConnection(Connection):
-    """RESP, version 2 or 3, with replies as Python values; calling it sends one command and reads its reply."""
+    """RESP, version 2 or 3, with replies as Python values. Calling it sends a command and reads the reply."""
 
     def __init__(self, port: int, protocol: int = 2) -> None:
         super().__init__(port)
@@ -188,7 +188,7 @@ class MemcachedConnection(Connection):
             answer += line
 
     def exchange(self, request: bytes, answer: bytes) -> None:
-        """Sends `request` and expects exactly `answer`, with nothing behind the request that could push it out."""
+        """Sends `request` and expects exactly `answer`, with nothing behind it that could push the answer out."""
         self.send(request)
         assert self.receive(len(answer)) == answer
 
