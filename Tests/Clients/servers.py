@@ -1,0 +1,219 @@
+"""The servers that the tests talk to: Martlet, and the peers that say what Martlet should answer."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from wire import Connection, MemcachedConnection, RedisConnection
+
+ROOT = Path(__file__).resolve().parents[2]
+MARTLET = Path(os.environ.get("MARTLET", ROOT / ".build/release/martlet")).absolute()
+PEER = os.environ.get("PEER") == "1"
+
+START_LIMIT = 20.0
+STOP_LIMIT = 20.0
+POLL_INTERVAL = 0.02
+
+
+class ServerFailed(Exception):
+    """A server that didn't do what was asked of it, with what it printed."""
+
+
+def eventually(condition: Callable[[], object], within: float = 5.0) -> bool:
+    """Whether `condition` becomes true within so many seconds; asked again and again, never a blind wait."""
+    limit = time.monotonic() + within
+    while not condition():
+        if time.monotonic() > limit:
+            return False
+        time.sleep(POLL_INTERVAL)
+    return True
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports nobody listens on. All are held until all are chosen, so that they differ."""
+    sockets = [socket.socket() for _ in range(count)]
+    try:
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in sockets]
+    finally:
+        for each in sockets:
+            each.close()
+
+
+class Process:
+    """A program that runs in the background; what it prints goes to files, so that no pipe can fill up."""
+
+    def __init__(self, command: list[str], folder: Path, name: str) -> None:
+        self.output_path = folder / f"{name}.stdout"
+        self.error_path = folder / f"{name}.stderr"
+        with self.output_path.open("ab") as output, self.error_path.open("ab") as errors:
+            self.process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=output, stderr=errors, cwd=folder
+            )
+
+    @property
+    def output(self) -> str:
+        return self.output_path.read_text(errors="replace")
+
+    @property
+    def errors(self) -> str:
+        return self.error_path.read_text(errors="replace")
+
+    @property
+    def running(self) -> bool:
+        return self.process.poll() is None
+
+    def signal(self, number: int) -> int:
+        """Sends a signal and gives the exit status; one below zero is the signal that ended the program."""
+        self.process.send_signal(number)
+        try:
+            return self.process.wait(STOP_LIMIT)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            raise ServerFailed(
+                f"not ended {STOP_LIMIT:.0f} s after signal {number}; its stderr:\n{self.errors}"
+            ) from None
+
+
+class Server:
+    """Something that answers both protocols on two ports of the loopback interface."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.redis_port, self.memcached_port = free_ports(2)
+        self.processes: list[Process] = []
+
+    def commands(self) -> dict[str, list[str]]:
+        """The programs to start, each with its arguments, by name."""
+        raise NotImplementedError
+
+    def start(self) -> None:
+        """Starts the server and returns when both ports answer."""
+        self.processes = [Process(command, self.folder, name) for name, command in self.commands().items()]
+        if not eventually(lambda: not self.running or self.answers(), START_LIMIT):
+            self.kill()
+            raise ServerFailed(f"no answer on both ports after {START_LIMIT:.0f} s; {self.printed}")
+        if not self.running:
+            self.kill()
+            raise ServerFailed(f"ended while it was starting; {self.printed}")
+
+    def answers(self) -> bool:
+        try:
+            with self.redis() as redis, self.memcached() as memcached:
+                return redis("PING") is not None and memcached.ask(b"") == b""
+        except (OSError, EOFError):
+            return False
+
+    def stop(self) -> list[int]:
+        """Ends the server in the orderly way; the exit statuses."""
+        return [each.signal(signal.SIGTERM) for each in self.processes if each.running]
+
+    def kill(self) -> None:
+        """Ends the server as a crash would."""
+        for each in self.processes:
+            if each.running:
+                each.signal(signal.SIGKILL)
+
+    @property
+    def running(self) -> bool:
+        return bool(self.processes) and all(each.running for each in self.processes)
+
+    @property
+    def output(self) -> str:
+        return "".join(each.output for each in self.processes)
+
+    @property
+    def errors(self) -> str:
+        return "".join(each.errors for each in self.processes)
+
+    @property
+    def printed(self) -> str:
+        return f"its stdout:\n{self.output}\nits stderr:\n{self.errors}"
+
+    def redis(self, protocol: int = 2) -> RedisConnection:
+        return RedisConnection(self.redis_port, protocol)
+
+    def memcached(self) -> MemcachedConnection:
+        return MemcachedConnection(self.memcached_port)
+
+    def redis_socket(self) -> Connection:
+        return Connection(self.redis_port)
+
+    def flush(self) -> None:
+        """Empties all databases."""
+        with self.redis() as redis, self.memcached() as memcached:
+            redis("FLUSHALL")
+            memcached.ask(b"flush_all\r\n")
+
+
+class MartletServer(Server):
+    """The real thing, on a data folder of its own."""
+
+    def __init__(self, folder: Path, *options: str) -> None:
+        super().__init__(folder)
+        self.options = options
+        self.data = folder / "data"
+
+    def commands(self) -> dict[str, list[str]]:
+        ports = ["--port", str(self.redis_port), "--memcached-port", str(self.memcached_port)]
+        return {"martlet": [str(MARTLET), "serve", *ports, "--data", str(self.data), *self.options]}
+
+    @property
+    def database(self) -> Path:
+        return self.data / "database.txt"
+
+    @property
+    def database_lines(self) -> list[str]:
+        return self.database.read_text().splitlines()
+
+    def restart(self) -> None:
+        """Ends the server with SIGTERM, which must succeed, and starts it on the same folder."""
+        statuses = self.stop()
+        if statuses != [0]:
+            raise ServerFailed(f"exit status {statuses} after SIGTERM; {self.printed}")
+        self.start()
+
+    def kill_and_start(self) -> None:
+        """Ends the server with SIGKILL and starts it on the same folder."""
+        self.kill()
+        self.start()
+
+    def run(self, command: str, *words: str, input: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+        """Runs one of the program's client commands (`cli`, `get`, `set`) against this server."""
+        return subprocess.run(
+            [str(MARTLET), command, "--port", str(self.redis_port), *words],
+            input=input,
+            capture_output=True,
+            timeout=30,
+            env={**os.environ, "HOME": str(self.folder)},
+            check=False,
+        )
+
+
+class Peers(Server):
+    """Redis and memcached themselves: what they answer is what the tests expect."""
+
+    def commands(self) -> dict[str, list[str]]:
+        redis = [required("redis-server"), "--bind", "127.0.0.1", "--port", str(self.redis_port)]
+        redis += ["--save", "", "--appendonly", "no", "--dir", str(self.folder)]
+        memcached = [required("memcached"), "-l", "127.0.0.1", "-p", str(self.memcached_port)]
+        if os.geteuid() == 0:
+            memcached += ["-u", "root"]
+        return {"redis": redis, "memcached": memcached}
+
+
+def required(program: str) -> str:
+    """Where a program is that the tests can't do without."""
+    path = shutil.which(program)
+    if path is None:
+        raise ServerFailed(f"{program} is not installed")
+    return path
