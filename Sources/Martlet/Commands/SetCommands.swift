@@ -200,7 +200,7 @@ extension Execution {
 /// Words copied out of the keyspace.
 struct ChosenMembers: ~Copyable {
   private var bytes = ByteQueue()
-  private var ranges: [WordRange] = []
+  private var ranges = WordRanges()
 
   mutating func append(_ word: RawSpan) {
     ranges.append(WordRange(bytes.count, count: word.byteCount))

@@ -12,6 +12,58 @@ package struct WordRange: Sendable {
   }
 }
 
+/// The places of a request's words: a growing list without reference counts, which a session keeps from request to
+/// request.
+@safe struct WordRanges: ~Copyable {
+  /// What `removeAll` keeps at most, so that one request of many words doesn't hold its memory for ever.
+  private static let capacityKept = 1024
+
+  private var base: UnsafeMutablePointer<WordRange>?
+  private var capacity = 0
+  private(set) var count = 0
+
+  init() { unsafe base = nil }
+
+  deinit { unsafe base?.deallocate() }
+
+  var span: Span<WordRange> {
+    @_lifetime(borrow self)
+    @inline(__always)
+    get {
+      let buffer = unsafe UnsafeBufferPointer(start: base, count: count)
+      return unsafe _overrideLifetime(Span(_unsafeElements: buffer), borrowing: self)
+    }
+  }
+
+  @inline(__always)
+  mutating func append(_ range: WordRange) {
+    if count == capacity { grow() }
+    unsafe (base.unsafelyUnwrapped + count).initialize(to: range)
+    count += 1
+  }
+
+  mutating func removeAll() {
+    count = 0
+    if capacity > Self.capacityKept {
+      unsafe base?.deallocate()
+      unsafe base = nil
+      capacity = 0
+    }
+  }
+
+  @inline(never)
+  private mutating func grow() {
+    let wanted = max(8, capacity * 2)
+    let grown = UnsafeMutablePointer<WordRange>.allocate(capacity: wanted)
+    if let base = unsafe base {
+      unsafe grown.moveInitialize(from: base, count: count)
+      unsafe base.deallocate()
+    }
+    unsafe base = unsafe grown
+    capacity = wanted
+  }
+}
+
 /// Words lying in bytes that somebody else keeps. It can be passed down and not be kept.
 package struct Words: ~Escapable {
   private let bytes: RawSpan

@@ -13,7 +13,7 @@ package struct MemcachedSession: Session, ~Copyable {
   private static let relativeSeconds = 60 * 60 * 24 * 30
 
   package private(set) var state: SessionState
-  private var ranges: [WordRange] = []
+  private var ranges = WordRanges()
   /// Bytes of a refused data block that are still to be passed over.
   private var toSwallow = 0
 
@@ -34,7 +34,7 @@ package struct MemcachedSession: Session, ~Copyable {
 
   package mutating func receive(_ input: RawSpan, _ execution: inout Execution) -> SessionStep {
     // Taken out of the session, so that its state can change while a request's words are read.
-    var ranges: [WordRange] = []
+    var ranges = WordRanges()
     swap(&ranges, &self.ranges)
     defer { swap(&ranges, &self.ranges) }
     var position = 0
@@ -81,8 +81,8 @@ package struct MemcachedSession: Session, ~Copyable {
     return SessionStep(consumed: position, next: .read(atLeast: length + 1))
   }
 
-  private static func split(_ line: RawSpan, _ ranges: inout [WordRange]) {
-    ranges.removeAll(keepingCapacity: ranges.capacity <= 1024)
+  private static func split(_ line: RawSpan, _ ranges: inout WordRanges) {
+    ranges.removeAll()
     var start = 0
     for index in 0..<line.byteCount where line.byte(index) == UInt8(ascii: " ") {
       if index > start { ranges.append(WordRange(start, count: index - start)) }

@@ -16,7 +16,7 @@ package struct RESPSession: Session, ~Copyable {
   private static let maximumRequest = 1 << 30
 
   package private(set) var state: SessionState
-  private var ranges: [WordRange] = []
+  private var ranges = WordRanges()
   /// Words of the request under way that are still to come; 0 between requests.
   private var missing = 0
   /// Where in the unconsumed input the next of them begins.
@@ -40,7 +40,7 @@ package struct RESPSession: Session, ~Copyable {
   package mutating func receive(_ input: RawSpan, _ execution: inout Execution) -> SessionStep {
     execution.reply.version = state.protocolVersion
     // Taken out of the session, so that its state can change while a request's words are read.
-    var ranges: [WordRange] = []
+    var ranges = WordRanges()
     swap(&ranges, &self.ranges)
     defer { swap(&ranges, &self.ranges) }
     var position = 0
@@ -81,7 +81,7 @@ package struct RESPSession: Session, ~Copyable {
 
   /// Parses the request that begins at `start`, going on where the last call had to stop.
   @inline(__always)
-  private mutating func parse(_ input: RawSpan, _ start: Int, _ ranges: inout [WordRange]) -> Parsed {
+  private mutating func parse(_ input: RawSpan, _ start: Int, _ ranges: inout WordRanges) -> Parsed {
     var position: Int
     if missing > 0 {
       position = start + resumeAt
@@ -95,7 +95,7 @@ package struct RESPSession: Session, ~Copyable {
           return .broken("ERR Protocol error: unauthenticated multibulk length")
         }
         missing = count
-        ranges.removeAll(keepingCapacity: ranges.capacity <= 1024)
+        ranges.removeAll()
       case .incomplete:
         return input.byteCount - start > Self.maximumInline
           ? .broken("ERR Protocol error: too big mbulk count string") : .incomplete(atLeast: input.byteCount - start + 1)
@@ -213,7 +213,7 @@ package struct RESPSession: Session, ~Copyable {
 /// Splits a line into words by Redis's rules: spaces part them, `"…"` takes \n \r \t \a \b \xff, `'…'` takes \'.
 struct InlineLine: ~Copyable {
   private var bytes = ByteQueue()
-  private var ranges: [WordRange] = []
+  private var ranges = WordRanges()
 
   var words: Words {
     @_lifetime(borrow self)
