@@ -71,6 +71,9 @@ let package = Package(
       ],
       swiftSettings: strict),
 
+    // A fixed amount of work on the hot path, for counting instructions.
+    .executableTarget(name: "HotPath", dependencies: ["Martlet"], path: "Benchmarks/HotPath", swiftSettings: strict),
+
     .testTarget(name: "MartletTests", dependencies: ["Martlet"], swiftSettings: strict),
     .testTarget(
       name: "MartletServerTests",

@@ -106,7 +106,7 @@ extension Reply {
     guard version >= 3 else { return bulk(text) }
     header("=", text.utf8.count + 4)
     buffer.append("txt:")
-    buffer.append(text)
+    buffer.append(text: text)
     endLine()
   }
 

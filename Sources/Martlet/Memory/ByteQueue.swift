@@ -113,7 +113,8 @@ internal import Darwin
     count += length
   }
 
-  package mutating func append(_ text: String) {
+  /// Appends text in UTF-8. It has a name of its own so that a literal is never made a `String` first.
+  package mutating func append(text: String) {
     unsafe append(text.utf8.span.bytes)
   }
 
@@ -241,7 +242,7 @@ extension RawSpan {
     let delete = zero(word ^ ones &* 0x7f)
     let quotes = zero(word ^ ones &* UInt64(UInt8(ascii: "\""))) | zero(word ^ ones &* UInt64(UInt8(ascii: "'")))
     let backslash = zero(word ^ ones &* UInt64(UInt8(ascii: "\\")))
-    return (word | control | delete | quotes | backslash) & ones &* 0x80
+    return (word | control | delete | quotes | backslash) & (ones &* 0x80)
   }
 
   /// Whether both hold the same bytes.

@@ -117,7 +117,7 @@ package struct MemcachedSession: Session, ~Copyable {
     if name.equalsExactly("flush_all") { return flush(words, bodyStart, &execution) }
     if name.equalsExactly("version") {
       execution.reply.buffer.append("VERSION 1.6.18-martlet-")
-      execution.reply.buffer.append(ServerContext.version)
+      execution.reply.buffer.append(text: ServerContext.version)
       execution.reply.buffer.append("\r\n")
       return .done(end: bodyStart)
     }
@@ -528,9 +528,9 @@ package struct MemcachedSession: Session, ~Copyable {
     if words.count == 1 {
       for (name, value) in execution.memcachedStatistics() {
         execution.reply.buffer.append("STAT ")
-        execution.reply.buffer.append(name)
+        execution.reply.buffer.append(text: name)
         execution.reply.buffer.append(byte: UInt8(ascii: " "))
-        execution.reply.buffer.append(value)
+        execution.reply.buffer.append(text: value)
         execution.reply.buffer.append("\r\n")
       }
       return error("END", end, &execution)
@@ -541,7 +541,7 @@ package struct MemcachedSession: Session, ~Copyable {
         ("maxbytes", execution.context.memoryLimit),
         ("item_size_max", state.limits.valueBytes),
       ]
-      for (name, value) in settings { execution.reply.buffer.append("STAT \(name) \(value)\r\n") }
+      for (name, value) in settings { execution.reply.buffer.append(text: "STAT \(name) \(value)\r\n") }
       return error("END", end, &execution)
     }
     // Slabs and their items are memcached's own inside: there are none here to tell of.

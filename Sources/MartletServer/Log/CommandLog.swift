@@ -19,9 +19,9 @@ final class CommandLog: Sendable {
     var line = ByteQueue()
     line.append(time: WallClock.systemMicroseconds() / 1000)
     line.append(" ")
-    line.append(address)
+    line.append(text: address)
     line.append(" ")
-    line.append(words)
+    line.append(text: words)
     line.append("\n")
     let bytes = line.bytes.array
     lock.withLock { _ in

@@ -1,0 +1,52 @@
+// A fixed amount of work on the hot path, for counting instructions and calls: `Benchmarks/count` runs it under
+// callgrind. One thread, a store in memory, no sockets: a session is fed the same request again and again.
+//
+//     HotPath REQUEST COUNT      REQUEST is get, set, mcget or mcset
+import Martlet
+
+let arguments = CommandLine.arguments
+guard arguments.count == 3, let rounds = Int(arguments[2]) else {
+  print("usage: HotPath get|set|mcget|mcset COUNT")
+  throw UsageError()
+}
+
+struct UsageError: Error {}
+
+let value = String(repeating: "v", count: 32)
+let requests: [String: String] = [
+  "get": "*2\r\n$3\r\nGET\r\n$16\r\nkey:000000000042\r\n",
+  "set": "*3\r\n$3\r\nSET\r\n$16\r\nkey:000000000042\r\n$32\r\n\(value)\r\n",
+  "mcget": "get key:000000000042\r\n",
+  "mcset": "set key:000000000042 0 0 32\r\n\(value)\r\n",
+]
+guard let request = requests[arguments[1]], let preparation = requests["set"] else { throw UsageError() }
+
+var random = RandomSource(seed: 1)
+let store = StoreCore(inMemory: 1, random: &random)
+let context = ServerContext()
+var execution = Execution(store, context, seed: 1)
+let client = context.clients.connect(from: "here", to: "here")
+var redis = RESPSession(client, .redis, context)
+var memcached = MemcachedSession(client, .memcached, context)
+
+_ = redis.receive(Array(preparation.utf8).span.bytes, &execution)
+execution.reply.removeAll()
+
+/// Feeds the request `rounds` times. Callgrind counts what happens in here.
+@inline(never)
+func feed<S: Session & ~Copyable>(_ session: inout S, _ request: [UInt8], _ execution: inout Execution) -> Int {
+  var replied = 0
+  for round in 0..<rounds {
+    _ = session.receive(request.span.bytes, &execution)
+    replied += execution.reply.buffer.count
+    execution.reply.removeAll()
+    // What the journal's thread would do.
+    if round % 1000 == 999 { store.journal.commit() }
+  }
+  return replied
+}
+
+let bytes = Array(request.utf8)
+let replied =
+  arguments[1].hasPrefix("mc") ? feed(&memcached, bytes, &execution) : feed(&redis, bytes, &execution)
+print("\(rounds) requests, \(replied) bytes of replies")
