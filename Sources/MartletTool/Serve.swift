@@ -51,7 +51,10 @@ struct Serve: AsyncParsableCommand {
   @Option(.password) var password: String?
   @Option(.protectedMode) var protectedMode: String?
   @Option(.logLevel) var logLevel: String?
-  @Option(.logCommands) var logCommands: String?
+  @Flag(
+    inversion: .prefixedNo,
+    help: ArgumentHelp("\(Setting.logCommands.summary). (default: \(Setting.logCommands.defaultText))"))
+  var logCommands: Bool?
   @Option(
     help: ArgumentHelp("The configuration file, or set \(Setting.configFileVariable).", valueName: "file"),
     completion: .file())
@@ -84,7 +87,7 @@ struct Serve: AsyncParsableCommand {
       (.data, data), (.durability, durability), (.memoryLimit, memoryLimit), (.maxKeyBytes, maxKeyBytes),
       (.maxValueBytes, maxValueBytes), (.maxConnections, maxConnections), (.databases, databases),
       (.threads, threads), (.password, password), (.protectedMode, protectedMode), (.logLevel, logLevel),
-      (.logCommands, logCommands),
+      (.logCommands, logCommands.map { $0 ? "yes" : "no" }),
     ]
     assert(given.map(\.0.name) == Setting.all.map(\.name), "every setting has an option")
     return given.reduce(into: [:]) { options, entry in options[entry.0.name] = entry.1 }

@@ -100,6 +100,9 @@ extension CommandDeclaration {
   public static let all: [CommandDeclaration] =
     connectionCommands + serverCommands + genericCommands + stringCommands + setCommands
 
+  /// The name as Redis shows it: `get`, `client|info`.
+  var shownName: String { String(name.lowercased().map { $0 == " " ? "|" : $0 }) }
+
   /// Whether this is a subcommand like `CLIENT GETNAME`.
   public var isSubcommand: Bool { name.utf8.contains(UInt8(ascii: " ")) }
 }

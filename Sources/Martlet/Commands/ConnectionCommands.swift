@@ -138,43 +138,37 @@ extension Execution {
   // MARK: CLIENT
 
   mutating func client(_ words: borrowing Words, _ session: inout SessionState) {
-    let subcommand = words[1]
-    if subcommand.equalsIgnoringCase("getname") {
-      guard words.count == 2 else { return replyArity("CLIENT GETNAME") }
+    switch subcommand(words, session) {
+    case "CLIENT GETNAME":
       let name = session.client.update { $0.name }
       if name.isEmpty { reply.null() } else { reply.bulk(name) }
-    } else if subcommand.equalsIgnoringCase("setname") {
-      guard words.count == 3 else { return replyArity("CLIENT SETNAME") }
+    case "CLIENT SETNAME":
       guard Self.isClientName(words[2]) else { return replyBadName() }
       let name = words[2].text
       session.client.update { $0.name = name }
       reply.ok()
-    } else if subcommand.equalsIgnoringCase("setinfo") {
-      guard words.count == 4 else { return replyArity("CLIENT SETINFO") }
-      let isName = words[2].equalsIgnoringCase("lib-name")
-      guard isName || words[2].equalsIgnoringCase("lib-ver") else {
-        return reply.error("ERR Unrecognized option '\(words[2].text)'")
-      }
-      guard Self.isClientName(words[3]) else {
-        return reply.error(
-          isName
-            ? "ERR lib-name cannot contain spaces, newlines or special characters."
-            : "ERR lib-ver cannot contain spaces, newlines or special characters.")
-      }
-      let text = words[3].text
-      session.client.update { if isName { $0.libraryName = text } else { $0.libraryVersion = text } }
-      reply.ok()
-    } else if subcommand.equalsIgnoringCase("id") {
-      guard words.count == 2 else { return replyArity("CLIENT ID") }
-      reply.integer(session.client.id)
-    } else if subcommand.equalsIgnoringCase("info") {
-      guard words.count == 2 else { return replyArity("CLIENT INFO") }
-      reply.verbatim(session.client.line + "\n")
-    } else if subcommand.equalsIgnoringCase("list") {
-      clientList(words)
-    } else {
-      replyUnknownSubcommand(words)
+    case "CLIENT SETINFO": setClientInfo(words, session)
+    case "CLIENT ID": reply.integer(session.client.id)
+    case "CLIENT INFO": reply.verbatim(session.client.line + "\n")
+    case "CLIENT LIST": clientList(words)
+    default: break
     }
+  }
+
+  private mutating func setClientInfo(_ words: borrowing Words, _ session: SessionState) {
+    let isName = words[2].equalsIgnoringCase("lib-name")
+    guard isName || words[2].equalsIgnoringCase("lib-ver") else {
+      return reply.error("ERR Unrecognized option '\(words[2].text)'")
+    }
+    guard Self.isClientName(words[3]) else {
+      return reply.error(
+        isName
+          ? "ERR lib-name cannot contain spaces, newlines or special characters."
+          : "ERR lib-ver cannot contain spaces, newlines or special characters.")
+    }
+    let text = words[3].text
+    session.client.update { if isName { $0.libraryName = text } else { $0.libraryVersion = text } }
+    reply.ok()
   }
 
   private mutating func clientList(_ words: borrowing Words) {
@@ -203,9 +197,22 @@ extension Execution {
     reply.verbatim(clients.map { $0.line + "\n" }.joined())
   }
 
-  mutating func replyUnknownSubcommand(_ words: borrowing Words) {
-    reply.error(
-      "ERR unknown subcommand '\(words[1].extracting(first: 128).text)'. Try \(words[0].text.uppercased()) HELP.")
+  /// The full name of the subcommand that the second word is, as declared; nil, with the reply saying why, when there
+  /// is no such one or it has too few or too many words.
+  mutating func subcommand(_ words: borrowing Words, _ session: SessionState) -> String? {
+    let prefix = words[0].text.uppercased() + " "
+    let name = prefix + words[1].extracting(first: 128).text.uppercased()
+    guard let index = CommandDeclaration.all.firstIndex(where: { $0.name == name }) else {
+      reply.error("ERR unknown subcommand '\(words[1].extracting(first: 128).text)'. Try \(prefix)HELP.")
+      return nil
+    }
+    let arity = CommandDeclaration.all[index].arity
+    guard arity > 0 ? words.count == arity : words.count >= -arity else {
+      replyArity(name)
+      return nil
+    }
+    session.client.noteCommand(index)
+    return name
   }
 
   private mutating func replyBadName() {

@@ -149,13 +149,14 @@ extension Execution {
       (onlyWithout && current != nil) || (onlyWith && current == nil)
       || (onlyLater && time <= (current ?? .max)) || (onlyEarlier && time >= (current ?? .max))
     if isRefused { return reply.integer(0) }
-    setExpiryOrDelete(key, database, time)
+    // A time of 0 is long past, and not the wish for no expiry that 0 stands for inside.
+    setExpiryOrDelete(key, database, time == 0 ? 1 : time)
     reply.integer(1)
   }
 
-  /// Gives a key that is there an expiry, or deletes it when that has passed.
+  /// Gives a key that is there an expiry, 0 for none, or deletes it when that has passed.
   mutating func setExpiryOrDelete(_ key: borrowing Key, _ database: Int, _ time: Int64) {
-    if time <= clock.now() { delete(key, database) } else { setExpiry(key, database, time) }
+    if time != 0 && time <= clock.now() { delete(key, database) } else { setExpiry(key, database, time) }
   }
 
   mutating func persist(_ words: borrowing Words, _ database: Int) {

@@ -34,6 +34,8 @@ enum Glob {
     return patternIndex == pattern.byteCount
   }
 
+  static func matches(_ pattern: [UInt8], _ text: [UInt8]) -> Bool { matches(pattern.span.bytes, text.span.bytes) }
+
   /// Matches one byte against the element at `index`; where the next element begins, nil when it doesn't match.
   private static func matchOne(_ pattern: RawSpan, _ index: Int, _ byte: UInt8) -> Int? {
     switch pattern.byte(index) {

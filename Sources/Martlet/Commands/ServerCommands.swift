@@ -10,13 +10,14 @@ internal let serverCommands: [CommandDeclaration] = [
     "COMMAND DOCS", arity: -2, [], .server, since: "7.0.0", "O(N), N being the commands", "[command-name ...]",
     "Returns the documentation of commands."),
   .init(
-    "COMMAND GETKEYS", arity: -3, [], .server, since: "2.8.13", "O(N), N being the arguments",
+    "COMMAND GETKEYS", arity: -4, [], .server, since: "2.8.13", "O(N), N being the arguments",
     "command [arg ...]", "Returns which arguments of a command are keys."),
   .init(
     "COMMAND INFO", arity: -2, [], .server, since: "2.8.13", "O(N), N being the commands", "[command-name ...]",
     "Returns what there is to know of some commands."),
   .init(
-    "COMMAND LIST", arity: 2, [], .server, since: "7.0.0", "O(N), N being the commands", "",
+    "COMMAND LIST", arity: -2, [], .server, since: "7.0.0", "O(N), N being the commands",
+    "[FILTERBY <MODULE module-name | ACLCAT category | PATTERN pattern>]",
     "Returns the names of all commands."),
   .init(
     "CONFIG", arity: -2, [.admin], .server, since: "2.0.0", "Depends on the subcommand", "",
@@ -72,9 +73,9 @@ extension Execution {
 
   // MARK: CONFIG
 
-  mutating func config(_ words: borrowing Words) {
-    if words[1].equalsIgnoringCase("get") {
-      guard words.count >= 3 else { return replyArity("CONFIG GET") }
+  mutating func config(_ words: borrowing Words, _ session: SessionState) {
+    guard let name = subcommand(words, session) else { return }
+    if name == "CONFIG GET" {
       let found = context.parameters.filter { parameter in
         let name = unsafe parameter.name.utf8.span.bytes
         for index in 2..<words.count where unsafe Glob.matches(words[index].lowercased.span.bytes, name) { return true }
@@ -85,11 +86,9 @@ extension Execution {
         reply.bulk(parameter.name)
         reply.bulk(parameter.get())
       }
-    } else if words[1].equalsIgnoringCase("set") {
-      guard words.count >= 4, words.count % 2 == 0 else { return replyArity("CONFIG SET") }
-      setConfig(words)
     } else {
-      replyUnknownSubcommand(words)
+      guard words.count % 2 == 0 else { return replyArity(name) }
+      setConfig(words)
     }
   }
 
@@ -183,13 +182,15 @@ extension Execution {
     }
     for database in 0..<keyspace.databaseCount {
       var keys = 0
+      var expiring = 0
       for shard in 0..<keyspace.shardCount {
         keyspace.lock(shard)
         keys += keyspace[shard].count(database)
+        expiring += keyspace[shard].expiringCount(database)
         showAll(shard)
         keyspace.unlock(shard)
       }
-      if keys > 0 { facts.append(("Keyspace", "db\(database)", "keys=\(keys),expires=0,avg_ttl=0")) }
+      if keys > 0 { facts.append(("Keyspace", "db\(database)", "keys=\(keys),expires=\(expiring),avg_ttl=0")) }
     }
     return facts
   }
@@ -210,54 +211,63 @@ extension Execution {
 
   // MARK: COMMAND
 
-  mutating func command(_ words: borrowing Words) {
+  mutating func command(_ words: borrowing Words, _ session: SessionState) {
     let commands = CommandDeclaration.all.filter { !$0.isSubcommand }
     guard words.count > 1 else {
       reply.array(commands.count)
       for declaration in commands { commandInfo(declaration) }
       return
     }
-    let subcommand = words[1]
-    if subcommand.equalsIgnoringCase("count") {
-      guard words.count == 2 else { return replyArity("COMMAND COUNT") }
-      reply.integer(commands.count)
-    } else if subcommand.equalsIgnoringCase("list") {
-      guard words.count == 2 else { return reply.error(Self.syntaxError) }
-      reply.array(commands.count)
-      for declaration in commands { reply.bulk(declaration.name.lowercased()) }
-    } else if subcommand.equalsIgnoringCase("info") {
+    switch subcommand(words, session) {
+    case "COMMAND COUNT": reply.integer(commands.count)
+    case "COMMAND LIST": commandList(words, commands)
+    case "COMMAND GETKEYS": getKeys(words)
+    case "COMMAND INFO":
       if words.count == 2 {
         reply.array(commands.count)
         for declaration in commands { commandInfo(declaration) }
       } else {
         reply.array(words.count - 2)
         for index in 2..<words.count {
-          if let found = self.commands.find(words[index]) {
-            commandInfo(CommandDeclaration.all[found.index])
-          } else {
-            reply.nullArray()
-          }
+          if let found = CommandDeclaration.find(words[index]) { commandInfo(found) } else { reply.null() }
         }
       }
-    } else if subcommand.equalsIgnoringCase("docs") {
+    case "COMMAND DOCS":
       var chosen = commands
       if words.count > 2 {
         chosen = []
         for index in 2..<words.count {
-          if let found = self.commands.find(words[index]) { chosen.append(CommandDeclaration.all[found.index]) }
+          if let found = CommandDeclaration.find(words[index]) { chosen.append(found) }
         }
       }
       reply.map(chosen.count)
       for declaration in chosen { commandDocs(declaration) }
-    } else if subcommand.equalsIgnoringCase("getkeys") {
-      getKeys(words)
-    } else {
-      replyUnknownSubcommand(words)
+    default: break
     }
   }
 
+  private mutating func commandList(_ words: borrowing Words, _ commands: [CommandDeclaration]) {
+    var chosen = commands
+    if words.count > 2 {
+      guard words.count == 5, words[2].equalsIgnoringCase("filterby") else { return reply.error(Self.syntaxError) }
+      let filter = words[4]
+      if words[3].equalsIgnoringCase("module") {
+        chosen = []
+      } else if words[3].equalsIgnoringCase("aclcat") {
+        let category = "@" + filter.text.lowercased()
+        chosen = CommandDeclaration.all.filter { $0.categories.contains { "\($0)" == category } }
+      } else if words[3].equalsIgnoringCase("pattern") {
+        let pattern = filter.lowercased
+        chosen = CommandDeclaration.all.filter { Glob.matches(pattern, Array($0.shownName.utf8)) }
+      } else {
+        return reply.error(Self.syntaxError)
+      }
+    }
+    reply.array(chosen.count)
+    for declaration in chosen { reply.bulk(declaration.shownName) }
+  }
+
   private mutating func getKeys(_ words: borrowing Words) {
-    guard words.count > 2 else { return replyArity("COMMAND GETKEYS") }
     guard let found = commands.find(words[2]) else { return reply.error("ERR Invalid command specified") }
     let count = words.count - 2
     guard found.keys.first != 0 else { return reply.error("ERR The command has no key arguments") }
@@ -273,7 +283,7 @@ extension Execution {
   /// One command as `COMMAND INFO` tells it.
   private mutating func commandInfo(_ declaration: CommandDeclaration) {
     reply.array(10)
-    reply.bulk(declaration.name.lowercased().replacingSpace(with: "|"))
+    reply.bulk(declaration.shownName)
     reply.integer(declaration.arity)
     let flags = declaration.flags.names
     reply.set(flags.count)
@@ -293,7 +303,7 @@ extension Execution {
 
   /// A command's name and its documentation, a pair of the map that `COMMAND DOCS` returns.
   private mutating func commandDocs(_ declaration: CommandDeclaration) {
-    reply.bulk(declaration.name.lowercased().replacingSpace(with: "|"))
+    reply.bulk(declaration.shownName)
     let arguments = CommandSyntax.parse(declaration.syntax)
     let subcommands = declaration.subcommands
     reply.map(4 + (arguments.isEmpty ? 0 : 1) + (subcommands.isEmpty ? 0 : 1))
@@ -360,6 +370,12 @@ extension CommandDeclaration {
     isSubcommand ? [] : Self.all.filter { $0.isSubcommand && $0.name.utf8.starts(with: (name + " ").utf8) }
   }
 
+  /// The command or subcommand by the name that clients use: `get`, `client|info`.
+  fileprivate static func find(_ name: RawSpan) -> CommandDeclaration? {
+    let wanted = name.extracting(first: 64).text.uppercased().map { $0 == "|" ? " " : $0 }
+    return all.first { Array($0.name) == wanted }
+  }
+
   /// The categories of Redis's access lists that it falls in.
   fileprivate var categories: [StaticString] {
     var names: [StaticString] = []
@@ -389,12 +405,6 @@ extension CommandDeclaration.Flags {
     if contains(.noAuth) { names.append("no_auth") }
     if contains(.fast) { names.append("fast") }
     return names
-  }
-}
-
-extension String {
-  fileprivate func replacingSpace(with separator: Character) -> String {
-    String(map { $0 == " " ? separator : $0 })
   }
 }
 

@@ -133,6 +133,10 @@ extension Execution {
       return
     }
     guard let count = words[2].decimal else { return reply.error(Self.notInteger) }
+    guard count != Int.min else {
+      return reply.error(
+        "ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807")
+    }
     guard count >= -Self.maximumRepeatedMembers else { return reply.error("ERR value is out of range") }
     let (table, isRefused) = findSet(words, database)
     if isRefused { return }

@@ -107,8 +107,8 @@ extension Execution {
       return .close
     case .select: select(words, &session)
 
-    case .command: command(words)
-    case .config: config(words)
+    case .command: command(words, session)
+    case .config: config(words, session)
     case .dbsize: dbsize(database)
     case .flushall: flush(words, nil)
     case .flushdb: flush(words, database)
@@ -188,7 +188,7 @@ extension Execution {
 
   @inline(never)
   mutating func replyArity(_ name: String) {
-    let shown = name.lowercased().split(separator: " ").joined(separator: "|")
+    let shown = String(name.lowercased().map { $0 == " " ? "|" : $0 })
     reply.error("ERR wrong number of arguments for '\(shown)' command")
   }
 

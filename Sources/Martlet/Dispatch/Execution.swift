@@ -46,6 +46,13 @@ package struct Execution: ~Copyable {
     random = RandomSource(seed: seed)
   }
 
+  /// Counts bytes that a session has consumed and replied.
+  @inline(__always)
+  package func noteTraffic(read: Int, written: Int) {
+    counters.value.bytesRead.add(UInt64(read))
+    counters.value.bytesWritten.add(UInt64(written))
+  }
+
   /// Whether a reply that shows `version` may leave.
   package func mayShow(_ version: UInt64) -> Bool { journal.mayShow(version) }
 
@@ -151,11 +158,9 @@ package struct Execution: ~Copyable {
 
   /// Gives a key that is there an expiry in milliseconds since 1970, or with 0 takes it away.
   mutating func setExpiry(_ key: borrowing Key, _ database: Int, _ milliseconds: Int64) {
-    guard var metadata = keyspace[key.shard].find(key.bytes, key.hash, database)?.metadata else { return }
-    metadata.expiry = milliseconds
     record.recordExpiry(key.bytes, milliseconds)
     let version = commitRecord(database)
-    keyspace[key.shard].setMetadata(key.bytes, key.hash, database, metadata, version)
+    keyspace[key.shard].setExpiry(key.bytes, key.hash, database, milliseconds, version)
   }
 
   mutating func rename(_ key: borrowing Key, _ newKey: borrowing Key, _ database: Int) {

@@ -71,6 +71,8 @@ package struct LaneCounters: ~Copyable {
   let casMismatches = Count()
   let flushes = Count()
   let expired = Count()
+  let bytesRead = Count()
+  let bytesWritten = Count()
 }
 
 /// The counters of one lane at a fixed address; they are never freed, as lanes live as long as the process.
@@ -140,6 +142,9 @@ package final class ServerContext: Sendable {
     set { parametersBox.withLock { $0 = newValue } }
   }
 
+  /// How many lanes there are.
+  var laneCount: Int { lanes.withLock { $0.count } }
+
   package func setFacts(_ facts: @escaping @Sendable () -> [(section: String, name: String, value: String)]) {
     self.facts.withLock { $0 = facts }
   }
@@ -204,7 +209,7 @@ package final class ClientRecord: Sendable {
   var line: String {
     let now = WallClock.systemMicroseconds() / 1000
     let command = lastCommand.load(ordering: .relaxed)
-    let commandName = command < 0 ? "NULL" : CommandDeclaration.all[command].name.lowercased()
+    let commandName = command < 0 ? "NULL" : CommandDeclaration.all[command].shownName
     let idle = max(0, now - lastActive.load(ordering: .relaxed)) / 1000
     return details.withLock { details in
       "id=\(id) addr=\(address) laddr=\(localAddress) fd=-1 name=\(details.name) "

@@ -118,9 +118,7 @@ struct Replay {
   private func setExpiry(_ words: borrowing Words, _ milliseconds: Int64, _ version: UInt64) {
     let hash = keyspace.hash(words[1])
     let shard = keyspace.shardIndex(hash)
-    guard var metadata = keyspace[shard].find(words[1], hash, database)?.metadata else { return }
-    metadata.expiry = milliseconds
-    keyspace[shard].setMetadata(words[1], hash, database, metadata, version)
+    keyspace[shard].setExpiry(words[1], hash, database, milliseconds, version)
   }
 
   /// `[PXAT milliseconds] [FLAGS number] [CAS number]`; nil for anything else.

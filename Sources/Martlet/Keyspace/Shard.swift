@@ -17,13 +17,15 @@ struct Shard: ~Copyable {
 
   /// The highest version of any change in this shard.
   private(set) var lastVersion: UInt64 = 0
-  /// How many items have an expiry.
+  /// How many items have an expiry, in each database and in all.
+  private var expiringCounts: [Int]
   private(set) var expiringCount = 0
   private let published = PublishedCount()
 
   init(databaseCount: Int, seed: SeedReference) {
     tables = TableArray(count: databaseCount, seed: seed)
     deletions = Array(repeating: 0, count: Self.deletionCells)
+    expiringCounts = Array(repeating: 0, count: databaseCount)
     self.seed = seed
     self.databaseCount = databaseCount
   }
@@ -37,6 +39,9 @@ struct Shard: ~Copyable {
   }
 
   func count(_ database: Int) -> Int { tables[database].count }
+
+  /// How many items of a database have an expiry.
+  func expiringCount(_ database: Int) -> Int { expiringCounts[database] }
 
   /// The version by which an absent key became so, or a later one of another key with a similar hash.
   @inline(__always)
@@ -65,12 +70,12 @@ struct Shard: ~Copyable {
     if let old = tables[database].find(key, hash) {
       if old.overwrite(value, metadata, version) { return }
       let item = Item.makeString(key, value, metadata, version, &allocator)
-      countExpiry(old: old.expires, new: item.expires)
+      countExpiry(database, old: old.expires, new: item.expires)
       _ = tables[database].replace(key, hash, with: item)
       old.destroy(&allocator)
     } else {
       let item = Item.makeString(key, value, metadata, version, &allocator)
-      countExpiry(old: false, new: item.expires)
+      countExpiry(database, old: false, new: item.expires)
       tables[database].insert(item, hash, &allocator)
     }
     publish()
@@ -84,7 +89,7 @@ struct Shard: ~Copyable {
     touched(version)
     var item: Item
     if let old = tables[database].find(key, hash) {
-      item = old
+      item = old.metadata.cas == 0 ? old : withoutChosenCAS(old, key, hash, database, version)
     } else {
       item = Item.makeString(key, RawSpan(), ItemMetadata(), version, &allocator)
       tables[database].insert(item, hash, &allocator)
@@ -100,6 +105,18 @@ struct Shard: ~Copyable {
     publish()
   }
 
+  /// A string about to change loses the CAS token that was chosen for what it was.
+  private mutating func withoutChosenCAS(
+    _ old: Item, _ key: RawSpan, _ hash: UInt64, _ database: Int, _ version: UInt64
+  ) -> Item {
+    var metadata = old.metadata
+    metadata.cas = 0
+    let slot = tables[database].slot(key, hash)
+    let item = old.remade(key: key, metadata: metadata, version: version, &allocator)
+    slot.point(to: item)
+    return item
+  }
+
   /// Puts `bytes` before a string's value.
   mutating func prependString(
     _ key: RawSpan, _ hash: UInt64, _ database: Int, _ bytes: RawSpan, _ version: UInt64
@@ -110,7 +127,8 @@ struct Shard: ~Copyable {
     var joined = ByteQueue()
     joined.append(bytes)
     joined.append(old.value)
-    let metadata = old.metadata
+    var metadata = old.metadata
+    metadata.cas = 0
     setString(key, hash, database, joined.bytes, metadata, version)
   }
 
@@ -122,23 +140,23 @@ struct Shard: ~Copyable {
     touched(version)
     noteDeletion(hash, version)
     guard let item = tables[database].remove(key, hash, &allocator) else { return false }
-    countExpiry(old: item.expires, new: false)
+    countExpiry(database, old: item.expires, new: false)
     item.destroy(&allocator)
     publish()
     return true
   }
 
-  /// Gives an item new metadata: another expiry, other flags.
-  mutating func setMetadata(
-    _ key: RawSpan, _ hash: UInt64, _ database: Int, _ metadata: ItemMetadata, _ version: UInt64
+  /// Gives an item another expiry, in milliseconds since 1970; 0 takes it away. The value's CAS token stays what it
+  /// was, though the item has a new version: memcached's `touch` doesn't change a value.
+  mutating func setExpiry(
+    _ key: RawSpan, _ hash: UInt64, _ database: Int, _ milliseconds: Int64, _ version: UInt64
   ) {
     touched(version)
     guard let old = tables[database].find(key, hash) else { return }
-    if old.metadata == metadata {
-      old.version = version
-      return
-    }
-    countExpiry(old: old.expires, new: metadata.expiry != 0)
+    var metadata = old.metadata
+    metadata.expiry = milliseconds
+    if old.isString { metadata.cas = old.cas }
+    countExpiry(database, old: old.expires, new: metadata.expiry != 0)
     let slot = tables[database].slot(key, hash)
     slot.point(to: old.remade(key: key, metadata: metadata, version: version, &allocator))
     publish()
@@ -149,7 +167,7 @@ struct Shard: ~Copyable {
     touched(version)
     noteDeletion(hash, version)
     guard let item = tables[database].remove(key, hash, &allocator) else { return nil }
-    countExpiry(old: item.expires, new: false)
+    countExpiry(database, old: item.expires, new: false)
     let detached = DetachedItem(item)
     item.destroy(&allocator)
     publish()
@@ -223,7 +241,7 @@ struct Shard: ~Copyable {
     _ key: RawSpan, _ hash: UInt64, _ database: Int, _ metadata: ItemMetadata, _ version: UInt64
   ) -> MemberTable {
     let item = Item.makeSet(key, metadata, version, seed, &allocator)
-    countExpiry(old: false, new: item.expires)
+    countExpiry(database, old: false, new: item.expires)
     tables[database].insert(item, hash, &allocator)
     return item.members
   }
@@ -241,9 +259,10 @@ struct Shard: ~Copyable {
   }
 
   @inline(__always)
-  private mutating func countExpiry(old: Bool, new: Bool) {
-    if old { expiringCount -= 1 }
-    if new { expiringCount += 1 }
+  private mutating func countExpiry(_ database: Int, old: Bool, new: Bool) {
+    if old == new { return }
+    expiringCount += new ? 1 : -1
+    expiringCounts[database] += new ? 1 : -1
   }
 
   @inline(__always)
@@ -255,7 +274,7 @@ struct Shard: ~Copyable {
   private mutating func clear(_ database: Int) {
     let tables = self.tables
     tables[database].forEach { item in
-      countExpiry(old: item.expires, new: false)
+      countExpiry(database, old: item.expires, new: false)
       item.destroy(&allocator)
     }
     tables[database].removeAll(&allocator)

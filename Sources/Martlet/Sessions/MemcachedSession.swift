@@ -122,7 +122,7 @@ package struct MemcachedSession: Session, ~Copyable {
       return .done(end: bodyStart)
     }
     if name.equalsExactly("verbosity") {
-      guard words.count > 1 else { return error("ERROR", bodyStart, &execution) }
+      guard words.count == 2 || words.count == 3 else { return error("ERROR", bodyStart, &execution) }
       return answer("OK", bodyStart, isQuiet: words.isQuiet, &execution)
     }
     if name.equalsExactly("stats") { return statistics(words, bodyStart, &execution) }
@@ -417,11 +417,7 @@ package struct MemcachedSession: Session, ~Copyable {
       execution.counters.value.touches.add()
       guard execution.findToChange(key, Self.database) != nil else { return "NOT_FOUND\r\n" }
       execution.counters.value.touchHits.add()
-      if expiry == 0 {
-        execution.setExpiry(key, Self.database, 0)
-      } else {
-        execution.setExpiryOrDelete(key, Self.database, expiry)
-      }
+      execution.setExpiryOrDelete(key, Self.database, expiry)
       return "TOUCHED\r\n"
     }
   }
@@ -501,7 +497,7 @@ package struct MemcachedSession: Session, ~Copyable {
     var delay = 0
     if count == 2 {
       guard let seconds = words[1].signedNumber else {
-        return error("CLIENT_ERROR bad command line format", end, &execution)
+        return error("CLIENT_ERROR invalid exptime argument", end, &execution)
       }
       delay = seconds
     }
@@ -545,7 +541,10 @@ package struct MemcachedSession: Session, ~Copyable {
       return error("END", end, &execution)
     }
     // Slabs and their items are memcached's own inside: there are none here to tell of.
-    return error("END", end, &execution)
+    let isKnown =
+      words[1].equalsExactly("items") || words[1].equalsExactly("slabs") || words[1].equalsExactly("sizes")
+      || words[1].equalsExactly("conns") || words[1].equalsExactly("extstore")
+    return error(isKnown ? "END" : "ERROR", end, &execution)
   }
 }
 
@@ -661,6 +660,10 @@ extension Execution {
       ("cas_badval", context.sum { $0.casMismatches.value }),
       ("touch_hits", context.sum { $0.touchHits.value }),
       ("touch_misses", context.sum { $0.touches.value &- $0.touchHits.value }),
+      ("bytes_read", context.sum { $0.bytesRead.value }),
+      ("bytes_written", context.sum { $0.bytesWritten.value }),
+      ("threads", UInt64(context.laneCount)),
+      ("total_items", context.sum { $0.sets.value }),
       ("limit_maxbytes", UInt64(context.memoryLimit)),
       ("bytes", UInt64(keyspace.residentBytes)),
       ("curr_items", UInt64(items)),

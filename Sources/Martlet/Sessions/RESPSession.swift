@@ -155,20 +155,18 @@ package struct RESPSession: Session, ~Copyable {
     let firstDigit = index
     while index < input.byteCount {
       let digit = input.byte(index) &- UInt8(ascii: "0")
-      if digit <= 9 {
-        guard index - firstDigit < 18 else { return .invalid }
-        value = value * 10 + Int(digit)
-        index += 1
-      } else {
-        guard input.byte(index) == UInt8(ascii: "\r"), index > firstDigit else {
-          // The line may not be whole; what is wrong with it is said when it is.
-          return input.firstIndex(of: UInt8(ascii: "\n"), from: index) == nil ? .incomplete : .invalid
-        }
-        guard index + 1 < input.byteCount else { return .incomplete }
-        return .value(isNegative ? -value : value, next: index + 2)
-      }
+      guard digit <= 9, index - firstDigit < 18 else { break }
+      value = value * 10 + Int(digit)
+      index += 1
     }
-    return .incomplete
+    guard index < input.byteCount else { return .incomplete }
+    let hasLeadingZero = index - firstDigit > 1 && input.byte(firstDigit) == UInt8(ascii: "0")
+    guard input.byte(index) == UInt8(ascii: "\r"), index > firstDigit, !hasLeadingZero else {
+      // What is wrong with a line is said when the line is whole.
+      return input.firstIndex(of: UInt8(ascii: "\r"), from: index) == nil ? .incomplete : .invalid
+    }
+    guard index + 1 < input.byteCount else { return .incomplete }
+    return .value(isNegative ? -value : value, next: index + 2)
   }
 
   // MARK: Inline requests

@@ -89,6 +89,7 @@ final class ConnectionHandler<S: Session & ~Copyable>: ChannelDuplexHandler, Lan
     while !isEnding && input.readableBytes >= wanted && mayRead(context) {
       let step = session.receive(input.readableBytesSpan, &lane.execution)
       input.moveReaderIndex(forwardBy: step.consumed)
+      lane.execution.noteTraffic(read: step.consumed, written: lane.execution.reply.buffer.count)
       send(context)
       switch step.next {
       case .read(let atLeast): wanted = atLeast
