@@ -29,7 +29,7 @@ let client = context.clients.connect(from: "here", to: "here")
 var redis = RESPSession(client, .redis, context)
 var memcached = MemcachedSession(client, .memcached, context)
 
-_ = redis.receive(Array(preparation.utf8).span.bytes, &execution)
+_ = redis.receive(Array(preparation.utf8).span.raw, &execution)
 execution.reply.removeAll()
 
 /// Feeds the request `rounds` times. Callgrind counts what happens in here.
@@ -37,7 +37,7 @@ execution.reply.removeAll()
 func feed<S: Session & ~Copyable>(_ session: inout S, _ request: [UInt8], _ execution: inout Execution) -> Int {
   var replied = 0
   for round in 0..<rounds {
-    _ = session.receive(request.span.bytes, &execution)
+    _ = session.receive(request.span.raw, &execution)
     replied += execution.reply.buffer.count
     execution.reply.removeAll()
     // What the journal's thread would do.

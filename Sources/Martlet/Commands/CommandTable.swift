@@ -27,32 +27,32 @@ struct CommandEntry {
 }
 
 /// The commands by name: an open-addressed table that is built once and never changes.
-@safe struct CommandTable: @unchecked Sendable {
+struct CommandTable: Sendable {
   private struct Slot {
-    /// The name in capitals, in 16 bytes; zero when the slot is free.
+    /// The name in capitals, in 16 bytes.
     var name: SIMD2<UInt64>
     var entry: CommandEntry
   }
 
   static let shared = CommandTable()
 
-  private let slots: UnsafeMutablePointer<Slot?>
+  private let slots: PinnedArray<Slot?>
   private static let capacity = 1024
 
   private init() {
-    unsafe slots = .allocate(capacity: Self.capacity)
-    unsafe slots.initialize(repeating: nil, count: Self.capacity)
+    var slots = [Slot?](repeating: nil, count: Self.capacity)
     for (index, declaration) in CommandDeclaration.all.enumerated() where !declaration.isSubcommand {
-      guard let id = CommandID(named: declaration.name), let name = unsafe Self.pack(declaration.name.utf8.span.bytes) else {
+      guard let id = CommandID(named: declaration.name), let name = Self.pack(declaration.name.utf8.span.raw) else {
         preconditionFailure("\(declaration.name) is declared and has no code")
       }
       var place = Self.place(name)
-      while unsafe slots[place] != nil { place = (place + 1) % Self.capacity }
-      unsafe slots[place] = Slot(
+      while slots[place] != nil { place = (place + 1) % Self.capacity }
+      slots[place] = Slot(
         name: name,
         entry: CommandEntry(
           id: id, arity: declaration.arity, flags: declaration.flags, keys: declaration.keys, index: index))
     }
+    self.slots = PinnedArray(slots)
   }
 
   /// The command with this name; nil when there is none.
@@ -60,7 +60,7 @@ struct CommandEntry {
   func find(_ name: RawSpan) -> CommandEntry? {
     guard let packed = Self.pack(name) else { return nil }
     var place = Self.place(packed)
-    while let slot = unsafe slots[place] {
+    while let slot = slots[place] {
       if slot.name == packed { return slot.entry }
       place = (place + 1) % Self.capacity
     }

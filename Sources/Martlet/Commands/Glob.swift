@@ -34,7 +34,7 @@ enum Glob {
     return patternIndex == pattern.byteCount
   }
 
-  static func matches(_ pattern: [UInt8], _ text: [UInt8]) -> Bool { matches(pattern.span.bytes, text.span.bytes) }
+  static func matches(_ pattern: [UInt8], _ text: [UInt8]) -> Bool { matches(pattern.span.raw, text.span.raw) }
 
   /// Matches one byte against the element at `index`; where the next element begins, nil when it doesn't match.
   private static func matchOne(_ pattern: RawSpan, _ index: Int, _ byte: UInt8) -> Int? {

@@ -77,8 +77,8 @@ extension Execution {
     guard let name = subcommand(words, session) else { return }
     if name == "CONFIG GET" {
       let found = context.parameters.filter { parameter in
-        let name = unsafe parameter.name.utf8.span.bytes
-        for index in 2..<words.count where unsafe Glob.matches(words[index].lowercased.span.bytes, name) { return true }
+        let name = parameter.name.utf8.span.raw
+        for index in 2..<words.count where Glob.matches(words[index].lowercased.span.raw, name) { return true }
         return false
       }
       reply.map(found.count)

@@ -435,6 +435,6 @@ struct DecimalText {
 
   var bytes: RawSpan {
     @_lifetime(borrow self)
-    get { unsafe digits.span.bytes.extracting(start..<24) }
+    get { digits.span.raw.extracting(start..<24) }
   }
 }

@@ -93,7 +93,7 @@ extension Reply {
     endLine()
   }
 
-  mutating func bulk(_ text: String) { unsafe bulk(text.utf8.span.bytes) }
+  mutating func bulk(_ text: String) { bulk(text.utf8.span.raw) }
 
   mutating func bulk(_ text: StaticString) {
     header("$", text.utf8CodeUnitCount)

@@ -115,11 +115,11 @@ internal import Darwin
 
   /// Appends text in UTF-8. It has a name of its own so that a literal is never made a `String` first.
   package mutating func append(text: String) {
-    unsafe append(text.utf8.span.bytes)
+    append(text.utf8.span.raw)
   }
 
   package mutating func append(_ bytes: [UInt8]) {
-    unsafe append(bytes.span.bytes)
+    append(bytes.span.raw)
   }
 
   package mutating func append(repeating byte: UInt8, count length: Int) {
@@ -187,6 +187,15 @@ internal import Darwin
   package mutating func set(_ byte: UInt8, at index: Int) {
     precondition(index >= 0 && index < count)
     unsafe base.unsafelyUnwrapped.storeBytes(of: byte, toByteOffset: index, as: UInt8.self)
+  }
+}
+
+extension Span where Element == UInt8 {
+  /// The bytes as raw memory. It is safe for bytes, which have no padding.
+  package var raw: RawSpan {
+    @_lifetime(copy self)
+    @inline(__always)
+    get { unsafe bytes }
   }
 }
 

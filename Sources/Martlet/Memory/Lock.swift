@@ -167,6 +167,26 @@ internal import Synchronization
   }
 }
 
+/// A fixed number of values that never change, found without reference counts.
+@safe struct PinnedArray<Element>: @unchecked Sendable {
+  private let start: UnsafeMutablePointer<Element>
+  let count: Int
+
+  /// The elements live as long as the process.
+  init(_ elements: [Element]) {
+    count = elements.count
+    unsafe start = .allocate(capacity: elements.count)
+    for index in elements.indices { unsafe (start + index).initialize(to: elements[index]) }
+  }
+
+  subscript(index: Int) -> Element {
+    @inline(__always) get {
+      precondition(index >= 0 && index < count)
+      return unsafe start[index]
+    }
+  }
+}
+
 /// A value at a fixed address, whose access needs no check at run time: for state that a lock or a single thread
 /// guards.
 @safe struct Pinned<Value: ~Copyable>: @unchecked Sendable {
