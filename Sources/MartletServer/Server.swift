@@ -50,10 +50,18 @@ public final class Server: Sendable {
   ///
   /// - Throws: ``ServerError`` when it can't start.
   public func serve(untilStopped: () async -> Void) async throws {
-    let folder = try DataFolder(settings.dataFolder)
+    let folder: DataFolder
+    let store: StoreCore
     let start = ContinuousClock.now
-    let store = try open(folder)
+    do {
+      folder = try DataFolder(settings.dataFolder)
+      store = try StoreCore.open(
+        folder, durability: settings.durability, threads: settings.threads, databases: settings.databases)
+    } catch {
+      throw ServerError(error)
+    }
     let loadTime = ContinuousClock.now - start
+    warnOfTornTail(store.report, folder)
     let context = makeContext(store)
     store.journal.start()
     let transport = NIOTransport(store, context, settings, logger)
@@ -80,26 +88,13 @@ public final class Server: Sendable {
     logger.info("stopped: everything is written")
   }
 
-  private func open(_ folder: DataFolder) throws(ServerError) -> StoreCore {
-    var system = SystemRandomNumberGenerator()
-    var random = RandomSource(seed: system.next())
-    do {
-      let store = try StoreCore(
-        folder: folder.path, durability: settings.durability, threads: settings.threads,
-        databases: settings.databases, random: &random)
-      if store.report.droppedBytes > 0 {
-        logger.warning(
-          """
-          dropped \(store.report.droppedBytes) bytes from line \(store.report.droppedFromLine) of \
-          \(folder.file(DatabaseFile.name)) on: the end of a write that was cut off and never acknowledged
-          """)
-      }
-      return store
-    } catch let error as DatabaseError {
-      throw .databaseDamaged(path: error.path, line: error.line, reason: error.reason)
-    } catch {
-      throw .folderNotWritable(path: folder.path, reason: "\(error)")
-    }
+  private func warnOfTornTail(_ report: RecoveryReport, _ folder: DataFolder) {
+    guard report.droppedBytes > 0 else { return }
+    logger.warning(
+      """
+      dropped \(report.droppedBytes) bytes from line \(report.droppedFromLine) of \
+      \(folder.file(DatabaseFile.name)) on: the end of a write that was cut off and never acknowledged
+      """)
   }
 
   /// Listens wherever the settings say; the addresses, as the log shows them.

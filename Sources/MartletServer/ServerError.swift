@@ -1,5 +1,7 @@
 // Why a server can't start, told so that a person knows what to do next.
 
+import Martlet
+
 /// Why a server didn't start.
 public enum ServerError: Error, Equatable, CustomStringConvertible {
   /// Another process listens there.
@@ -33,6 +35,20 @@ public enum ServerError: Error, Equatable, CustomStringConvertible {
     case .databaseNotWritten(let reason):
       "the database could not be written (\(reason)), so the last writes were not acknowledged: mend the disk and "
         + "start the server again"
+    }
+  }
+}
+
+extension ServerError {
+  /// The same trouble, told to somebody who runs a server.
+  init(_ error: StoreError) {
+    switch error {
+    case .folderNotWritable(let path, let reason): self = .folderNotWritable(path: path, reason: reason)
+    case .folderInUse(let path, let pid): self = .folderInUse(path: path, pid: pid)
+    case .databaseDamaged(let path, let line, let reason):
+      self = .databaseDamaged(path: path, line: line, reason: reason)
+    case .databaseNotWritten(let reason): self = .databaseNotWritten(reason: reason)
+    case .wrongType, .notAnInteger, .tooLong, .closed: self = .databaseNotWritten(reason: error.description)
     }
   }
 }

@@ -1,5 +1,6 @@
 // The life of a server.
 import Logging
+import Martlet
 import MartletServer
 import Testing
 

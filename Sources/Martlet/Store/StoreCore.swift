@@ -42,6 +42,22 @@ package final class StoreCore: Sendable {
     journal = Journal(log: ForgetfulLog(), durability: .never, version: 0, clock: clock)
   }
 
+  /// Opens the database in a folder that is locked for this process.
+  package static func open(
+    _ folder: DataFolder, durability: Durability, threads: Int, databases: Int = 16
+  ) throws(StoreError) -> StoreCore {
+    var system = SystemRandomNumberGenerator()
+    var random = RandomSource(seed: system.next())
+    do {
+      return try StoreCore(
+        folder: folder.path, durability: durability, threads: threads, databases: databases, random: &random)
+    } catch let error as DatabaseError {
+      throw .databaseDamaged(path: error.path, line: error.line, reason: error.reason)
+    } catch {
+      throw .folderNotWritable(path: folder.path, reason: "\(error)")
+    }
+  }
+
   deinit { keyspace.destroy() }
 
   /// How many keys there are, expired ones that nobody has touched among them.

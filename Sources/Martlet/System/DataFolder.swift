@@ -1,16 +1,16 @@
-// The folder that holds the database, and the lock that keeps it to one server.
+// The folder that holds the database, and the lock that keeps it to one store.
 //
 // The lock is `flock` on the file `lock` in the folder, so it goes with the process that holds it, however that
 // ends. The file stays when the lock goes: to remove it would let two servers hold locks on two files of that name.
 #if canImport(Glibc)
-  import Glibc
+internal import Glibc
 #elseif canImport(Musl)
-  import Musl
+internal import Musl
 #else
-  import Darwin
+internal import Darwin
 #endif
 
-/// A data folder that no other server uses for as long as this object lives.
+/// A data folder that no other store uses for as long as this object lives.
 public final class DataFolder: Sendable {
   /// The folder's path, as it was given.
   public let path: String
@@ -21,13 +21,13 @@ public final class DataFolder: Sendable {
   ///
   /// The folder that it is in must exist, so that a misspelt path doesn't make a tree of folders.
   ///
-  /// - Throws: ``ServerError/folderInUse(path:pid:)`` when another server has it, and
-  ///   ``ServerError/folderNotWritable(path:reason:)`` when the system refuses.
-  public init(_ path: String) throws(ServerError) {
+  /// - Throws: ``StoreError/folderInUse(path:pid:)`` when another process has it, and
+  ///   ``StoreError/folderNotWritable(path:reason:)`` when the system refuses.
+  public init(_ path: String) throws(StoreError) {
     self.path = path
     try Self.create(path)
     guard unsafe access(path + "/.", W_OK | X_OK) == 0 else {
-      throw .folderNotWritable(path: path, reason: SystemError.last.description)
+      throw .folderNotWritable(path: path, reason: Self.reason(errno))
     }
     self.lock = try Self.takeLock(of: path)
   }
@@ -41,48 +41,44 @@ public final class DataFolder: Sendable {
   /// The path of a file in the folder.
   public func file(_ name: String) -> String { path + "/" + name }
 
-  private static func create(_ path: String) throws(ServerError) {
+  private static func create(_ path: String) throws(StoreError) {
     if unsafe mkdir(path, 0o700) == 0 {
       try syncParent(of: path)
     } else if errno != EEXIST {
-      throw .folderNotWritable(path: path, reason: SystemError.last.description)
+      throw .folderNotWritable(path: path, reason: Self.reason(errno))
     }
   }
 
   /// Makes a new folder's entry in its parent durable: without it, a crash could take the folder with all it holds.
-  private static func syncParent(of path: String) throws(ServerError) {
+  private static func syncParent(of path: String) throws(StoreError) {
     let parent = unsafe open(path + "/..", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-    guard parent >= 0 else { throw .folderNotWritable(path: path, reason: SystemError.last.description) }
+    guard parent >= 0 else { throw .folderNotWritable(path: path, reason: Self.reason(errno)) }
     defer { close(parent) }
     guard fsync(parent) == 0 else {
-      throw .folderNotWritable(path: path, reason: SystemError.last.description)
+      throw .folderNotWritable(path: path, reason: Self.reason(errno))
     }
   }
 
-  private static func takeLock(of path: String) throws(ServerError) -> CInt {
+  private static func takeLock(of path: String) throws(StoreError) -> CInt {
     let lock = unsafe open(path + "/lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
-    guard lock >= 0 else { throw .folderNotWritable(path: path, reason: SystemError.last.description) }
+    guard lock >= 0 else { throw .folderNotWritable(path: path, reason: Self.reason(errno)) }
     guard flock(lock, LOCK_EX | LOCK_NB) == 0 else {
-      let reason = SystemError.last
+      let code = errno
       defer { close(lock) }
-      if reason.code == EWOULDBLOCK { throw .folderInUse(path: path, pid: readPid(from: lock)) }
-      throw .folderNotWritable(path: path, reason: "it can't be locked: \(reason)")
+      if code == EWOULDBLOCK { throw .folderInUse(path: path, pid: readPid(from: lock)) }
+      throw .folderNotWritable(path: path, reason: "it can't be locked: \(reason(code))")
     }
-    do {
-      try writePid(to: lock)
-    } catch {
+    let line = Array("\(getpid())\n".utf8)
+    guard ftruncate(lock, 0) == 0, unsafe pwrite(lock, line, line.count, 0) == line.count else {
+      let code = errno
       close(lock)
-      throw .folderNotWritable(path: path, reason: error.description)
+      throw .folderNotWritable(path: path, reason: reason(code))
     }
     return lock
   }
 
-  private static func writePid(to lock: CInt) throws(SystemError) {
-    let line = Array("\(getpid())\n".utf8)
-    guard ftruncate(lock, 0) == 0, unsafe pwrite(lock, line, line.count, 0) == line.count else {
-      throw SystemError.last
-    }
-  }
+  /// The system's words for an error number.
+  private static func reason(_ code: CInt) -> String { DiskError("", "", code: code).reason }
 
   private static func readPid(from lock: CInt) -> Int32? {
     var bytes = [UInt8](repeating: 0, count: 16)

@@ -1,5 +1,5 @@
 // The data folder: created, checked, and kept to one server.
-import MartletServer
+import Martlet
 import Testing
 
 #if canImport(FoundationEssentials)
@@ -32,7 +32,7 @@ struct DataFolderTests {
     let parent = try TemporaryFolder()
     let first = try DataFolder(parent.path)
     let pid = ProcessInfo.processInfo.processIdentifier
-    #expect(throws: ServerError.folderInUse(path: parent.path, pid: pid)) { try DataFolder(parent.path) }
+    #expect(throws: StoreError.folderInUse(path: parent.path, pid: pid)) { try DataFolder(parent.path) }
     withExtendedLifetime(first) {}
   }
 
@@ -41,7 +41,7 @@ struct DataFolderTests {
     let parent = try TemporaryFolder()
     do {
       let first = try DataFolder(parent.path)
-      #expect(throws: ServerError.self) { try DataFolder(parent.path) }
+      #expect(throws: StoreError.self) { try DataFolder(parent.path) }
       withExtendedLifetime(first) {}
     }
     #expect(throws: Never.self) { try DataFolder(parent.path) }
@@ -61,11 +61,11 @@ struct DataFolderTests {
   func refused() throws {
     let parent = try TemporaryFolder()
     let file = try parent.write("", to: "file")
-    #expect(throws: ServerError.folderNotWritable(path: file, reason: "Not a directory")) {
+    #expect(throws: StoreError.folderNotWritable(path: file, reason: "Not a directory")) {
       try DataFolder(file)
     }
     let orphan = parent.path + "/none/data"
-    #expect(throws: ServerError.folderNotWritable(path: orphan, reason: "No such file or directory")) {
+    #expect(throws: StoreError.folderNotWritable(path: orphan, reason: "No such file or directory")) {
       try DataFolder(orphan)
     }
   }
@@ -77,27 +77,7 @@ struct DataFolderTests {
     let folder = parent.path + "/data"
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: false)
     try FileManager.default.createSymbolicLink(atPath: folder + "/lock", withDestinationPath: precious)
-    #expect(throws: ServerError.self) { try DataFolder(folder) }
+    #expect(throws: StoreError.self) { try DataFolder(folder) }
     #expect(try String(contentsOf: URL(filePath: precious), encoding: .utf8) == "precious")
-  }
-}
-
-@Suite("A server's error says what to do next")
-struct ServerErrorTests {
-  @Test(
-    "Each names the option or the command that helps",
-    arguments: [
-      (ServerError.portInUse(host: "::1", port: 6379), "--port"),
-      (.cannotBind(host: "10.0.0.1", port: 6379, reason: "Cannot assign requested address"), "--host"),
-      (.folderNotWritable(path: "data", reason: "Permission denied"), "--data"),
-      (.folderInUse(path: "data", pid: 42), "process 42"),
-      (.folderInUse(path: "data", pid: nil), "--data"),
-      (
-        .databaseDamaged(path: "data/database.txt", line: 7, reason: "the checksum is wrong"), "martlet check"
-      ),
-    ])
-  func help(error: ServerError, hint: String) {
-    #expect(error.description.contains(hint))
-    #expect(!error.description.contains("\n"))
   }
 }

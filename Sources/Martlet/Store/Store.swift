@@ -1,0 +1,292 @@
+// The store for programs that embed it: the same data, journal and file as the server's, without a server.
+//
+//     let store = try Store(folder: "data")
+//     try await store.set("Hello", to: "World")
+//     print(try await store.string("Hello") ?? "nothing")
+//     await store.close()
+
+internal import Synchronization
+
+/// A key-value store whose database is a text file.
+///
+/// A change returns when it is on the disk (with ``Durability/always``), and so does a read that shows a change which
+/// isn't there yet. All methods may be called from any task or thread. Keys and values are bytes; a `String` stands
+/// for its UTF-8.
+public final class Store: Sendable {
+  /// One thread's means to run commands.
+  private final class Lane: Sendable {
+    let execution: Mutex<Execution>
+    init(_ execution: consuming sending Execution) { self.execution = Mutex(execution) }
+  }
+
+  /// Somebody who waits for the journal.
+  private struct Waiter {
+    /// The version that has to be durable; nil for any progress.
+    let version: UInt64?
+    let continuation: CheckedContinuation<Void, any Error>
+  }
+
+  private static let laneCount = 4
+
+  private let core: StoreCore
+  /// Locked for this store until it is closed.
+  private let folder: Mutex<DataFolder?>
+  private let lanes: [Lane]
+  private let nextLane = Atomic<Int>(0)
+  private let waiters = Mutex<[Waiter]>([])
+  private let isClosed = Atomic<Bool>(false)
+
+  /// Opens the database in a folder, or begins one. The folder is made if its parent exists. O(size of the database).
+  ///
+  /// - Parameters:
+  ///   - path: the folder; `database.txt` in it is the database.
+  ///   - durability: when a change returns.
+  /// - Throws: ``StoreError/folderInUse(path:pid:)``, ``StoreError/folderNotWritable(path:reason:)`` or
+  ///   ``StoreError/databaseDamaged(path:line:reason:)``.
+  public convenience init(folder path: String, durability: Durability = .always) throws(StoreError) {
+    let folder = try DataFolder(path)
+    self.init(try StoreCore.open(folder, durability: durability, threads: Self.laneCount), folder)
+  }
+
+  /// A store that keeps nothing on a disk.
+  public static func inMemory() -> Store {
+    var system = SystemRandomNumberGenerator()
+    var random = RandomSource(seed: system.next())
+    return Store(StoreCore(inMemory: laneCount, random: &random), nil)
+  }
+
+  private init(_ core: StoreCore, _ folder: DataFolder?) {
+    self.core = core
+    self.folder = Mutex(folder)
+    let context = ServerContext()
+    var system = SystemRandomNumberGenerator()
+    var lanes: [Lane] = []
+    for _ in 0..<Self.laneCount { lanes.append(Lane(Execution(core, context, seed: system.next()))) }
+    self.lanes = lanes
+    core.journal.onCommit { [weak self] in self?.wake() }
+    core.journal.start()
+  }
+
+  deinit {
+    if !isClosed.load(ordering: .acquiring) { core.journal.stop() }
+  }
+
+  /// Writes and syncs all changes and gives the folder free. Nothing may be asked of the store after.
+  public func close() async {
+    guard !isClosed.exchange(true, ordering: .acquiringAndReleasing) else { return }
+    core.journal.stop()
+    wake()
+    folder.withLock { $0 = nil }
+  }
+
+  /// How many keys there are. O(shards).
+  public var count: Int { core.keyCount }
+
+  // MARK: Strings
+
+  /// The bytes at a key; nil when there is no such key. O(length).
+  public func bytes(_ key: some Sequence<UInt8>) async throws(StoreError) -> [UInt8]? {
+    try await read(key) { key, execution throws(StoreError) in
+      guard let item = execution.find(key, 0) else { return nil }
+      guard item.isString else { throw .wrongType }
+      return item.value.array
+    }
+  }
+
+  /// The text at a key, what isn't UTF-8 replaced; nil when there is no such key. O(length).
+  public func string(_ key: String) async throws(StoreError) -> String? {
+    try await bytes(key.utf8).map { String(decoding: $0, as: UTF8.self) }
+  }
+
+  /// Sets a key to bytes, whatever it held before. O(length).
+  ///
+  /// - Parameter timeToLive: after how long the key expires; nil for never.
+  public func set(
+    _ key: some Sequence<UInt8>, to value: some Sequence<UInt8>, timeToLive: Duration? = nil
+  ) async throws(StoreError) {
+    let value = Array(value)
+    guard value.count <= Limits.valueBytes else { throw .tooLong(limit: Limits.valueBytes) }
+    let expiry = timeToLive.map { core.clock.now() + $0.milliseconds } ?? 0
+    try await change(key, size: value.count) { key, execution throws(StoreError) in
+      execution.set(key, 0, value.span.raw, ItemMetadata(expiry: expiry))
+    }
+  }
+
+  /// Sets a key to a text, whatever it held before. O(length).
+  public func set(_ key: String, to value: String, timeToLive: Duration? = nil) async throws(StoreError) {
+    try await set(key.utf8, to: value.utf8, timeToLive: timeToLive)
+  }
+
+  /// Adds to the integer at a key, which counts as 0 when it isn't there; the sum. O(1).
+  @discardableResult
+  public func increment(_ key: String, by amount: Int = 1) async throws(StoreError) -> Int {
+    try await change(key.utf8, size: 0) { key, execution throws(StoreError) in
+      let old = execution.find(key, 0)
+      if let old, !old.isString { throw .wrongType }
+      guard let number = old == nil ? 0 : old?.value.decimal else { throw .notAnInteger }
+      let (sum, overflow) = number.addingReportingOverflow(amount)
+      guard !overflow else { throw .notAnInteger }
+      var metadata = old?.metadata ?? ItemMetadata()
+      metadata.cas = 0
+      let digits = DecimalText(sum)
+      execution.set(key, 0, digits.bytes, metadata)
+      return sum
+    }
+  }
+
+  // MARK: Every type
+
+  /// Deletes a key; whether it was there. O(1), O(n) for a set of n members.
+  @discardableResult
+  public func delete(_ key: some Sequence<UInt8>) async throws(StoreError) -> Bool {
+    try await change(key, size: 0) { key, execution throws(StoreError) in
+      guard execution.findToChange(key, 0) != nil else { return false }
+      execution.delete(key, 0)
+      return true
+    }
+  }
+
+  /// Deletes a key; whether it was there.
+  @discardableResult
+  public func delete(_ key: String) async throws(StoreError) -> Bool { try await delete(key.utf8) }
+
+  /// Whether a key is there. O(1).
+  public func contains(_ key: String) async throws(StoreError) -> Bool {
+    try await read(key.utf8) { key, execution throws(StoreError) in execution.find(key, 0) != nil }
+  }
+
+  // MARK: Sets
+
+  /// Adds members to the set at a key, which is made if there is none; how many are new. O(members).
+  @discardableResult
+  public func insert(_ members: [String], into key: String) async throws(StoreError) -> Int {
+    let packed = PackedWords(members)
+    guard packed.count > 0 else { return 0 }
+    return try await change(key.utf8, size: packed.byteCount) { key, execution throws(StoreError) in
+      if let item = execution.findToChange(key, 0), item.kind != .set { throw .wrongType }
+      return execution.addMembers(key, 0, packed.words)
+    }
+  }
+
+  /// Takes members out of the set at a key; how many were in it. O(members).
+  @discardableResult
+  public func remove(_ members: [String], from key: String) async throws(StoreError) -> Int {
+    let packed = PackedWords(members)
+    guard packed.count > 0 else { return 0 }
+    return try await change(key.utf8, size: packed.byteCount) { key, execution throws(StoreError) in
+      guard let item = execution.findToChange(key, 0) else { return 0 }
+      guard item.kind == .set else { throw .wrongType }
+      return execution.removeMembers(key, 0, packed.words)
+    }
+  }
+
+  /// The members of the set at a key, in no order; none when there is no such key. O(members).
+  public func members(of key: String) async throws(StoreError) -> [String] {
+    try await read(key.utf8) { key, execution throws(StoreError) in
+      guard let item = execution.find(key, 0) else { return [] }
+      guard item.kind == .set else { throw .wrongType }
+      var members: [String] = []
+      item.members.forEach { members.append($0.key.text) }
+      return members
+    }
+  }
+
+  // MARK: Running
+
+  /// Runs `body` under the lock of a key's shard and returns when what it showed is durable.
+  private func read<Result: Sendable>(
+    _ key: some Sequence<UInt8>, _ body: (borrowing Key, inout Execution) throws(StoreError) -> Result
+  ) async throws(StoreError) -> Result {
+    let key = Array(key)
+    guard key.count <= Limits.keyBytes else { throw .tooLong(limit: Limits.keyBytes) }
+    if isClosed.load(ordering: .acquiring) { throw .closed }
+    let lane = lanes[nextLane.wrappingAdd(1, ordering: .relaxed).newValue & (Self.laneCount - 1)]
+    let (result, shown) = try lane.execution.withLock {
+      execution throws(StoreError) -> sending (Result, UInt64) in
+      let placed = execution.keyspace.place(key.span.raw)
+      execution.keyspace.lock(placed.shard)
+      defer { execution.keyspace.unlock(placed.shard) }
+      execution.beginReply()
+      return (try body(placed, &execution), execution.shown)
+    }
+    while !core.journal.mayShow(shown) { try await wait(for: shown) }
+    return result
+  }
+
+  /// The same for a body that may change the key, with room in the journal for `size` bytes and the key.
+  private func change<Result: Sendable>(
+    _ key: some Sequence<UInt8>, size: Int,
+    _ body: (borrowing Key, inout Execution) throws(StoreError) -> Result
+  ) async throws(StoreError) -> Result {
+    while case .full = core.journal.room(for: size) { try await wait(for: nil) }
+    if let failure = core.journal.failure { throw .databaseNotWritten(reason: failure.description) }
+    return try await read(key, body)
+  }
+
+  /// Waits for the journal's next commit, unless what is waited for has come.
+  private func wait(for version: UInt64?) async throws(StoreError) {
+    do {
+      try await withCheckedThrowingContinuation { continuation in
+        waiters.withLock { $0.append(Waiter(version: version, continuation: continuation)) }
+        // The commit may have come before the waiter was in the list.
+        wake()
+      }
+    } catch {
+      throw .databaseNotWritten(reason: core.journal.failure?.description ?? "unknown")
+    }
+  }
+
+  /// Wakes those whose wait is over, from whichever thread.
+  private func wake() {
+    let failure = core.journal.failure
+    var woken: [Waiter] = []
+    waiters.withLock { waiters in
+      waiters.removeAll { waiter in
+        let isOver: Bool
+        if let version = waiter.version {
+          isOver = failure != nil || core.journal.mayShow(version)
+        } else if case .full = core.journal.room(for: 0) {
+          isOver = false
+        } else {
+          isOver = true
+        }
+        if isOver { woken.append(waiter) }
+        return isOver
+      }
+    }
+    for waiter in woken {
+      if let failure, let version = waiter.version, !core.journal.mayShow(version) {
+        waiter.continuation.resume(throwing: failure)
+      } else {
+        waiter.continuation.resume()
+      }
+    }
+  }
+}
+
+/// Texts as the words of a command.
+private struct PackedWords: ~Copyable {
+  private var chosen = ChosenMembers()
+  private(set) var byteCount = 0
+  private(set) var count = 0
+
+  init(_ texts: [String]) {
+    for text in texts {
+      chosen.append(Array(text.utf8).span.raw)
+      byteCount += text.utf8.count
+      count += 1
+    }
+  }
+
+  var words: Words {
+    @_lifetime(borrow self)
+    get { chosen.words }
+  }
+}
+
+extension Duration {
+  /// The whole milliseconds.
+  fileprivate var milliseconds: Int64 {
+    components.seconds * 1000 + components.attoseconds / 1_000_000_000_000_000
+  }
+}

@@ -1,0 +1,91 @@
+// The store as a program that embeds it sees it.
+import Martlet
+import Testing
+
+#if canImport(FoundationEssentials)
+  import FoundationEssentials
+#else
+  import Foundation
+#endif
+
+@Suite("A store in a program of one's own")
+struct StoreTests {
+  @Test("What was set is there after the store was closed and opened again")
+  func survives() async throws {
+    let folder = try TemporaryFolder()
+    let store = try Store(folder: folder.path + "/data")
+    try await store.set("Hello", to: "World")
+    try await store.set([0xff, 0x00], to: [0x0d, 0x0a])
+    try await store.insert(["apple", "pear", "apple"], into: "fruit")
+    #expect(try await store.increment("count", by: 41) == 41)
+    await store.close()
+
+    let again = try Store(folder: folder.path + "/data")
+    #expect(try await again.string("Hello") == "World")
+    #expect(try await again.bytes([0xff, 0x00]) == [0x0d, 0x0a])
+    #expect(try await Set(again.members(of: "fruit")) == ["apple", "pear"])
+    #expect(try await again.increment("count") == 42)
+    #expect(again.count == 4)
+    await again.close()
+  }
+
+  @Test("The database is text that a person can read")
+  func isText() async throws {
+    let folder = try TemporaryFolder()
+    let store = try Store(folder: folder.path)
+    try await store.set("Distributed", to: "Networks")
+    let text = try String(contentsOf: URL(filePath: folder.path + "/database.txt"), encoding: .utf8)
+    #expect(text.split(separator: "\n").contains("SET Distributed Networks"))
+    await store.close()
+  }
+
+  @Test("A folder belongs to one store at a time")
+  func lock() async throws {
+    let folder = try TemporaryFolder()
+    let store = try Store(folder: folder.path)
+    #expect(throws: StoreError.folderInUse(path: folder.path, pid: ProcessInfo.processInfo.processIdentifier)) {
+      try Store(folder: folder.path)
+    }
+    await store.close()
+  }
+
+  @Test("A key of another type is an error and no miss")
+  func wrongType() async throws {
+    let store = Store.inMemory()
+    try await store.insert(["a"], into: "set")
+    await #expect(throws: StoreError.wrongType) { try await store.string("set") }
+    try await store.set("text", to: "abc")
+    await #expect(throws: StoreError.wrongType) { try await store.members(of: "text") }
+    await #expect(throws: StoreError.notAnInteger) { try await store.increment("text") }
+    await store.close()
+    await #expect(throws: StoreError.closed) { try await store.string("text") }
+  }
+
+  @Test("Deleting, and members going one by one")
+  func removal() async throws {
+    let store = Store.inMemory()
+    try await store.set("a", to: "1")
+    #expect(try await store.delete("a"))
+    #expect(try await !store.delete("a"))
+    #expect(try await store.string("a") == nil)
+    try await store.insert(["x", "y"], into: "s")
+    #expect(try await store.remove(["x", "z"], from: "s") == 1)
+    #expect(try await store.remove(["y"], from: "s") == 1)
+    #expect(try await !store.contains("s"))
+    await store.close()
+  }
+
+  @Test("Many tasks at once lose no change")
+  func concurrent() async throws {
+    let folder = try TemporaryFolder()
+    let store = try Store(folder: folder.path)
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      for _ in 0..<20 {
+        group.addTask { for _ in 0..<50 { try await store.increment("count") } }
+      }
+      try await group.waitForAll()
+    }
+    #expect(try await store.increment("count", by: 0) == 1000)
+    await store.close()
+  }
+}
