@@ -117,7 +117,7 @@ extension Execution {
       return delete(key, database)
     }
     var chosen = ChosenMembers()
-    choose(wanted, from: table, into: &chosen)
+    table.randomMembers(wanted, &random) { chosen.append($0.key) }
     if !isSingle { reply.set(wanted) }
     let words = chosen.words
     for index in 0..<words.count { reply.bulk(words[index]) }
@@ -152,25 +152,10 @@ extension Execution {
       table.forEach { reply.bulk($0.key) }
     } else {
       var chosen = ChosenMembers()
-      choose(count, from: table, into: &chosen)
+      table.randomMembers(count, &random) { chosen.append($0.key) }
       let words = chosen.words
       reply.array(words.count)
       for index in 0..<words.count { reply.bulk(words[index]) }
-    }
-  }
-
-  /// Chooses `wanted` different members, fewer than there are, each set of them as likely as any other
-  /// (selection sampling: Knuth, TAOCP volume 2, 3.4.2, algorithm S); one alone comes from a random bucket.
-  private mutating func choose(_ wanted: Int, from table: MemberTable, into chosen: inout ChosenMembers) {
-    if wanted == 1, let member = table.random(&random) { return chosen.append(member.key) }
-    var left = table.count
-    var needed = wanted
-    table.forEach { member in
-      if needed > 0 && Int.random(in: 0..<left, using: &random) < needed {
-        chosen.append(member.key)
-        needed -= 1
-      }
-      left -= 1
     }
   }
 

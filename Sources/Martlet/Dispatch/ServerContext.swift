@@ -75,9 +75,11 @@ package struct LaneCounters: ~Copyable {
   let bytesWritten = Count()
 }
 
-/// The counters of one lane at a fixed address; they are never freed, as lanes live as long as the process.
+/// The counters of one lane at a fixed address, which live as long as their `ServerContext`.
 package struct LaneCountersReference: Sendable {
   private let counters = Pinned(LaneCounters())
+
+  fileprivate func destroy() { counters.destroy() }
 
   var value: LaneCounters {
     @inline(__always) _read { yield counters.value }
@@ -114,6 +116,8 @@ package final class ServerContext: Sendable {
     self.password = password
     self.logger = logger
   }
+
+  deinit { for lane in lanes.withLock({ $0 }) { lane.destroy() } }
 
   /// Bytes that the data may take; 0 for no limit.
   package var memoryLimit: Int {

@@ -66,6 +66,8 @@ package final class DatabaseFile: JournalLog, @unchecked Sendable {
   package static func open(_ folder: String, on disk: any Disk, random: inout RandomSource) throws -> DatabaseFile {
     let path = folder + "/" + name
     let file = try disk.open(path)
+    // The file's name has to survive before anybody is shown what is in it.
+    try disk.syncFolder(folder)
     var header = ByteQueue()
     while header.count < maximumHeader,
       try file.read(at: header.count, count: maximumHeader - header.count, into: &header) > 0
@@ -94,7 +96,6 @@ package final class DatabaseFile: JournalLog, @unchecked Sendable {
     try file.truncate(to: 0)
     try file.write(fresh.bytes, at: 0)
     try file.sync()
-    try disk.syncFolder(folder)
     return DatabaseFile(file, path, identity: identity, seed: seed, end: fresh.count, crc: crc)
   }
 

@@ -332,6 +332,29 @@ extension TableEntry {
   /// A member by chance; nil when there are none.
   func random(_ random: inout RandomSource) -> Member? { unsafe table.pointee.randomEntry(&random) }
 
+  /// Different members by chance, `wanted` of them, fewer than there are. O(wanted) while that is a small part, O(n)
+  /// when it isn't.
+  func randomMembers(_ wanted: Int, _ random: inout RandomSource, _ body: (Member) -> Void) {
+    if wanted <= count / 8 {
+      // Draw again what has been drawn already: one in eight at the worst.
+      var drawn: Set<UInt> = []
+      while drawn.count < wanted, let member = self.random(&random) {
+        if unsafe drawn.insert(UInt(bitPattern: member.address)).inserted { body(member) }
+      }
+      return
+    }
+    // Selection sampling: Knuth, TAOCP volume 2, 3.4.2, algorithm S.
+    var left = count
+    var needed = wanted
+    forEach { member in
+      if needed > 0 && Int.random(in: 0..<left, using: &random) < needed {
+        body(member)
+        needed -= 1
+      }
+      left -= 1
+    }
+  }
+
   /// Visits the bucket at `cursor`; the next cursor, 0 at the end. See `Table.scan`.
   func scan(_ cursor: UInt64, _ body: (Member) -> Void) -> UInt64 { unsafe table.pointee.scan(cursor, body) }
 
