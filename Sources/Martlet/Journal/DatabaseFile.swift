@@ -120,7 +120,7 @@ package final class DatabaseFile: JournalLog, @unchecked Sendable {
   // MARK: Reading back
 
   /// Hands every batch to `replay` and makes durable what was read. To be called once, before the first `append`.
-  func recover(into keyspace: Keyspace) throws -> RecoveryReport {
+  package func recover(into keyspace: Keyspace) throws -> RecoveryReport {
     var report = RecoveryReport()
     var parser = RecordParser()
     var buffer = ByteQueue()

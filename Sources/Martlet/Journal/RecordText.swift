@@ -138,12 +138,14 @@ extension RawSpan {
 }
 
 /// Splits the lines of the database file into words.
-struct RecordParser: ~Copyable {
+package struct RecordParser: ~Copyable {
   private var ranges = WordRanges()
   private var decoded = ByteQueue()
 
+  package init() {}
+
   /// The words of `line`, which has no newline, handed to `body`; nil when it is not well formed.
-  mutating func parse<Result>(_ line: RawSpan, _ body: (borrowing Words) throws -> Result) rethrows -> Result? {
+  package mutating func parse<Result>(_ line: RawSpan, _ body: (borrowing Words) throws -> Result) rethrows -> Result? {
     ranges.removeAll()
     // A line without quotes has its words in place.
     if line.firstIndex(of: UInt8(ascii: "\"")) == nil {

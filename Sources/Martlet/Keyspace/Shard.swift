@@ -4,12 +4,12 @@
 internal import Synchronization
 
 /// A part of the keyspace under one lock.
-struct Shard: ~Copyable {
+package struct Shard: ~Copyable {
   /// Deletions leave their versions in this many cells, by hash, so that a reader who finds nothing knows which
   /// version made it so.
   private static let deletionCells = 256
 
-  var allocator = Allocator()
+  package var allocator = Allocator()
   private let tables: TableArray
   private var deletions: [UInt64]
   private let seed: SeedReference
@@ -32,22 +32,22 @@ struct Shard: ~Copyable {
 
   /// The item at exactly this key, expired or not.
   @inline(__always)
-  func find(_ key: RawSpan, _ hash: UInt64, _ database: Int) -> Item? {
+  package func find(_ key: RawSpan, _ hash: UInt64, _ database: Int) -> Item? {
     tables[database].find(key, hash)
   }
 
-  func count(_ database: Int) -> Int { tables[database].count }
+  package func count(_ database: Int) -> Int { tables[database].count }
 
   /// The version by which an absent key became so, or a later one of another key with a similar hash.
   @inline(__always)
-  func deletionVersion(_ hash: UInt64) -> UInt64 { deletions[cell(hash)] }
+  package func deletionVersion(_ hash: UInt64) -> UInt64 { deletions[cell(hash)] }
 
   @inline(__always)
   private func cell(_ hash: UInt64) -> Int { Int(truncatingIfNeeded: hash >> 32) & (Self.deletionCells - 1) }
 
-  func forEach(_ database: Int, _ body: (Item) -> Void) { tables[database].forEach(body) }
+  package func forEach(_ database: Int, _ body: (Item) -> Void) { tables[database].forEach(body) }
 
-  func scan(_ database: Int, _ cursor: UInt64, _ body: (Item) -> Void) -> UInt64 {
+  package func scan(_ database: Int, _ cursor: UInt64, _ body: (Item) -> Void) -> UInt64 {
     tables[database].scan(cursor, body)
   }
 

@@ -284,7 +284,7 @@ extension RawSpan {
   }
 
   /// The CRC-32C of the bytes, continuing from `crc`; 0 starts a new one.
-  func crc32c(continuing crc: UInt32) -> UInt32 {
+  package func crc32c(continuing crc: UInt32) -> UInt32 {
     unsafe withUnsafeBytes { unsafe martlet_crc32c(crc, $0.baseAddress, $0.count) }
   }
 
