@@ -57,6 +57,9 @@ struct TestServer: ~Copyable {
     #expect(step.consumed == input.count)
   }
 
+  /// Whether the last reply waits for the disk.
+  var isReplyHeld: Bool { !execution.reply.isFree(by: store.journal) }
+
   /// The reply to a Redis request.
   mutating func redis(_ words: [[UInt8]]) -> [UInt8] {
     send(redis: words)
