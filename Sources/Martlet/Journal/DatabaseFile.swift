@@ -211,7 +211,7 @@ package final class DatabaseFile: JournalLog, @unchecked Sendable {
       line += 1
       start = newline + 1
     }
-    guard version == commit.last + 1 else {
+    guard version - 1 == commit.last else {
       throw DatabaseError(
         path: path, line: line,
         reason: "the commit line speaks of \(commit.last - commit.first + 1) records, there are "
