@@ -71,7 +71,10 @@ package final class DatabaseFile: JournalLog, @unchecked Sendable {
       try file.read(at: header.count, count: maximumHeader - header.count, into: &header) > 0
     {}
     if let end = header.bytes.firstIndex(of: UInt8(ascii: "\n")) {
-      return try read(header.bytes.extracting(0..<end), file, path)
+      let opened = try read(header.bytes.extracting(0..<end), file, path)
+      // A crash while the file was begun may have left it without a durable name.
+      try disk.syncFolder(folder)
+      return opened
     }
     // A crash while the very first line was written leaves a part of it and nothing else; anything else is not ours.
     let isTorn = header.bytes.begins(with: headerStart) || header.bytes.isBeginning(of: headerStart)
