@@ -39,6 +39,8 @@ package final class DatabaseFile: JournalLog, @unchecked Sendable {
   /// The longest header that is looked for.
   private static let maximumHeader = 4096
   private static let headerStart: StaticString = "# martlet database, format "
+  /// The length of the header of format 1, in bytes.
+  private static let headerSize = 92
   private static let commitStart: StaticString = "# commit "
 
   private let file: any DiskFile
@@ -70,15 +72,14 @@ package final class DatabaseFile: JournalLog, @unchecked Sendable {
     while header.count < maximumHeader,
       try file.read(at: header.count, count: maximumHeader - header.count, into: &header) > 0
     {}
-    if let end = header.bytes.firstIndex(of: UInt8(ascii: "\n")) {
+    let isTorn = isTornHeader(header.bytes)
+    if !isTorn, let end = header.bytes.firstIndex(of: UInt8(ascii: "\n")) {
       let opened = try read(header.bytes.extracting(0..<end), file, path)
       // A crash while the file was begun may have left it without a durable name.
       try disk.syncFolder(folder)
       return opened
     }
-    // A crash while the very first line was written leaves a part of it and nothing else; anything else is not ours.
-    let isTorn = header.bytes.begins(with: headerStart) || header.bytes.isBeginning(of: headerStart)
-    guard header.count < maximumHeader, isTorn else {
+    guard isTorn else {
       throw DatabaseError(
         path: path, line: 1, reason: "this is not a Martlet database: move the file away, or choose another folder")
     }
@@ -99,6 +100,17 @@ package final class DatabaseFile: JournalLog, @unchecked Sendable {
     try file.sync()
     try disk.syncFolder(folder)
     return DatabaseFile(file, path, identity: identity, seed: seed, end: fresh.count, crc: crc)
+  }
+
+  /// Whether the whole of a file is what a crash leaves while the very first line is written: a part of that line, with
+  /// zeros for what didn't reach the disk. Such a file has never held a record; anything else is not ours to write over.
+  private static func isTornHeader(_ content: RawSpan) -> Bool {
+    guard content.byteCount <= headerSize else { return false }
+    for index in 0..<min(content.byteCount, headerStart.utf8CodeUnitCount) {
+      let byte = content.byte(index)
+      if unsafe byte != 0 && byte != headerStart.utf8Start[index] { return false }
+    }
+    return content.firstIndex(of: 0) != nil || content.firstIndex(of: UInt8(ascii: "\n")) == nil
   }
 
   private static func read(_ line: RawSpan, _ file: any DiskFile, _ path: String) throws -> DatabaseFile {

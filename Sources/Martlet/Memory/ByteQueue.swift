@@ -264,13 +264,6 @@ extension RawSpan {
     return true
   }
 
-  /// Whether `text` begins with the bytes.
-  func isBeginning(of text: StaticString) -> Bool {
-    guard byteCount <= text.utf8CodeUnitCount else { return false }
-    for index in 0..<byteCount where unsafe text.utf8Start[index] != byte(index) { return false }
-    return true
-  }
-
   /// Whether the bytes are those of an ASCII text, letters matching in either case.
   /// `text` is in lower case.
   package func equalsIgnoringCase(_ text: StaticString) -> Bool {
