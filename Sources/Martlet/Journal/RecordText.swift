@@ -48,7 +48,7 @@ extension ByteQueue {
         if !isShown { needsQuotes = true }
         index += length
       }
-      if count - start > limit {
+      if count - start >= limit {
         truncate(to: start)
         return append(base64: word)
       }
