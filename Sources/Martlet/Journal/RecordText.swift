@@ -239,7 +239,7 @@ package struct RecordParser: ~Copyable {
           value = 0
         default: return nil
         }
-        if padding > 0 && value != 0 { return nil }
+        if padding > 0 && character != UInt8(ascii: "=") { return nil }
         bits = bits << 6 | value
       }
       decoded.append(byte: UInt8(truncatingIfNeeded: bits >> 16))
