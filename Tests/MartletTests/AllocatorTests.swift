@@ -64,13 +64,17 @@ struct AllocatorTests {
   /// Every border between two size classes, and what lies around the border to malloc.
   private static let borders: [Int] = {
     var sizes = Array(0...40)
-    for border in Array(stride(from: 48, through: 512, by: 8)) + Array(stride(from: 576, through: 2048, by: 64)) {
+    for border in Array(stride(from: 48, through: 512, by: 8))
+      + Array(stride(from: 576, through: 2048, by: 64))
+    {
       sizes += [border - 1, border, border + 1]
     }
     return sizes + [4096, 16384, 16385, 100_000]
   }()
 
-  @Test("keeps what is written while others come, go and change their size", arguments: 1...20 as ClosedRange<UInt64>)
+  @Test(
+    "keeps what is written while others come, go and change their size",
+    arguments: 1...20 as ClosedRange<UInt64>)
   func model(seed: UInt64) {
     var random = RandomSource(seed: seed)
     var blocks = Blocks()
@@ -78,7 +82,8 @@ struct AllocatorTests {
       let size = Self.borders.randomElement(using: &random) ?? 8
       switch Int.random(in: 0..<10, using: &random) {
       case 0..<5: blocks.allocate(size)
-      case 5..<7 where blocks.count > 0: blocks.resize(Int.random(in: 0..<blocks.count, using: &random), to: size)
+      case 5..<7 where blocks.count > 0:
+        blocks.resize(Int.random(in: 0..<blocks.count, using: &random), to: size)
       default: if blocks.count > 0 { blocks.free(Int.random(in: 0..<blocks.count, using: &random)) }
       }
     }

@@ -52,7 +52,8 @@ struct ConcurrencyTests {
         case 0...2: server.send(redis: [bytes("MSET")] + order.flatMap { [$0, value] })
         case 3: server.send(redis: [bytes("DEL")] + order)
         case 4: server.send(redis: [bytes("RENAME"), bytes("{\(lane)}"), bytes("{\(3 - lane)}")])
-        case 5: server.send(redis: [bytes("COPY"), bytes("{\(3 - lane)}"), bytes("{\(lane)}"), bytes("REPLACE")])
+        case 5:
+          server.send(redis: [bytes("COPY"), bytes("{\(3 - lane)}"), bytes("{\(lane)}"), bytes("REPLACE")])
         case 6: server.send(redis: [bytes("SET"), bytes("{\(lane)}"), value])
         default:
           // All the values are of one MSET, or all are gone.

@@ -61,9 +61,11 @@ private struct Simulation {
     }
     let recovered = store.report.version
     recoveredVersion = recovered
-    try check(recovered >= acknowledged, "recovered to version \(recovered), acknowledged was \(acknowledged)")
+    try check(
+      recovered >= acknowledged, "recovered to version \(recovered), acknowledged was \(acknowledged)")
     guard let expected = history[recovered] else {
-      throw Failure(description: "seed \(seed), crash \(crashes): version \(recovered) is the middle of a command")
+      throw Failure(
+        description: "seed \(seed), crash \(crashes): version \(recovered) is the middle of a command")
     }
     try check(store.contents() == expected, "version \(recovered) is not what it was")
     acknowledged = recovered

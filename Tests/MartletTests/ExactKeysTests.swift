@@ -5,9 +5,15 @@ import Testing
 /// Keys that are easily taken for one another.
 private func confusableKeys(_ random: inout RandomSource) -> [[UInt8]] {
   let stems =
-    ["cat", "catalog", "Cat", "CAT", "é", "e\u{301}", "É", "ß", "ss", "Å", "\u{212b}", "A\u{30a}", "ﬁ", "fi", "key", "user:1"]
+    [
+      "cat", "catalog", "Cat", "CAT", "é", "e\u{301}", "É", "ß", "ss", "Å", "\u{212b}", "A\u{30a}", "ﬁ", "fi",
+      "key", "user:1",
+    ]
     .map(bytes)
-  let odd = ["\"", "'", "\\", " ", "\r\n", "\n", "\0", "\t", "*", "?", "[a]", "#", "\\x41", "b64\"\""].map(bytes) + [[0xff]]
+  let odd =
+    ["\"", "'", "\\", " ", "\r\n", "\n", "\0", "\t", "*", "?", "[a]", "#", "\\x41", "b64\"\""].map(bytes) + [
+      [0xff]
+    ]
   var keys = Set<[UInt8]>([[]])
   for stem in stems {
     keys.insert(stem)

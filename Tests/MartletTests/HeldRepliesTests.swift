@@ -26,14 +26,19 @@ struct HeldRepliesTests {
     #expect(server.isReplyHeld == false)
   }
 
-  @Test("for whatever shows a write that is not on the disk yet", arguments: [
-    ["GET", "new"], ["EXISTS", "old", "new"], ["TYPE", "new"], ["STRLEN", "new"], ["SET", "new", "2", "NX"],
-    ["SETNX", "new", "2"], ["SADD", "new", "x"], ["TTL", "new"], ["MGET", "old", "new"], ["APPEND", "newset", "x"],
-    ["SISMEMBER", "newset", "m"], ["SCARD", "newset"], ["SMEMBERS", "newset"], ["SADD", "newset", "m"],
-    ["SREM", "newset", "other"], ["RENAMENX", "old", "new"], ["COPY", "old", "new"], ["INCR", "newset"],
-    ["DBSIZE"], ["KEYS", "*"], ["RANDOMKEY"], ["SCAN", "0", "COUNT", "1000"], ["GETRANGE", "new", "0", "1"],
-    ["PERSIST", "new"], ["EXPIRE", "new", "100", "GT"], ["MSETNX", "new", "2", "x", "3"],
-  ])
+  @Test(
+    "for whatever shows a write that is not on the disk yet",
+    arguments: [
+      ["GET", "new"], ["EXISTS", "old", "new"], ["TYPE", "new"], ["STRLEN", "new"],
+      ["SET", "new", "2", "NX"],
+      ["SETNX", "new", "2"], ["SADD", "new", "x"], ["TTL", "new"], ["MGET", "old", "new"],
+      ["APPEND", "newset", "x"],
+      ["SISMEMBER", "newset", "m"], ["SCARD", "newset"], ["SMEMBERS", "newset"], ["SADD", "newset", "m"],
+      ["SREM", "newset", "other"], ["RENAMENX", "old", "new"], ["COPY", "old", "new"], ["INCR", "newset"],
+      ["DBSIZE"], ["KEYS", "*"], ["RANDOMKEY"], ["SCAN", "0", "COUNT", "1000"],
+      ["GETRANGE", "new", "0", "1"],
+      ["PERSIST", "new"], ["EXPIRE", "new", "100", "GT"], ["MSETNX", "new", "2", "x", "3"],
+    ])
   func reads(command: [String]) throws {
     var server = try server(SimulatedDisk(), ["SADD", "newset", "m"], ["SET", "new", "1"])
     let before = server.store.journal.lastVersion
@@ -44,10 +49,12 @@ struct HeldRepliesTests {
     #expect(server.isReplyHeld == false)
   }
 
-  @Test("for a miss after a deletion that is not on the disk yet", arguments: [
-    [["DEL", "doomed"]], [["RENAME", "doomed", "other"]], [["GETDEL", "doomed"]],
-    [["PEXPIREAT", "doomed", "1"]], [["FLUSHDB"]], [["FLUSHALL"]], [["SET", "doomed", "x", "PXAT", "1"]],
-  ])
+  @Test(
+    "for a miss after a deletion that is not on the disk yet",
+    arguments: [
+      [["DEL", "doomed"]], [["RENAME", "doomed", "other"]], [["GETDEL", "doomed"]],
+      [["PEXPIREAT", "doomed", "1"]], [["FLUSHDB"]], [["FLUSHALL"]], [["SET", "doomed", "x", "PXAT", "1"]],
+    ])
   func misses(deletion: [[String]]) throws {
     var server = try server()
     for command in deletion { server.send(redis: command.map(bytes)) }
@@ -70,7 +77,9 @@ struct HeldRepliesTests {
   @Test("not for other keys")
   func otherKeys() throws {
     var server = try server(SimulatedDisk(), ["SET", "new", "1"])
-    for command in [["GET", "old"], ["PING"], ["EXISTS", "old"], ["SISMEMBER", "oldset", "m"], ["NONSENSE"]] {
+    for command in [
+      ["GET", "old"], ["PING"], ["EXISTS", "old"], ["SISMEMBER", "oldset", "m"], ["NONSENSE"],
+    ] {
       server.send(redis: command.map(bytes))
       #expect(server.execution.reply.marks.isEmpty, "\(command)")
     }
@@ -87,7 +96,9 @@ struct HeldRepliesTests {
   @Test("for memcached's clients, too")
   func memcached() throws {
     var server = try server()
-    for input in ["set k 5 0 1\r\nx\r\n", "get k\r\n", "gets old k\r\n", "add k 0 0 1\r\ny\r\n", "touch k 0\r\n"] {
+    for input in [
+      "set k 5 0 1\r\nx\r\n", "get k\r\n", "gets old k\r\n", "add k 0 0 1\r\ny\r\n", "touch k 0\r\n",
+    ] {
       server.send(memcached: bytes(input))
       #expect(server.isReplyHeld == true, "\(input)")
     }
@@ -129,9 +140,11 @@ struct HeldRepliesTests {
     #expect(isEmpty)
   }
 
-  @Test("for ever when the log has failed, and then counts as lost", arguments: [
-    SimulatedDisk.Faults(write: 1), SimulatedDisk.Faults(sync: 1),
-  ])
+  @Test(
+    "for ever when the log has failed, and then counts as lost",
+    arguments: [
+      SimulatedDisk.Faults(write: 1), SimulatedDisk.Faults(sync: 1),
+    ])
   func lost(faults: SimulatedDisk.Faults) throws {
     let disk = SimulatedDisk()
     var server = try server(disk)

@@ -34,7 +34,8 @@ struct ItemTests {
       for keyLength in Self.lengths {
         for valueLength in Self.lengths {
           let (key, value) = (filled(keyLength, 1), filled(valueLength, 2))
-          let item = unsafe Item.makeString(key.span.bytes, value.span.bytes, metadata, 1 << 56 - 1, &allocator)
+          let item = unsafe Item.makeString(
+            key.span.bytes, value.span.bytes, metadata, 1 << 56 - 1, &allocator)
           expect(item, key: key, value: value, metadata, version: 1 << 56 - 1)
           item.destroy(&allocator)
         }
@@ -110,7 +111,8 @@ struct ItemTests {
       let isNew = unsafe item.members.insert(member.span.bytes, &allocator)
       #expect(isNew == model.insert(member).inserted)
     }
-    item = unsafe item.remade(key: bytes("key").span.bytes, metadata: ItemMetadata(expiry: 8), version: 2, &allocator)
+    item = unsafe item.remade(
+      key: bytes("key").span.bytes, metadata: ItemMetadata(expiry: 8), version: 2, &allocator)
     #expect(item.kind == .set)
     #expect(item.members.count == model.count)
     var found = Set<[UInt8]>()

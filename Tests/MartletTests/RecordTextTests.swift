@@ -27,8 +27,13 @@ private func expectRoundTrip(_ words: [[UInt8]]) {
 @Suite("Words in the database file")
 struct RecordTextTests {
   private static let nasty =
-    [" ", "\"", "'", "\\", "\n", "\r", "\t", "\0", "#", "b64\"", "\u{7f}", "\u{85}", "\u{a0}", "\u{202e}", "\u{2028}", "é"]
-    .map(bytes) + [[0xff], [0xc3], [0xe2, 0x82], [0xed, 0xa0, 0x80], [0xf4, 0x90, 0x80, 0x80], [0xc0, 0x80], []]
+    [
+      " ", "\"", "'", "\\", "\n", "\r", "\t", "\0", "#", "b64\"", "\u{7f}", "\u{85}", "\u{a0}", "\u{202e}",
+      "\u{2028}", "é",
+    ]
+    .map(bytes) + [
+      [0xff], [0xc3], [0xe2, 0x82], [0xed, 0xa0, 0x80], [0xf4, 0x90, 0x80, 0x80], [0xc0, 0x80], [],
+    ]
 
   @Test("come back: each byte, each pair of nasty ones, and each at every place of a long word")
   func nastyBytes() {
@@ -63,7 +68,8 @@ struct RecordTextTests {
         var text = String.UnicodeScalarView()
         for _ in 0..<length {
           // As many small ones as large ones.
-          let number = UInt32.random(in: 0...0x10_ffff, using: &random) >> UInt32.random(in: 0...13, using: &random)
+          let number =
+            UInt32.random(in: 0...0x10_ffff, using: &random) >> UInt32.random(in: 0...13, using: &random)
           if let scalar = Unicode.Scalar(number) { text.append(scalar) }
         }
         return Array(String(text).utf8)
@@ -72,18 +78,26 @@ struct RecordTextTests {
     }
   }
 
-  @Test("stand as they are when they are plain", arguments: [
-    "Hello", "World", "user:1000", "a-b_c.d/e", "#", "{json:1}", "grüße", "日本語", "👩‍👩‍👧", "naïve", "e\u{301}", "SET", "b64",
-    "!$%&()*+,-./:;<=>?@[]^_`{|}~",
-  ])
+  @Test(
+    "stand as they are when they are plain",
+    arguments: [
+      "Hello", "World", "user:1000", "a-b_c.d/e", "#", "{json:1}", "grüße", "日本語", "👩‍👩‍👧", "naïve", "e\u{301}",
+      "SET", "b64",
+      "!$%&()*+,-./:;<=>?@[]^_`{|}~",
+    ])
   func plainWords(word: String) {
     #expect(String(decoding: written(bytes(word)), as: UTF8.self) == word)
   }
 
-  @Test("are quoted in these ways", arguments: [
-    ("", "\"\""), ("two words", "\"two words\""), ("a\"b", "\"a\\\"b\""), ("a\\b", "\"a\\\\b\""), ("it's", "\"it's\""),
-    ("a\nb\r\tc", "\"a\\nb\\r\\tc\""), ("bell\u{7}", "\"bell\\x07\""), ("\u{202e}abc", "\"\\xe2\\x80\\xaeabc\""),
-  ])
+  @Test(
+    "are quoted in these ways",
+    arguments: [
+      ("", "\"\""), ("two words", "\"two words\""), ("a\"b", "\"a\\\"b\""), ("a\\b", "\"a\\\\b\""),
+      ("it's", "\"it's\""),
+      ("a\nb\r\tc", "\"a\\nb\\r\\tc\""), ("bell\u{7}", "\"bell\\x07\""),
+      ("\u{202e}abcdefghijklmnop", "\"\\xe2\\x80\\xaeabcdefghijklmnop\""),
+      ("\u{202e}abc", "b64\"4oCuYWJj\""),
+    ])
   func quoted(word: String, expected: String) {
     #expect(String(decoding: written(bytes(word)), as: UTF8.self) == expected)
   }
@@ -95,7 +109,8 @@ struct RecordTextTests {
       let word = (0..<length).map { _ in UInt8.random(in: 0...255, using: &random) }
       #expect(written(word).count <= max(2, (length + 2) / 3 * 4 + 5))
       for escaped in 0...length {
-        let mixed = word[..<escaped].map { $0 & 0x1f } + [UInt8](repeating: UInt8(ascii: "a"), count: length - escaped)
+        let mixed =
+          word[..<escaped].map { $0 & 0x1f } + [UInt8](repeating: UInt8(ascii: "a"), count: length - escaped)
         #expect(written(mixed).count <= max(2, (length + 2) / 3 * 4 + 5))
       }
     }
@@ -107,10 +122,13 @@ struct RecordTextTests {
     // Joiners and variation selectors make emoji and scripts what they are; these format characters have a shape.
     let shown: [ClosedRange<UInt32>] = [
       0x34f...0x34f, 0x180b...0x180d, 0x180f...0x180f, 0x200c...0x200d, 0xfe00...0xfe0f,
-      0x600...0x605, 0x6dd...0x6dd, 0x70f...0x70f, 0x890...0x891, 0x8e2...0x8e2, 0x110bd...0x110bd, 0x110cd...0x110cd,
+      0x600...0x605, 0x6dd...0x6dd, 0x70f...0x70f, 0x890...0x891, 0x8e2...0x8e2, 0x110bd...0x110bd,
+      0x110cd...0x110cd,
     ]
     for value: UInt32 in 0x80...0x10_ffff {
-      guard let scalar = Unicode.Scalar(value), !shown.contains(where: { $0.contains(value) }) else { continue }
+      guard let scalar = Unicode.Scalar(value), !shown.contains(where: { $0.contains(value) }) else {
+        continue
+      }
       let properties = scalar.properties
       let isHidden =
         switch properties.generalCategory {
@@ -125,27 +143,37 @@ struct RecordTextTests {
     }
   }
 
-  @Test("are refused when there is garbage", arguments: [
-    "", " ", "a ", " a", "a  b", "\"", "\"a", "\"a\"b", "\"a\"\"b\"", "a\"b\"", "\"a\" ", "\"\\q\"", "\"\\x1\"", "\"\\xg0\"",
-    "\"\\", "b64\"", "b64\"Y\"", "b64\"YQ=\"", "b64\"YQ==\"x", "b64\"YQ==", "b64\"Y===\"", "b64\"=QQQ\"", "b64\"YQ==YQ==\"",
-    "b64\"YQ=A\"", "b64\"Y-Q=\"", "b65\"YQ==\"", "xb64\"YQ==\"", "b64\"YQ==\"b64\"YQ==\"",
-  ])
+  @Test(
+    "are refused when there is garbage",
+    arguments: [
+      "", " ", "a ", " a", "a  b", "\"", "\"a", "\"a\"b", "\"a\"\"b\"", "a\"b\"", "\"a\" ", "\"\\q\"",
+      "\"\\x1\"", "\"\\xg0\"",
+      "\"\\", "b64\"", "b64\"Y\"", "b64\"YQ=\"", "b64\"YQ==\"x", "b64\"YQ==", "b64\"Y===\"", "b64\"=QQQ\"",
+      "b64\"YQ==YQ==\"",
+      "b64\"YQ=A\"", "b64\"Y-Q=\"", "b65\"YQ==\"", "xb64\"YQ==\"", "b64\"YQ==\"b64\"YQ==\"",
+    ])
   func garbage(line: String) {
     #expect(parsed(bytes(line)) == nil)
   }
 
-  @Test("of a damaged line are refused or read, and what is read comes back", arguments: 1...20 as ClosedRange<UInt64>)
+  @Test(
+    "of a damaged line are refused or read, and what is read comes back",
+    arguments: 1...20 as ClosedRange<UInt64>)
   func damagedLines(seed: UInt64) {
     var random = RandomSource(seed: seed)
     for _ in 0..<1000 {
       var words: [[UInt8]] = []
       for _ in 0..<Int.random(in: 1...4, using: &random) {
-        words.append((0..<Int.random(in: 0...3, using: &random)).flatMap { _ in Self.nasty.randomElement(using: &random) ?? [] })
+        words.append(
+          (0..<Int.random(in: 0...3, using: &random)).flatMap { _ in
+            Self.nasty.randomElement(using: &random) ?? []
+          })
       }
       var line = Array(words.map(written).joined(separator: [UInt8(ascii: " ")]))
       for _ in 0..<Int.random(in: 1...4, using: &random) {
         let place = Int.random(in: 0...line.count, using: &random)
-        let byte = Self.nasty.randomElement(using: &random)?.first ?? UInt8.random(in: 0...255, using: &random)
+        let byte =
+          Self.nasty.randomElement(using: &random)?.first ?? UInt8.random(in: 0...255, using: &random)
         switch Int.random(in: 0..<3, using: &random) {
         case 0: line.insert(byte, at: place)
         case 1 where place < line.count: line[place] = byte

@@ -18,7 +18,8 @@ private struct HandmadeDatabase {
     _ records: String, versions: String, synced: UInt64 = 0, identity: String = HandmadeDatabase.identity
   ) {
     // A batch's checksum goes on where the one before ended: behind its "crc ".
-    let batch = records + "# commit \(versions) synced \(synced) time 2026-11-22T16:07:12.123Z db \(identity) crc "
+    let batch =
+      records + "# commit \(versions) synced \(synced) time 2026-11-22T16:07:12.123Z db \(identity) crc "
     crc = Self.crc(batch, crc)
     text += batch + Self.hexadecimal(crc) + "\n"
   }
@@ -56,7 +57,10 @@ private struct SampleDatabase {
     let batches = [
       [["SET", "Hello", "World"]],
       [["SET", "a b", "\r\n\u{1}\"", "PXAT", "1900000000000"], ["SADD", "set", "one", "two"]],
-      [["MSET", "x", "1", "y", "2"], ["SELECT", "3"], ["APPEND", "x", "three"], ["COPY", "x", "z", "DB", "0"]],
+      [
+        ["MSET", "x", "1", "y", "2"], ["SELECT", "3"], ["APPEND", "x", "three"],
+        ["COPY", "x", "z", "DB", "0"],
+      ],
       [["DEL", "x"], ["SELECT", "0"], ["RENAME", "Hello", "hello"]],
     ]
     for batch in batches {
@@ -142,22 +146,25 @@ struct RecoveryTests {
   @Test("says of a damaged batch where it begins and that nothing was started")
   func damageIsNamed() throws {
     let sample = try SampleDatabase()
-    let disk = disk(with: String(decoding: sample.content, as: UTF8.self).replacing("Hello World", with: "Hello Mars!"))
+    let disk = disk(
+      with: String(decoding: sample.content, as: UTF8.self).replacing("Hello World", with: "Hello Mars!"))
     let error = #expect(throws: DatabaseError.self) { _ = try openStore(on: disk) }
     #expect(error?.path == "/data/database.txt")
     #expect(error?.line == 2)
     #expect(error?.reason.hasPrefix("damaged") == true)
   }
 
-  @Test("of another program, of the future, or with a damaged header is refused and left alone", arguments: [
-    ("hello\n", "not a Martlet database"),
-    ("hello", "not a Martlet database"),
-    (String(repeating: "x", count: 10_000), "not a Martlet database"),
-    (HandmadeDatabase(format: "2").text, "a format this version"),
-    (HandmadeDatabase(format: "10").text, "a format this version"),
-    (HandmadeDatabase().text.replacing("00ff", with: "00fe"), "the header is damaged"),
-    (HandmadeDatabase().text.replacing("\n", with: "\r\n"), "the header is damaged"),
-  ])
+  @Test(
+    "of another program, of the future, or with a damaged header is refused and left alone",
+    arguments: [
+      ("hello\n", "not a Martlet database"),
+      ("hello", "not a Martlet database"),
+      (String(repeating: "x", count: 10_000), "not a Martlet database"),
+      (HandmadeDatabase(format: "2").text, "a format this version"),
+      (HandmadeDatabase(format: "10").text, "a format this version"),
+      (HandmadeDatabase().text.replacing("00ff", with: "00fe"), "the header is damaged"),
+      (HandmadeDatabase().text.replacing("\n", with: "\r\n"), "the header is damaged"),
+    ])
   func foreignFiles(text: String, reason: String) {
     let disk = disk(with: text)
     let error = #expect(throws: DatabaseError.self) { _ = try openStore(on: disk) }
@@ -170,7 +177,8 @@ struct RecoveryTests {
   func handmade() throws {
     var database = HandmadeDatabase()
     database.append("# by hand\n\nset Hello World\nSADD s \"two words\" b64\"YQ==\"\n", versions: "1-2")
-    database.append("SELECT 2\nMSET a 1 b 2\nDEL a b\nSET c d FLAGS 7 CAS 9 PXAT 5\n", versions: "3-5", synced: 2)
+    database.append(
+      "SELECT 2\nMSET a 1 b 2\nDEL a b\nSET c d FLAGS 7 CAS 9 PXAT 5\n", versions: "3-5", synced: 2)
     let store = try openStore(on: disk(with: database.text))
     #expect(store.report.version == 5)
     #expect(store.report.records == 5)
@@ -187,12 +195,18 @@ struct RecoveryTests {
       ])
   }
 
-  @Test("stops at a record that is none, in its line", arguments: [
-    "NONSENSE a b", "SET a", "SET a b c", "SET a b PXAT x", "SET a b FLAGS 4294967296", "MSET a", "MSET a b c", "DEL",
-    "SADD s", "SREM string x", "APPEND set x", "SETRANGE a -1 x", "SETRANGE a 536870912 x", "PEXPIREAT a", "PERSIST",
-    "RENAME missing b", "COPY missing b DB 0", "COPY string b DB 99", "SELECT 4", "SELECT -1", "FLUSHDB now",
-    "FLUSHALL now", " SET a b", "SET  a b", "SET a b ", "SET \"a b", "SET a b64\"Y\"", "\"\" a", "SET \"a\"b c",
-  ])
+  @Test(
+    "stops at a record that is none, in its line",
+    arguments: [
+      "NONSENSE a b", "SET a", "SET a b c", "SET a b PXAT x", "SET a b FLAGS 4294967296", "MSET a",
+      "MSET a b c", "DEL",
+      "SADD s", "SREM string x", "APPEND set x", "SETRANGE a -1 x", "SETRANGE a 536870912 x", "PEXPIREAT a",
+      "PERSIST",
+      "RENAME missing b", "COPY missing b DB 0", "COPY string b DB 99", "SELECT 4", "SELECT -1",
+      "FLUSHDB now",
+      "FLUSHALL now", " SET a b", "SET  a b", "SET a b ", "SET \"a b", "SET a b64\"Y\"", "\"\" a",
+      "SET \"a\"b c",
+    ])
   func rejectedRecords(record: String) {
     var database = HandmadeDatabase()
     database.append("SET string x\nSADD set y\n", versions: "1-2")
@@ -202,9 +216,11 @@ struct RecoveryTests {
     #expect(error?.reason.hasPrefix("not a record of this format") == true)
   }
 
-  @Test("stops where a commit line speaks of more or fewer records than there are", arguments: [
-    "1-1", "1-3", "1-18446744073709551615",
-  ])
+  @Test(
+    "stops where a commit line speaks of more or fewer records than there are",
+    arguments: [
+      "1-1", "1-3", "1-18446744073709551615",
+    ])
   func recordCount(versions: String) {
     var database = HandmadeDatabase()
     database.append("SET a b\nSET c d\n", versions: versions)
@@ -247,7 +263,9 @@ struct RecoveryTests {
     #expect(disk.text.hasPrefix("# martlet database, format 1"))
   }
 
-  @Test("that a crash left while it was begun is found again, name and all", arguments: 1...50 as ClosedRange<UInt64>)
+  @Test(
+    "that a crash left while it was begun is found again, name and all",
+    arguments: 1...50 as ClosedRange<UInt64>)
   func crashWhileBeginning(seed: UInt64) throws {
     for operation in 0..<12 {
       let disk = SimulatedDisk(seed: seed)

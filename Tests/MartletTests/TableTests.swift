@@ -24,7 +24,8 @@ private struct StringTable: ~Copyable {
 
   mutating func insert(_ key: [UInt8], _ version: UInt64) {
     let key = unsafe key.span.bytes
-    table.insert(Item.makeString(key, RawSpan(), ItemMetadata(), version, &allocator), table.hash(key), &allocator)
+    table.insert(
+      Item.makeString(key, RawSpan(), ItemMetadata(), version, &allocator), table.hash(key), &allocator)
   }
 
   mutating func replace(_ key: [UInt8], _ version: UInt64) -> UInt64 {
@@ -46,7 +47,9 @@ private struct StringTable: ~Copyable {
 
   func forEach(_ body: ([UInt8], UInt64) -> Void) { table.forEach { body($0.key.array, $0.version) } }
 
-  func scan(_ cursor: UInt64, _ body: ([UInt8]) -> Void) -> UInt64 { table.scan(cursor) { body($0.key.array) } }
+  func scan(_ cursor: UInt64, _ body: ([UInt8]) -> Void) -> UInt64 {
+    table.scan(cursor) { body($0.key.array) }
+  }
 
   func randomKey(_ random: inout RandomSource) -> [UInt8]? { table.randomEntry(&random)?.key.array }
 
@@ -61,8 +64,8 @@ private func key(_ number: Int) -> [UInt8] { bytes("key:\(number)") }
 
 @Suite("The table")
 struct TableTests {
-  /// What empty pages of a few size classes may keep.
-  private static let leftover = 8 * (16 << 10)
+  /// What an empty page of each size of items, buckets and lists of segments may keep, in bytes.
+  private static let leftover = 16 * (16 << 10)
 
   @Test("does what a dictionary does, whatever is done", arguments: 1...20 as ClosedRange<UInt64>)
   func model(seed: UInt64) {

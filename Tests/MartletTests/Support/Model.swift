@@ -31,7 +31,8 @@ enum Operation {
     switch self {
     case .get(let key): return [bytes("GET"), key]
     case .set(let key, let value, nil): return [bytes("SET"), key, value]
-    case .set(let key, let value, let expiry?): return [bytes("SET"), key, value, bytes("PXAT"), text(expiry)]
+    case .set(let key, let value, let expiry?):
+      return [bytes("SET"), key, value, bytes("PXAT"), text(expiry)]
     case .setKeepingExpiry(let key, let value): return [bytes("SET"), key, value, bytes("KEEPTTL")]
     case .setAll(let pairs): return [bytes("MSET")] + pairs.flatMap { [$0.key, $0.value] }
     case .setWithFlags, .prepend: return nil
@@ -115,7 +116,9 @@ struct Model {
     absences[database][key] = version
   }
 
-  private mutating func put(_ key: [UInt8], _ database: Int, _ content: StoredItem.Content, _ metadata: ItemMetadata) {
+  private mutating func put(
+    _ key: [UInt8], _ database: Int, _ content: StoredItem.Content, _ metadata: ItemMetadata
+  ) {
     databases[database][key] = StoredItem(content: content, metadata: metadata, version: version)
   }
 
@@ -142,7 +145,9 @@ struct Model {
       version += 1
       put(key, database, .string(before + value), old?.metadata ?? ItemMetadata())
     case .prepend(let key, let value):
-      guard let old = liveToChange(key, 0, now), case .string(let before) = old.content else { return shown(key, 0) }
+      guard let old = liveToChange(key, 0, now), case .string(let before) = old.content else {
+        return shown(key, 0)
+      }
       version += 1
       put(key, 0, .string(value + before), old.metadata)
     case .setRange(let key, let offset, let value):
@@ -186,7 +191,9 @@ struct Model {
     case .copy(let key, let newKey, let target, let replaces):
       if key == newKey && database == target { return 0 }
       guard let item = live(key, database, now) else { return shown(key, database) }
-      if live(newKey, target, now) != nil && !replaces { return max(shown(key, database), shown(newKey, target)) }
+      if live(newKey, target, now) != nil && !replaces {
+        return max(shown(key, database), shown(newKey, target))
+      }
       version += 1
       put(newKey, target, item.content, item.metadata)
     case .addMembers(let key, let members):

@@ -195,7 +195,9 @@ private final class SimulatedFile: DiskFile {
     self.path = path
   }
 
-  private func failure(_ operation: String, _ code: Int32) -> DiskError { DiskError(operation, path, code: code) }
+  private func failure(_ operation: String, _ code: Int32) -> DiskError {
+    DiskError(operation, path, code: code)
+  }
 
   func size() throws(DiskError) -> Int {
     let size = disk.state.withLock { state in state.begins() ? state.files[path]?.current.count : nil }

@@ -33,7 +33,8 @@ struct TestServer: ~Copyable {
     self.context = context
     execution = Execution(store, context, seed: seed)
     redisSession = RESPSession(context.clients.connect(from: "test", to: "test"), .redis, context)
-    memcachedSession = MemcachedSession(context.clients.connect(from: "test", to: "test"), .memcached, context)
+    memcachedSession = MemcachedSession(
+      context.clients.connect(from: "test", to: "test"), .memcached, context)
   }
 
   /// A server whose store keeps nothing on a disk.
@@ -80,7 +81,8 @@ struct TestServer: ~Copyable {
 
 /// Opens a store on a disk as the server does, with few databases.
 func openStore(
-  on disk: SimulatedDisk, durability: Durability = .always, clock: WallClock = WallClock(stoppedAt: 1_800_000_000_000),
+  on disk: SimulatedDisk, durability: Durability = .always,
+  clock: WallClock = WallClock(stoppedAt: 1_800_000_000_000),
   seed: UInt64 = 1
 ) throws -> StoreCore {
   var random = RandomSource(seed: seed)

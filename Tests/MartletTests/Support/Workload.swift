@@ -6,7 +6,8 @@ struct Workload {
   /// Keys for both protocols, and awkward ones for Redis alone.
   private static let plainKeys = ["a", "ab", "A", "b", "n", "#"].map(bytes)
   private static let awkwardKeys =
-    ["", "a b", "\"", "\\", "\r\n", "\u{e9}", "e\u{301}", "# commit 1-1", "b64\"YQ==\"", "SET", "\u{202e}"].map(bytes) + [
+    ["", "a b", "\"", "\\", "\r\n", "\u{e9}", "e\u{301}", "# commit 1-1", "b64\"YQ==\"", "SET", "\u{202e}"]
+    .map(bytes) + [
       [0], [0xff, 0xfe],
     ]
 
