@@ -61,6 +61,8 @@ package struct Shard: ~Copyable {
   mutating func setString(
     _ key: RawSpan, _ hash: UInt64, _ database: Int, _ value: RawSpan, _ metadata: ItemMetadata, _ version: UInt64
   ) {
+    // A copy of the handle, so that the allocator can change while a table does.
+    let tables = tables
     touched(version)
     if let old = tables[database].find(key, hash) {
       if old.overwrite(value, metadata, version) { return }
@@ -81,6 +83,7 @@ package struct Shard: ~Copyable {
   mutating func writeString(
     _ key: RawSpan, _ hash: UInt64, _ database: Int, at offset: Int, _ bytes: RawSpan, _ version: UInt64
   ) {
+    let tables = tables
     touched(version)
     var item: Item
     if let old = tables[database].find(key, hash) {
@@ -119,6 +122,7 @@ package struct Shard: ~Copyable {
   /// Deletes a key; whether it was there. O(1) for a string, O(n) for a collection.
   @discardableResult
   mutating func remove(_ key: RawSpan, _ hash: UInt64, _ database: Int, _ version: UInt64) -> Bool {
+    let tables = tables
     touched(version)
     noteDeletion(hash, version)
     guard let item = tables[database].remove(key, hash, &allocator) else { return false }
@@ -146,6 +150,7 @@ package struct Shard: ~Copyable {
 
   /// Takes an item out to be put elsewhere by `adopt`. It leaves a deletion behind.
   mutating func release(_ key: RawSpan, _ hash: UInt64, _ database: Int, _ version: UInt64) -> DetachedItem? {
+    let tables = tables
     touched(version)
     noteDeletion(hash, version)
     guard let item = tables[database].remove(key, hash, &allocator) else { return nil }
@@ -222,6 +227,7 @@ package struct Shard: ~Copyable {
   private mutating func makeSet(
     _ key: RawSpan, _ hash: UInt64, _ database: Int, _ metadata: ItemMetadata, _ version: UInt64
   ) -> MemberTable {
+    let tables = tables
     let item = Item.makeSet(key, metadata, version, seed, &allocator)
     countExpiry(old: false, new: item.expires)
     tables[database].insert(item, hash, &allocator)
