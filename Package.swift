@@ -77,7 +77,8 @@ let package = Package(
     .testTarget(name: "MartletTests", dependencies: ["Martlet"], swiftSettings: strict),
     .testTarget(
       name: "MartletServerTests",
-      dependencies: ["MartletServer", .product(name: "Logging", package: "swift-log")], swiftSettings: strict),
+      dependencies: ["Martlet", "MartletServer", .product(name: "Logging", package: "swift-log")],
+      swiftSettings: strict),
     .testTarget(
       name: "MartletClientTests",
       dependencies: [

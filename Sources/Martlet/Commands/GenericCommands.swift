@@ -90,14 +90,12 @@ struct ScanOptions: ~Escapable {
 
 extension Execution {
   mutating func del(_ words: borrowing Words, _ database: Int) {
-    var deleted = 0
-    for index in 1..<words.count {
-      let key = keyspace.place(words[index])
-      if findToChange(key, database) != nil {
-        delete(key, database)
-        deleted += 1
-      }
+    var present = ChosenMembers()
+    for index in 1..<words.count where findToChange(keyspace.place(words[index]), database) != nil {
+      present.append(words[index])
     }
+    let keys = present.words
+    let deleted = keys.count > 0 ? delete(keys, database) : 0
     counters.value.deleteHits.add(UInt64(deleted))
     reply.integer(deleted)
   }

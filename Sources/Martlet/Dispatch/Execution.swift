@@ -156,6 +156,19 @@ package struct Execution: ~Copyable {
     keyspace[key.shard].remove(key.bytes, key.hash, database, version)
   }
 
+  /// Deletes several keys that are there in one change, so that no crash deletes only some; how many different ones
+  /// they were.
+  mutating func delete(_ keys: borrowing Words, _ database: Int) -> Int {
+    record.recordDelete(keys)
+    let version = commitRecord(database)
+    var deleted = 0
+    for index in 0..<keys.count {
+      let key = keyspace.place(keys[index])
+      if keyspace[key.shard].remove(key.bytes, key.hash, database, version) { deleted += 1 }
+    }
+    return deleted
+  }
+
   /// Gives a key that is there an expiry in milliseconds since 1970, or with 0 takes it away.
   mutating func setExpiry(_ key: borrowing Key, _ database: Int, _ milliseconds: Int64) {
     record.recordExpiry(key.bytes, milliseconds)

@@ -75,6 +75,13 @@ extension ByteQueue {
     end()
   }
 
+  /// `DEL key [key ...]`
+  mutating func recordDelete(_ keys: borrowing Words) {
+    append("DEL")
+    for index in 0..<keys.count { next(keys[index]) }
+    end()
+  }
+
   /// `PEXPIREAT key milliseconds`, or `PERSIST key` for 0.
   mutating func recordExpiry(_ key: RawSpan, _ milliseconds: Int64) {
     if milliseconds == 0 {

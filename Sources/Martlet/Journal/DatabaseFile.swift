@@ -39,6 +39,8 @@ package final class DatabaseFile: JournalLog, @unchecked Sendable {
   /// The longest header that is looked for.
   private static let maximumHeader = 4096
   private static let headerStart: StaticString = "# martlet database, format "
+  /// The length of the header of format 1, in bytes.
+  private static let headerSize = 92
   private static let commitStart: StaticString = "# commit "
 
   private let file: any DiskFile
@@ -72,12 +74,14 @@ package final class DatabaseFile: JournalLog, @unchecked Sendable {
     while header.count < maximumHeader,
       try file.read(at: header.count, count: maximumHeader - header.count, into: &header) > 0
     {}
-    if let end = header.bytes.firstIndex(of: UInt8(ascii: "\n")) {
-      return try read(header.bytes.extracting(0..<end), file, path)
+    let isTorn = isTornHeader(header.bytes)
+    if !isTorn, let end = header.bytes.firstIndex(of: UInt8(ascii: "\n")) {
+      let opened = try read(header.bytes.extracting(0..<end), file, path)
+      // A crash while the file was begun may have left it without a durable name.
+      try disk.syncFolder(folder)
+      return opened
     }
-    // A crash while the very first line was written leaves a part of it and nothing else; anything else is not ours.
-    let isTorn = header.bytes.begins(with: headerStart) || header.bytes.isBeginning(of: headerStart)
-    guard header.count < maximumHeader, isTorn else {
+    guard isTorn else {
       throw DatabaseError(
         path: path, line: 1, reason: "this is not a Martlet database: move the file away, or choose another folder")
     }
@@ -97,6 +101,17 @@ package final class DatabaseFile: JournalLog, @unchecked Sendable {
     try file.write(fresh.bytes, at: 0)
     try file.sync()
     return DatabaseFile(file, path, identity: identity, seed: seed, end: fresh.count, crc: crc)
+  }
+
+  /// Whether the whole of a file is what a crash leaves while the very first line is written: a part of that line, with
+  /// zeros for what didn't reach the disk. Such a file has never held a record; anything else is not ours to write over.
+  private static func isTornHeader(_ content: RawSpan) -> Bool {
+    guard content.byteCount <= headerSize else { return false }
+    for index in 0..<min(content.byteCount, headerStart.utf8CodeUnitCount) {
+      let byte = content.byte(index)
+      if unsafe byte != 0 && byte != headerStart.utf8Start[index] { return false }
+    }
+    return content.firstIndex(of: 0) != nil || content.firstIndex(of: UInt8(ascii: "\n")) == nil
   }
 
   private static func read(_ line: RawSpan, _ file: any DiskFile, _ path: String) throws -> DatabaseFile {
@@ -121,7 +136,7 @@ package final class DatabaseFile: JournalLog, @unchecked Sendable {
   // MARK: Reading back
 
   /// Hands every batch to `replay` and makes durable what was read. To be called once, before the first `append`.
-  func recover(into keyspace: Keyspace) throws -> RecoveryReport {
+  package func recover(into keyspace: Keyspace) throws -> RecoveryReport {
     var report = RecoveryReport()
     var parser = RecordParser()
     var buffer = ByteQueue()
@@ -212,7 +227,7 @@ package final class DatabaseFile: JournalLog, @unchecked Sendable {
       line += 1
       start = newline + 1
     }
-    guard version == commit.last + 1 else {
+    guard version - 1 == commit.last else {
       throw DatabaseError(
         path: path, line: line,
         reason: "the commit line speaks of \(commit.last - commit.first + 1) records, there are "

@@ -48,7 +48,7 @@ extension ByteQueue {
         if !isShown { needsQuotes = true }
         index += length
       }
-      if count - start > limit {
+      if count - start >= limit {
         truncate(to: start)
         return append(base64: word)
       }
@@ -128,7 +128,8 @@ extension RawSpan {
     switch scalar {
     case 0x80...0x9f,  // control characters
       0xad, 0x61c, 0x180e, 0x200b, 0x200e...0x200f, 0x2028...0x202f, 0x2060...0x206f,  // invisible, or turning the text
-      0x3164, 0xfeff, 0xffa0, 0xfff0...0xfffb,
+      0x115f...0x1160, 0x17b4...0x17b5, 0x3164, 0xfeff, 0xffa0, 0xfff0...0xfffb,
+      0x1_3430...0x1_343f, 0x1_bca0...0x1_bca3, 0x1_d173...0x1_d17a,
       0xa0, 0x1680, 0x2000...0x200a, 0x205f, 0x3000,  // spaces that aren't a space
       0xe000...0xf8ff, 0xe0000...0xe0fff, 0xf_0000...0x10_ffff:  // private and tags
       return (length, false)
@@ -138,12 +139,14 @@ extension RawSpan {
 }
 
 /// Splits the lines of the database file into words.
-struct RecordParser: ~Copyable {
+package struct RecordParser: ~Copyable {
   private var ranges = WordRanges()
   private var decoded = ByteQueue()
 
+  package init() {}
+
   /// The words of `line`, which has no newline, handed to `body`; nil when it is not well formed.
-  mutating func parse<Result>(_ line: RawSpan, _ body: (borrowing Words) throws -> Result) rethrows -> Result? {
+  package mutating func parse<Result>(_ line: RawSpan, _ body: (borrowing Words) throws -> Result) rethrows -> Result? {
     ranges.removeAll()
     // A line without quotes has its words in place.
     if line.firstIndex(of: UInt8(ascii: "\"")) == nil {
@@ -236,7 +239,7 @@ struct RecordParser: ~Copyable {
           value = 0
         default: return nil
         }
-        if padding > 0 && value != 0 { return nil }
+        if padding > 0 && character != UInt8(ascii: "=") { return nil }
         bits = bits << 6 | value
       }
       decoded.append(byte: UInt8(truncatingIfNeeded: bits >> 16))

@@ -6,13 +6,13 @@
 internal import CMartlet
 
 /// A shard's number.
-typealias ShardIndex = Int
+package typealias ShardIndex = Int
 
 /// A key and where it belongs.
-struct Key: ~Escapable {
-  let bytes: RawSpan
-  let hash: UInt64
-  let shard: ShardIndex
+package struct Key: ~Escapable {
+  package let bytes: RawSpan
+  package let hash: UInt64
+  package let shard: ShardIndex
 
   @_lifetime(copy bytes)
   @inline(__always)
@@ -85,16 +85,16 @@ struct Key: ~Escapable {
   /// A key with its hash and its shard.
   @_lifetime(copy key)
   @inline(__always)
-  func place(_ key: RawSpan) -> Key {
+  package func place(_ key: RawSpan) -> Key {
     let hash = hash(key)
     return Key(key, hash, shardIndex(hash))
   }
 
   @inline(__always)
-  func lock(_ index: ShardIndex) { lockWord(index).lock() }
+  package func lock(_ index: ShardIndex) { lockWord(index).lock() }
 
   @inline(__always)
-  func unlock(_ index: ShardIndex) { lockWord(index).unlock() }
+  package func unlock(_ index: ShardIndex) { lockWord(index).unlock() }
 
   @inline(__always)
   private func lockWord(_ index: ShardIndex) -> Lock {
@@ -102,7 +102,7 @@ struct Key: ~Escapable {
   }
 
   /// A shard, to be used under its lock.
-  subscript(index: ShardIndex) -> Shard {
+  package subscript(index: ShardIndex) -> Shard {
     @inline(__always) _read { yield unsafe shards[index] }
     @inline(__always) nonmutating _modify { yield unsafe &shards[index] }
   }

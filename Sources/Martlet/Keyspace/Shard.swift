@@ -4,12 +4,12 @@
 internal import Synchronization
 
 /// A part of the keyspace under one lock.
-struct Shard: ~Copyable {
+package struct Shard: ~Copyable {
   /// Deletions leave their versions in this many cells, by hash, so that a reader who finds nothing knows which
   /// version made it so.
   private static let deletionCells = 256
 
-  var allocator = Allocator()
+  package var allocator = Allocator()
   private let tables: TableArray
   private var deletions: [UInt64]
   private let seed: SeedReference
@@ -34,25 +34,25 @@ struct Shard: ~Copyable {
 
   /// The item at exactly this key, expired or not.
   @inline(__always)
-  func find(_ key: RawSpan, _ hash: UInt64, _ database: Int) -> Item? {
+  package func find(_ key: RawSpan, _ hash: UInt64, _ database: Int) -> Item? {
     tables[database].find(key, hash)
   }
 
-  func count(_ database: Int) -> Int { tables[database].count }
+  package func count(_ database: Int) -> Int { tables[database].count }
 
   /// How many items of a database have an expiry.
   func expiringCount(_ database: Int) -> Int { expiringCounts[database] }
 
   /// The version by which an absent key became so, or a later one of another key with a similar hash.
   @inline(__always)
-  func deletionVersion(_ hash: UInt64) -> UInt64 { deletions[cell(hash)] }
+  package func deletionVersion(_ hash: UInt64) -> UInt64 { deletions[cell(hash)] }
 
   @inline(__always)
   private func cell(_ hash: UInt64) -> Int { Int(truncatingIfNeeded: hash >> 32) & (Self.deletionCells - 1) }
 
-  func forEach(_ database: Int, _ body: (Item) -> Void) { tables[database].forEach(body) }
+  package func forEach(_ database: Int, _ body: (Item) -> Void) { tables[database].forEach(body) }
 
-  func scan(_ database: Int, _ cursor: UInt64, _ body: (Item) -> Void) -> UInt64 {
+  package func scan(_ database: Int, _ cursor: UInt64, _ body: (Item) -> Void) -> UInt64 {
     tables[database].scan(cursor, body)
   }
 
@@ -66,6 +66,8 @@ struct Shard: ~Copyable {
   mutating func setString(
     _ key: RawSpan, _ hash: UInt64, _ database: Int, _ value: RawSpan, _ metadata: ItemMetadata, _ version: UInt64
   ) {
+    // A copy of the handle, so that the allocator can change while a table does.
+    let tables = tables
     touched(version)
     if let old = tables[database].find(key, hash) {
       if old.overwrite(value, metadata, version) { return }
@@ -86,6 +88,7 @@ struct Shard: ~Copyable {
   mutating func writeString(
     _ key: RawSpan, _ hash: UInt64, _ database: Int, at offset: Int, _ bytes: RawSpan, _ version: UInt64
   ) {
+    let tables = tables
     touched(version)
     var item: Item
     if let old = tables[database].find(key, hash) {
@@ -137,6 +140,7 @@ struct Shard: ~Copyable {
   /// Deletes a key; whether it was there. O(1) for a string, O(n) for a collection.
   @discardableResult
   mutating func remove(_ key: RawSpan, _ hash: UInt64, _ database: Int, _ version: UInt64) -> Bool {
+    let tables = tables
     touched(version)
     noteDeletion(hash, version)
     guard let item = tables[database].remove(key, hash, &allocator) else { return false }
@@ -164,6 +168,7 @@ struct Shard: ~Copyable {
 
   /// Takes an item out to be put elsewhere by `adopt`. It leaves a deletion behind.
   mutating func release(_ key: RawSpan, _ hash: UInt64, _ database: Int, _ version: UInt64) -> DetachedItem? {
+    let tables = tables
     touched(version)
     noteDeletion(hash, version)
     guard let item = tables[database].remove(key, hash, &allocator) else { return nil }
@@ -240,6 +245,7 @@ struct Shard: ~Copyable {
   private mutating func makeSet(
     _ key: RawSpan, _ hash: UInt64, _ database: Int, _ metadata: ItemMetadata, _ version: UInt64
   ) -> MemberTable {
+    let tables = tables
     let item = Item.makeSet(key, metadata, version, seed, &allocator)
     countExpiry(database, old: false, new: item.expires)
     tables[database].insert(item, hash, &allocator)

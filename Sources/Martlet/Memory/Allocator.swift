@@ -17,9 +17,9 @@ internal import Darwin
 #endif
 
 /// The memory of one shard.
-@safe struct Allocator: ~Copyable {
+@safe package struct Allocator: ~Copyable {
   /// The largest size served from slabs, in bytes; what is larger comes from malloc.
-  static let largestSlot = 2048
+  package static let largestSlot = 2048
   /// The size of a slab page, in bytes, and its alignment.
   private static let pageSize = 16 << 10
   /// Pages are taken from the system this many at a time.
@@ -50,9 +50,9 @@ internal import Darwin
   private var nextPageInChunk = Allocator.pagesInChunk
 
   /// The bytes taken from the system for live data: pages in use, and what malloc gave.
-  private(set) var residentBytes = 0
+  package private(set) var residentBytes = 0
 
-  init() {
+  package init() {
     unsafe roomy = .allocate(capacity: Self.classCount)
     unsafe roomy.initialize(repeating: nil, count: Self.classCount)
   }
@@ -72,7 +72,7 @@ internal import Darwin
   }
 
   /// `size` bytes, aligned to 8; to 64 when `size` is a multiple of 64. O(1).
-  mutating func allocate(_ size: Int) -> UnsafeMutableRawPointer {
+  package mutating func allocate(_ size: Int) -> UnsafeMutableRawPointer {
     if size > Self.largestSlot { return unsafe allocateLarge(size) }
     let sizeClass = Self.sizeClass(max(size, 1))
     let page: UnsafeMutablePointer<Page>
@@ -99,7 +99,7 @@ internal import Darwin
   }
 
   /// Frees what `allocate` gave for the same `size`. O(1).
-  mutating func deallocate(_ slot: UnsafeMutableRawPointer, _ size: Int) {
+  package mutating func deallocate(_ slot: UnsafeMutableRawPointer, _ size: Int) {
     if size > Self.largestSlot { return unsafe deallocateLarge(slot) }
     let sizeClass = Self.sizeClass(max(size, 1))
     let page = unsafe UnsafeMutableRawPointer(
@@ -117,7 +117,7 @@ internal import Darwin
   }
 
   /// A block with a new size and the old content up to the smaller of both sizes. The old block is gone.
-  mutating func resize(_ block: UnsafeMutableRawPointer, from old: Int, to new: Int) -> UnsafeMutableRawPointer {
+  package mutating func resize(_ block: UnsafeMutableRawPointer, from old: Int, to new: Int) -> UnsafeMutableRawPointer {
     if old > Self.largestSlot && new > Self.largestSlot {
       residentBytes -= unsafe martlet_block_size(block)
       guard let moved = unsafe realloc(block, new) else { fatalError("out of memory: \(new) bytes") }
@@ -136,7 +136,7 @@ internal import Darwin
   }
 
   /// A block aligned to a cache line, of zeros, for the buckets of a table.
-  mutating func allocateBuckets(_ size: Int) -> UnsafeMutableRawPointer {
+  package mutating func allocateBuckets(_ size: Int) -> UnsafeMutableRawPointer {
     let block: UnsafeMutableRawPointer
     if size <= Self.largestSlot {
       unsafe block = unsafe allocate(size)

@@ -274,13 +274,6 @@ extension RawSpan {
     return true
   }
 
-  /// Whether `text` begins with the bytes.
-  func isBeginning(of text: StaticString) -> Bool {
-    guard byteCount <= text.utf8CodeUnitCount else { return false }
-    for index in 0..<byteCount where unsafe text.utf8Start[index] != byte(index) { return false }
-    return true
-  }
-
   /// Whether the bytes are those of an ASCII text, letters matching in either case.
   /// `text` is in lower case.
   package func equalsIgnoringCase(_ text: StaticString) -> Bool {
@@ -294,7 +287,7 @@ extension RawSpan {
   }
 
   /// The CRC-32C of the bytes, continuing from `crc`; 0 starts a new one.
-  func crc32c(continuing crc: UInt32) -> UInt32 {
+  package func crc32c(continuing crc: UInt32) -> UInt32 {
     unsafe withUnsafeBytes { unsafe martlet_crc32c(crc, $0.baseAddress, $0.count) }
   }
 

@@ -21,23 +21,29 @@ internal import Darwin
 #endif
 
 /// The type of a value.
-enum ItemKind: UInt8 {
+package enum ItemKind: UInt8 {
   case string = 0
   case set = 1
 }
 
 /// What a string carries besides its value.
-struct ItemMetadata: Equatable {
+package struct ItemMetadata: Equatable {
   /// When it expires, in milliseconds since 1970; 0 for never.
-  var expiry: Int64 = 0
+  package var expiry: Int64 = 0
   /// memcached's client flags.
-  var flags: UInt32 = 0
+  package var flags: UInt32 = 0
   /// A CAS token that a client chose; 0 for none, and then the version serves.
-  var cas: UInt64 = 0
+  package var cas: UInt64 = 0
+
+  package init(expiry: Int64 = 0, flags: UInt32 = 0, cas: UInt64 = 0) {
+    self.expiry = expiry
+    self.flags = flags
+    self.cas = cas
+  }
 }
 
 /// An entry of a `Table`: something allocated that knows its key.
-protocol TableEntry {
+package protocol TableEntry {
   init(address: UnsafeMutableRawPointer)
   var address: UnsafeMutableRawPointer { get }
   var keyStart: UnsafeRawPointer { get }
@@ -46,7 +52,7 @@ protocol TableEntry {
 
 extension TableEntry {
   /// The key's bytes.
-  var key: RawSpan {
+  package var key: RawSpan {
     @_lifetime(borrow self)
     get {
       let span = unsafe RawSpan(_unsafeStart: keyStart, byteCount: keyCount)
@@ -56,7 +62,7 @@ extension TableEntry {
 }
 
 /// The address of an entry of the keyspace.
-@safe struct Item: TableEntry {
+@safe package struct Item: TableEntry {
   static let headerSize = 16
   /// The largest version that fits: at 10 million writes a second that is 228 years.
   static let maximumVersion: UInt64 = 1 << 56 - 1
@@ -65,10 +71,10 @@ extension TableEntry {
   private static let hasCAS: UInt8 = 0x20
   private static let hasFlags: UInt8 = 0x40
 
-  let address: UnsafeMutableRawPointer
+  package let address: UnsafeMutableRawPointer
 
   @inline(__always)
-  init(address: UnsafeMutableRawPointer) { unsafe self.address = unsafe address }
+  package init(address: UnsafeMutableRawPointer) { unsafe self.address = unsafe address }
 
   // MARK: Header
 
@@ -80,12 +86,12 @@ extension TableEntry {
 
   /// The version of the last write to this key.
   @inline(__always)
-  var version: UInt64 {
+  package var version: UInt64 {
     get { word >> 8 }
     nonmutating set { unsafe address.storeBytes(of: newValue << 8 | UInt64(shape), as: UInt64.self) }
   }
 
-  var kind: ItemKind {
+  package var kind: ItemKind {
     @inline(__always) get { unsafe ItemKind(rawValue: shape & 15).unsafelyUnwrapped }
   }
 
@@ -93,10 +99,10 @@ extension TableEntry {
   var isString: Bool { shape & 15 == ItemKind.string.rawValue }
 
   @inline(__always)
-  var keyCount: Int { Int(unsafe address.load(fromByteOffset: 8, as: UInt32.self)) }
+  package var keyCount: Int { Int(unsafe address.load(fromByteOffset: 8, as: UInt32.self)) }
 
   @inline(__always)
-  var valueCount: Int { Int(unsafe address.load(fromByteOffset: 12, as: UInt32.self)) }
+  package var valueCount: Int { Int(unsafe address.load(fromByteOffset: 12, as: UInt32.self)) }
 
   @inline(__always)
   private static func extensionSize(_ shape: UInt8) -> Int {
@@ -108,7 +114,7 @@ extension TableEntry {
   private var keyOffset: Int { Self.headerSize + Self.extensionSize(shape) }
 
   @inline(__always)
-  var keyStart: UnsafeRawPointer { unsafe UnsafeRawPointer(address) + keyOffset }
+  package var keyStart: UnsafeRawPointer { unsafe UnsafeRawPointer(address) + keyOffset }
 
   @inline(__always)
   private var valueStart: UnsafeMutableRawPointer { unsafe address + keyOffset + keyCount }
@@ -118,7 +124,7 @@ extension TableEntry {
   var size: Int { keyOffset + keyCount + valueCount }
 
   /// The value of a string.
-  var value: RawSpan {
+  package var value: RawSpan {
     @_lifetime(borrow self)
     @inline(__always)
     get {
@@ -133,12 +139,12 @@ extension TableEntry {
   var expires: Bool { shape & Self.hasExpiry != 0 }
 
   /// When it expires, in milliseconds since 1970; 0 for never.
-  var expiry: Int64 {
+  package var expiry: Int64 {
     expires ? unsafe address.load(fromByteOffset: Self.headerSize, as: Int64.self) : 0
   }
 
   /// memcached's client flags.
-  var flags: UInt32 {
+  package var flags: UInt32 {
     guard shape & Self.hasFlags != 0 else { return 0 }
     return unsafe address.loadUnaligned(fromByteOffset: keyOffset - 4, as: UInt32.self)
   }
@@ -151,12 +157,12 @@ extension TableEntry {
   }
 
   /// memcached's `cas unique`.
-  var cas: UInt64 {
+  package var cas: UInt64 {
     let chosen = chosenCAS
     return chosen != 0 ? chosen : version
   }
 
-  var metadata: ItemMetadata { ItemMetadata(expiry: expiry, flags: flags, cas: chosenCAS) }
+  package var metadata: ItemMetadata { ItemMetadata(expiry: expiry, flags: flags, cas: chosenCAS) }
 
   // MARK: Making, changing, freeing
 
@@ -200,7 +206,7 @@ extension TableEntry {
     }
   }
 
-  static func makeString(
+  package static func makeString(
     _ key: RawSpan, _ value: RawSpan, _ metadata: ItemMetadata, _ version: UInt64, _ allocator: inout Allocator
   ) -> Item {
     let item = make(.string, key, valueCount: value.byteCount, metadata, version, &allocator)
@@ -208,7 +214,7 @@ extension TableEntry {
     return item
   }
 
-  static func makeSet(
+  package static func makeSet(
     _ key: RawSpan, _ metadata: ItemMetadata, _ version: UInt64, _ seed: SeedReference, _ allocator: inout Allocator
   ) -> Item {
     let item = make(.set, key, valueCount: 8, metadata, version, &allocator)
@@ -220,7 +226,7 @@ extension TableEntry {
   }
 
   /// The members of a set.
-  var members: MemberTable {
+  package var members: MemberTable {
     precondition(kind == .set)
     let bits = unsafe valueStart.loadUnaligned(as: UInt.self)
     return unsafe MemberTable(
@@ -229,7 +235,7 @@ extension TableEntry {
 
   /// Writes a string's new value in place, if it has the same length and metadata; whether it did.
   @inline(__always)
-  func overwrite(_ value: RawSpan, _ metadata: ItemMetadata, _ version: UInt64) -> Bool {
+  package func overwrite(_ value: RawSpan, _ metadata: ItemMetadata, _ version: UInt64) -> Bool {
     guard shape == Self.shape(.string, metadata), valueCount == value.byteCount else { return false }
     if shape & 0x70 != 0 && self.metadata != metadata { return false }
     self.version = version
@@ -238,7 +244,7 @@ extension TableEntry {
   }
 
   /// The same item with other metadata and maybe another key; the old allocation is gone.
-  func remade(
+  package func remade(
     key: RawSpan, metadata: ItemMetadata, version: UInt64, _ allocator: inout Allocator
   ) -> Item {
     let made = Self.make(kind, key, valueCount: valueCount, metadata, version, &allocator)
@@ -248,7 +254,7 @@ extension TableEntry {
   }
 
   /// The string with its value grown to `count` bytes (new ones zero), or cut to it; the old allocation is gone.
-  func resized(to count: Int, version: UInt64, _ allocator: inout Allocator) -> Item {
+  package func resized(to count: Int, version: UInt64, _ allocator: inout Allocator) -> Item {
     let oldCount = valueCount
     let oldSize = size
     let newSize = oldSize - oldCount + count
@@ -260,13 +266,13 @@ extension TableEntry {
   }
 
   /// Writes over a part of a string's value.
-  func write(_ bytes: RawSpan, at offset: Int) {
+  package func write(_ bytes: RawSpan, at offset: Int) {
     precondition(isString && offset >= 0 && offset + bytes.byteCount <= valueCount)
     unsafe Self.copy(bytes, to: valueStart + offset)
   }
 
   /// Frees the item and all it owns.
-  func destroy(_ allocator: inout Allocator) {
+  package func destroy(_ allocator: inout Allocator) {
     if kind == .set {
       let table = members
       table.destroy(&allocator)
@@ -276,13 +282,13 @@ extension TableEntry {
 }
 
 /// The address of one member of a set: its length in 4 bytes, then its bytes.
-@safe struct Member: TableEntry {
-  let address: UnsafeMutableRawPointer
+@safe package struct Member: TableEntry {
+  package let address: UnsafeMutableRawPointer
 
-  init(address: UnsafeMutableRawPointer) { unsafe self.address = unsafe address }
+  package init(address: UnsafeMutableRawPointer) { unsafe self.address = unsafe address }
 
-  var keyCount: Int { Int(unsafe address.load(as: UInt32.self)) }
-  var keyStart: UnsafeRawPointer { unsafe UnsafeRawPointer(address) + 4 }
+  package var keyCount: Int { Int(unsafe address.load(as: UInt32.self)) }
+  package var keyStart: UnsafeRawPointer { unsafe UnsafeRawPointer(address) + 4 }
 
   static func make(_ bytes: RawSpan, _ allocator: inout Allocator) -> Member {
     let address = unsafe allocator.allocate(4 + bytes.byteCount)
@@ -300,19 +306,19 @@ extension TableEntry {
 }
 
 /// The members of one set, wherever they are. Good as long as its item.
-@safe struct MemberTable {
+@safe package struct MemberTable {
   private let table: UnsafeMutablePointer<Table<Member>>
 
   init(_ table: UnsafeMutablePointer<Table<Member>>) { unsafe self.table = unsafe table }
 
-  var count: Int { unsafe table.pointee.count }
+  package var count: Int { unsafe table.pointee.count }
 
-  func contains(_ member: RawSpan) -> Bool {
+  package func contains(_ member: RawSpan) -> Bool {
     unsafe table.pointee.find(member, table.pointee.hash(member)) != nil
   }
 
   /// Adds a member; whether it is new. O(1).
-  func insert(_ member: RawSpan, _ allocator: inout Allocator) -> Bool {
+  package func insert(_ member: RawSpan, _ allocator: inout Allocator) -> Bool {
     let hash = unsafe table.pointee.hash(member)
     if unsafe table.pointee.find(member, hash) != nil { return false }
     unsafe table.pointee.insert(Member.make(member, &allocator), hash, &allocator)
@@ -320,17 +326,17 @@ extension TableEntry {
   }
 
   /// Removes a member; whether it was there. O(1).
-  func remove(_ member: RawSpan, _ allocator: inout Allocator) -> Bool {
+  package func remove(_ member: RawSpan, _ allocator: inout Allocator) -> Bool {
     let hash = unsafe table.pointee.hash(member)
     guard let removed = unsafe table.pointee.remove(member, hash, &allocator) else { return false }
     removed.destroy(&allocator)
     return true
   }
 
-  func forEach(_ body: (Member) -> Void) { unsafe table.pointee.forEach(body) }
+  package func forEach(_ body: (Member) -> Void) { unsafe table.pointee.forEach(body) }
 
   /// A member by chance; nil when there are none.
-  func random(_ random: inout RandomSource) -> Member? { unsafe table.pointee.randomEntry(&random) }
+  package func random(_ random: inout RandomSource) -> Member? { unsafe table.pointee.randomEntry(&random) }
 
   /// Different members by chance, `wanted` of them, fewer than there are. O(wanted) while that is a small part, O(n)
   /// when it isn't.
@@ -356,7 +362,7 @@ extension TableEntry {
   }
 
   /// Visits the bucket at `cursor`; the next cursor, 0 at the end. See `Table.scan`.
-  func scan(_ cursor: UInt64, _ body: (Member) -> Void) -> UInt64 { unsafe table.pointee.scan(cursor, body) }
+  package func scan(_ cursor: UInt64, _ body: (Member) -> Void) -> UInt64 { unsafe table.pointee.scan(cursor, body) }
 
   fileprivate func destroy(_ allocator: inout Allocator) {
     unsafe table.pointee.forEach { $0.destroy(&allocator) }

@@ -9,23 +9,23 @@
 // Buckets stand in segments of 512, so that growth moves nothing; a table with fewer is one block.
 
 /// The seed shared by the tables of a keyspace, at a fixed address that outlives them.
-@safe struct SeedReference: @unchecked Sendable {
+@safe package struct SeedReference: @unchecked Sendable {
   private let seed: UnsafePointer<HashSeed>
 
-  init(_ seed: HashSeed) {
+  package init(_ seed: HashSeed) {
     let pointer = UnsafeMutablePointer<HashSeed>.allocate(capacity: 1)
     unsafe pointer.initialize(to: seed)
     unsafe self.seed = unsafe UnsafePointer(pointer)
   }
 
-  func destroy() { unsafe UnsafeMutablePointer(mutating: seed).deallocate() }
+  package func destroy() { unsafe UnsafeMutablePointer(mutating: seed).deallocate() }
 
   @inline(__always)
   func hash(_ bytes: RawSpan) -> UInt64 { unsafe seed.pointee.hash(bytes) }
 }
 
 /// A hash table of entries that know their keys. It owns the buckets and not the entries.
-@safe struct Table<Entry: TableEntry>: ~Copyable {
+@safe package struct Table<Entry: TableEntry>: ~Copyable {
   private static var slots: Int { 7 }
   private static var bucketSize: Int { 64 }
   private static var segmentBuckets: Int { 512 }
@@ -38,12 +38,12 @@
   /// The only block while there are at most 512 buckets; else an array of the addresses of segments.
   private var storage: UnsafeMutableRawPointer?
   private let seed: SeedReference
-  private(set) var count = 0
+  package private(set) var count = 0
   private var bucketCount = 0
   /// The smallest power of two that is at least `bucketCount`, less one.
   private var mask: UInt64 = 0
 
-  init(seed: SeedReference) {
+  package init(seed: SeedReference) {
     unsafe storage = nil
     self.seed = seed
   }
@@ -53,7 +53,7 @@
   }
 
   @inline(__always)
-  func hash(_ key: RawSpan) -> UInt64 { seed.hash(key) }
+  package func hash(_ key: RawSpan) -> UInt64 { seed.hash(key) }
 
   // MARK: Finding
 
@@ -115,7 +115,7 @@
 
   /// The entry with exactly this key; nil when there is none. O(1).
   @inline(__always)
-  func find(_ key: RawSpan, _ hash: UInt64) -> Entry? {
+  package func find(_ key: RawSpan, _ hash: UInt64) -> Entry? {
     guard let slot = unsafe locate(key, hash) else { return nil }
     return unsafe Self.entry(slot.pointee)
   }
@@ -123,7 +123,7 @@
   // MARK: Changing
 
   /// Puts `entry` where the one with the same key is; the one that was there.
-  mutating func replace(_ key: RawSpan, _ hash: UInt64, with entry: Entry) -> Entry {
+  package mutating func replace(_ key: RawSpan, _ hash: UInt64, with entry: Entry) -> Entry {
     guard let slot = unsafe locate(key, hash) else { preconditionFailure("replacing an absent key") }
     let old = unsafe Self.entry(slot.pointee)
     unsafe slot.pointee = Self.slot(entry, hash)
@@ -131,7 +131,7 @@
   }
 
   /// Adds an entry whose key is not in the table yet. O(1).
-  mutating func insert(_ entry: Entry, _ hash: UInt64, _ allocator: inout Allocator) {
+  package mutating func insert(_ entry: Entry, _ hash: UInt64, _ allocator: inout Allocator) {
     if count >= bucketCount * Self.load { grow(&allocator) }
     unsafe place(Self.slot(entry, hash), in: bucket(bucketIndex(hash)), &allocator)
     count += 1
@@ -155,7 +155,7 @@
   }
 
   /// Takes the entry with this key out; nil when there is none. O(1).
-  mutating func remove(_ key: RawSpan, _ hash: UInt64, _ allocator: inout Allocator) -> Entry? {
+  package mutating func remove(_ key: RawSpan, _ hash: UInt64, _ allocator: inout Allocator) -> Entry? {
     guard let slot = unsafe locate(key, hash) else { return nil }
     let entry = unsafe Self.entry(slot.pointee)
     unsafe slot.pointee = 0
@@ -198,7 +198,7 @@
   }
 
   /// Gives back the buckets. The entries are their owner's.
-  mutating func removeAll(_ allocator: inout Allocator) {
+  package mutating func removeAll(_ allocator: inout Allocator) {
     guard let storage = unsafe storage else { return }
     for index in 0..<bucketCount {
       unsafe freeOverflow(bucket(index), &allocator)
@@ -359,7 +359,7 @@
   // MARK: Visiting
 
   /// Every entry, in the order of the buckets. `body` may not change the table.
-  func forEach(_ body: (Entry) -> Void) {
+  package func forEach(_ body: (Entry) -> Void) {
     for index in 0..<bucketCount { unsafe visit(bucket(index), body) }
   }
 
@@ -379,7 +379,7 @@
   /// The cursor is a place among all hashes, ordered by their lowest bit first (the method of Redis's `dictScan`, by
   /// Pieter Noordhuis). A bucket of any size of table is a contiguous run in that order, so whatever the table grows
   /// or shrinks between two calls, an entry that is there all the time is visited at least once.
-  func scan(_ cursor: UInt64, _ body: (Entry) -> Void) -> UInt64 {
+  package func scan(_ cursor: UInt64, _ body: (Entry) -> Void) -> UInt64 {
     guard bucketCount > 0 else { return 0 }
     let index = bucketIndex(cursor)
     unsafe visit(bucket(index), body)
@@ -403,7 +403,7 @@
   }
 
   /// An entry by chance: a bucket with entries, then one of them. Entries of fuller buckets are a little rarer.
-  func randomEntry(_ random: inout RandomSource) -> Entry? {
+  package func randomEntry(_ random: inout RandomSource) -> Entry? {
     guard count > 0 else { return nil }
     while true {
       let start = unsafe bucket(Int.random(in: 0..<bucketCount, using: &random))

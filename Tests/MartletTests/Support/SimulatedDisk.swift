@@ -1,0 +1,263 @@
+// A disk in memory that fails as disks fail: it loses what was not synced, tears writes at any byte, keeps later writes
+// and loses earlier ones, forgets files whose folder was not synced, runs full, fails syncs, and loses power at any
+// operation. A seed decides, and repeats.
+import Martlet
+import Synchronization
+
+/// The files of one folder.
+final class SimulatedDisk: Disk {
+  static let folder = "/data"
+  static let outOfSpace: Int32 = 28
+  static let inputOutputError: Int32 = 5
+
+  /// What can be ordered to fail.
+  struct Faults {
+    /// The chance of a write to fail with `outOfSpace` after a part of it.
+    var write = 0.0
+    /// The chance of a sync to fail with `inputOutputError`, and to lose what it should have written.
+    var sync = 0.0
+    /// After this many operations the power goes; nil for never.
+    var operationsUntilPowerLoss: Int?
+  }
+
+  fileprivate enum Change {
+    case write([UInt8], at: Int)
+    case truncate(Int)
+
+    func apply(to content: inout [UInt8]) {
+      switch self {
+      case .write(let bytes, let offset):
+        if content.count < offset + bytes.count {
+          content += [UInt8](repeating: 0, count: offset + bytes.count - content.count)
+        }
+        content.replaceSubrange(offset..<offset + bytes.count, with: bytes)
+      case .truncate(let size):
+        if size < content.count {
+          content.removeLast(content.count - size)
+        } else {
+          content += [UInt8](repeating: 0, count: size - content.count)
+        }
+      }
+    }
+  }
+
+  fileprivate struct File {
+    /// What survives a crash for certain.
+    var durable: [UInt8] = []
+    /// What reads see.
+    var current: [UInt8] = []
+    /// What has been done since the last sync.
+    var pending: [Change] = []
+    /// Whether the folder has its name for certain.
+    var isNamed = false
+  }
+
+  fileprivate struct State {
+    var files: [String: File] = [:]
+    var random: RandomSource
+    var faults = Faults()
+    var hasPower = true
+    var operations = 0
+
+    init(seed: UInt64) { random = RandomSource(seed: seed) }
+
+    mutating func chance(_ probability: Double) -> Bool {
+      probability > 0 && Double.random(in: 0..<1, using: &random) < probability
+    }
+
+    /// Counts an operation; whether there is power for it to its end.
+    mutating func begins() -> Bool { power() == .on }
+
+    /// Counts an operation.
+    mutating func power() -> Power {
+      operations += 1
+      guard hasPower else { return .off }
+      guard let left = faults.operationsUntilPowerLoss else { return .on }
+      faults.operationsUntilPowerLoss = left - 1
+      if left > 0 { return .on }
+      hasPower = false
+      return .goes
+    }
+  }
+
+  fileprivate enum Power {
+    case on, off
+    /// It goes during this very operation.
+    case goes
+  }
+
+  fileprivate let state: Mutex<State>
+
+  init(seed: UInt64 = 0) { state = Mutex(State(seed: seed)) }
+
+  func open(_ path: String) throws(DiskError) -> any DiskFile {
+    let isOpen = state.withLock { state in
+      if !state.begins() { return false }
+      if state.files[path] == nil { state.files[path] = File() }
+      return true
+    }
+    guard isOpen else { throw DiskError("open", path, code: Self.inputOutputError) }
+    return SimulatedFile(self, path)
+  }
+
+  func syncFolder(_ path: String) throws(DiskError) {
+    let isSynced = state.withLock { state in
+      if !state.begins() { return false }
+      if state.chance(state.faults.sync) { return false }
+      for name in state.files.keys where name.hasPrefix(path + "/") { state.files[name]?.isNamed = true }
+      return true
+    }
+    guard isSynced else { throw DiskError("fsync", path, code: Self.inputOutputError) }
+  }
+
+  // MARK: For the tests
+
+  /// Has operations fail from now on.
+  func order(_ faults: Faults) { state.withLock { $0.faults = faults } }
+
+  var hasPower: Bool { state.withLock { $0.hasPower } }
+
+  /// How many operations there have been.
+  var operations: Int { state.withLock { $0.operations } }
+
+  /// The file as programs see it.
+  var content: [UInt8] {
+    get { state.withLock { $0.files[Self.folder + "/" + DatabaseFile.name]?.current ?? [] } }
+    set {
+      state.withLock {
+        $0.files[Self.folder + "/" + DatabaseFile.name] = File(
+          durable: newValue, current: newValue, pending: [], isNamed: true)
+      }
+    }
+  }
+
+  var text: String { String(decoding: content, as: UTF8.self) }
+
+  /// The power goes and comes back: what was not synced is there whole, in part, or not at all.
+  func crash() {
+    state.withLock { state in
+      for name in state.files.keys.sorted() {
+        guard var file = state.files[name] else { continue }
+        if !file.isNamed && Bool.random(using: &state.random) {
+          state.files[name] = nil
+          continue
+        }
+        file.durable = Self.survivor(of: file, &state.random)
+        file.current = file.durable
+        file.pending = []
+        state.files[name] = file
+      }
+      state.hasPower = true
+      state.faults = Faults()
+    }
+  }
+
+  private static func survivor(of file: File, _ random: inout RandomSource) -> [UInt8] {
+    var content = file.durable
+    guard !file.pending.isEmpty else { return content }
+    if Bool.random(using: &random) {
+      // In order: some whole, the next one up to some byte.
+      let whole = Int.random(in: 0...file.pending.count, using: &random)
+      for change in file.pending[..<whole] { change.apply(to: &content) }
+      if whole < file.pending.count, case .write(let bytes, let offset) = file.pending[whole] {
+        let length = Int.random(in: 0...bytes.count, using: &random)
+        Change.write(Array(bytes[..<length]), at: offset).apply(to: &content)
+      }
+    } else {
+      // In any order: each piece by chance, what is missing between them being zeros or what was there before.
+      let pieceSize = [1, 16, 512, 4096].randomElement(using: &random) ?? 512
+      for change in file.pending {
+        guard case .write(let bytes, let offset) = change else {
+          if Bool.random(using: &random) { change.apply(to: &content) }
+          continue
+        }
+        var start = 0
+        while start < bytes.count {
+          let end = min(bytes.count, (offset + start) / pieceSize * pieceSize + pieceSize - offset)
+          if Int.random(in: 0..<4, using: &random) > 0 {
+            Change.write(Array(bytes[start..<end]), at: offset + start).apply(to: &content)
+          }
+          start = end
+        }
+      }
+    }
+    return content
+  }
+}
+
+/// An open file of a `SimulatedDisk`.
+private final class SimulatedFile: DiskFile {
+  private let disk: SimulatedDisk
+  private let path: String
+
+  init(_ disk: SimulatedDisk, _ path: String) {
+    self.disk = disk
+    self.path = path
+  }
+
+  private func failure(_ operation: String, _ code: Int32) -> DiskError {
+    DiskError(operation, path, code: code)
+  }
+
+  func size() throws(DiskError) -> Int {
+    let size = disk.state.withLock { state in state.begins() ? state.files[path]?.current.count : nil }
+    guard let size else { throw failure("stat", SimulatedDisk.inputOutputError) }
+    return size
+  }
+
+  func read(at offset: Int, count: Int, into buffer: inout ByteQueue) throws(DiskError) -> Int {
+    let bytes = disk.state.withLock { state -> [UInt8]? in
+      guard state.begins(), let content = state.files[path]?.current else { return nil }
+      return Array(content[min(offset, content.count)..<min(offset + count, content.count)])
+    }
+    guard let bytes else { throw failure("read", SimulatedDisk.inputOutputError) }
+    buffer.append(bytes)
+    return bytes.count
+  }
+
+  func write(_ bytes: RawSpan, at offset: Int) throws(DiskError) {
+    let bytes = bytes.array
+    let code = disk.state.withLock { state -> Int32 in
+      let power = state.power()
+      guard power != .off else { return SimulatedDisk.inputOutputError }
+      let isFull = power == .on && state.chance(state.faults.write)
+      let length = isFull ? Int.random(in: 0...bytes.count, using: &state.random) : bytes.count
+      let change = SimulatedDisk.Change.write(Array(bytes[..<length]), at: offset)
+      if var file = state.files.removeValue(forKey: path) {
+        change.apply(to: &file.current)
+        file.pending.append(change)
+        state.files[path] = file
+      }
+      if power == .goes { return SimulatedDisk.inputOutputError }
+      return isFull ? SimulatedDisk.outOfSpace : 0
+    }
+    if code != 0 { throw failure("write", code) }
+  }
+
+  func sync() throws(DiskError) {
+    let isSynced = disk.state.withLock { state in
+      if !state.begins() { return false }
+      guard var file = state.files.removeValue(forKey: path) else { return false }
+      defer { state.files[path] = file }
+      if state.chance(state.faults.sync) {
+        // As Linux does it: what could not be written counts as written, though it is only in memory.
+        file.pending.removeAll { _ in Bool.random(using: &state.random) }
+        return false
+      }
+      for change in file.pending { change.apply(to: &file.durable) }
+      file.pending = []
+      return true
+    }
+    guard isSynced else { throw failure("fdatasync", SimulatedDisk.inputOutputError) }
+  }
+
+  func truncate(to size: Int) throws(DiskError) {
+    let isDone = disk.state.withLock { state in
+      if !state.begins() { return false }
+      SimulatedDisk.Change.truncate(size).apply(to: &state.files[path, default: .init()].current)
+      state.files[path]?.pending.append(.truncate(size))
+      return true
+    }
+    guard isDone else { throw failure("truncate", SimulatedDisk.inputOutputError) }
+  }
+}

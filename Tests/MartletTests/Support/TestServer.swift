@@ -1,0 +1,92 @@
+// A store with a session of each protocol and no sockets: what the tests of the core drive.
+import Martlet
+import Testing
+
+/// The UTF-8 of a text.
+func bytes(_ text: String) -> [UInt8] { Array(text.utf8) }
+
+/// A request of the Redis protocol.
+func request(_ words: [[UInt8]]) -> [UInt8] {
+  var request = bytes("*\(words.count)\r\n")
+  for word in words {
+    request += bytes("$\(word.count)\r\n")
+    request += word
+    request += bytes("\r\n")
+  }
+  return request
+}
+
+/// A bulk string as the Redis protocol replies it.
+func bulk(_ value: [UInt8]) -> [UInt8] { bytes("$\(value.count)\r\n") + value + bytes("\r\n") }
+
+/// One lane of a server, with a Redis and a memcached client.
+struct TestServer: ~Copyable {
+  let store: StoreCore
+  let context: ServerContext
+  var execution: Execution
+  private var redisSession: RESPSession
+  private var memcachedSession: MemcachedSession
+
+  init(_ store: StoreCore, seed: UInt64 = 1) {
+    self.store = store
+    let context = ServerContext()
+    self.context = context
+    execution = Execution(store, context, seed: seed)
+    redisSession = RESPSession(context.clients.connect(from: "test", to: "test"), .redis, context)
+    memcachedSession = MemcachedSession(
+      context.clients.connect(from: "test", to: "test"), .memcached, context)
+  }
+
+  /// A server whose store keeps nothing on a disk.
+  static func inMemory(databases: Int = 4, clock: WallClock = WallClock(), seed: UInt64 = 1) -> TestServer {
+    var random = RandomSource(seed: seed)
+    return TestServer(StoreCore(inMemory: 1, databases: databases, clock: clock, random: &random), seed: seed)
+  }
+
+  /// Sends a Redis request; the reply and its marks are in `execution.reply`.
+  mutating func send(redis words: [[UInt8]]) {
+    execution.reply.removeAll()
+    let input = request(words)
+    let step = unsafe redisSession.receive(input.span.bytes, &execution)
+    #expect(step.consumed == input.count)
+  }
+
+  /// Sends memcached input; the reply and its marks are in `execution.reply`.
+  mutating func send(memcached input: [UInt8]) {
+    execution.reply.removeAll()
+    let step = unsafe memcachedSession.receive(input.span.bytes, &execution)
+    #expect(step.consumed == input.count)
+  }
+
+  /// Whether the last reply waits for the disk.
+  var isReplyHeld: Bool { !execution.reply.isFree(by: store.journal) }
+
+  /// The reply to a Redis request.
+  mutating func redis(_ words: [[UInt8]]) -> [UInt8] {
+    send(redis: words)
+    return execution.reply.buffer.bytes.array
+  }
+
+  /// The reply to a Redis request, as text.
+  mutating func redis(_ words: String...) -> String {
+    String(decoding: redis(words.map(bytes)), as: UTF8.self)
+  }
+
+  /// The reply to memcached input, as text.
+  mutating func memcached(_ input: String) -> String {
+    send(memcached: bytes(input))
+    return execution.reply.buffer.bytes.text
+  }
+}
+
+/// Opens a store on a disk as the server does, with few databases.
+func openStore(
+  on disk: SimulatedDisk, durability: Durability = .always,
+  clock: WallClock = WallClock(stoppedAt: 1_800_000_000_000),
+  seed: UInt64 = 1
+) throws -> StoreCore {
+  var random = RandomSource(seed: seed)
+  return try StoreCore(
+    folder: SimulatedDisk.folder, disk: disk, durability: durability, threads: 1, databases: 4, clock: clock,
+    random: &random)
+}
