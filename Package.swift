@@ -72,9 +72,12 @@ let package = Package(
       swiftSettings: strict),
 
     .testTarget(name: "MartletTests", dependencies: ["Martlet"], swiftSettings: strict),
+    .testTarget(name: "MartletProtocolTests", dependencies: ["Martlet"], swiftSettings: strict),
+    .testTarget(name: "MartletArchitectureTests", swiftSettings: strict),
     .testTarget(
       name: "MartletServerTests",
-      dependencies: ["MartletServer", .product(name: "Logging", package: "swift-log")], swiftSettings: strict),
+      dependencies: ["Martlet", "MartletServer", .product(name: "Logging", package: "swift-log")],
+      swiftSettings: strict),
     .testTarget(
       name: "MartletClientTests",
       dependencies: [

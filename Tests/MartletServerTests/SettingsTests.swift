@@ -1,5 +1,6 @@
 // Where settings come from, which one wins, and how each is checked.
 import Logging
+import Martlet
 import MartletServer
 import Testing
 
