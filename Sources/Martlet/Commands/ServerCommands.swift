@@ -10,7 +10,7 @@ internal let serverCommands: [CommandDeclaration] = [
     "COMMAND DOCS", arity: -2, [], .server, since: "7.0.0", "O(N), N being the commands", "[command-name ...]",
     "Returns the documentation of commands."),
   .init(
-    "COMMAND GETKEYS", arity: -3, [], .server, since: "2.8.13", "O(N), N being the arguments",
+    "COMMAND GETKEYS", arity: -4, [], .server, since: "2.8.13", "O(N), N being the arguments",
     "command [arg ...]", "Returns which arguments of a command are keys."),
   .init(
     "COMMAND INFO", arity: -2, [], .server, since: "2.8.13", "O(N), N being the commands", "[command-name ...]",
@@ -235,7 +235,7 @@ extension Execution {
           if let found = self.commands.find(words[index]) {
             commandInfo(CommandDeclaration.all[found.index])
           } else {
-            reply.nullArray()
+            reply.null()
           }
         }
       }
@@ -257,7 +257,7 @@ extension Execution {
   }
 
   private mutating func getKeys(_ words: borrowing Words) {
-    guard words.count > 2 else { return replyArity("COMMAND GETKEYS") }
+    guard words.count > 3 else { return replyArity("COMMAND GETKEYS") }
     guard let found = commands.find(words[2]) else { return reply.error("ERR Invalid command specified") }
     let count = words.count - 2
     guard found.keys.first != 0 else { return reply.error("ERR The command has no key arguments") }

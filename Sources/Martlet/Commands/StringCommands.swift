@@ -332,11 +332,11 @@ extension Execution {
       }
       index += 1
     }
-    if request == .notInteger { return reply.error(Self.notInteger) }
-    if request == .invalid { return reply.error("ERR invalid expire time in 'getex' command") }
     let key = keyspace.place(words[1])
     guard let item = findToChange(key, database) else { return reply.null() }
     guard item.isString else { return replyWrongType() }
+    if request == .notInteger { return reply.error(Self.notInteger) }
+    if request == .invalid { return reply.error("ERR invalid expire time in 'getex' command") }
     reply.bulk(item.value)
     switch request {
     case .at(let time): setExpiryOrDelete(key, database, time)

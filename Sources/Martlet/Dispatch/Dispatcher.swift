@@ -175,13 +175,13 @@ extension Execution {
 
   @inline(never)
   private mutating func replyUnknown(_ words: borrowing Words) {
-    // Redis shows up to 128 bytes of the name and of the arguments.
+    // Redis shows up to 128 bytes of the name, and of the arguments with their quotes.
     var text = "ERR unknown command '\(words[0].extracting(first: 128).text)', with args beginning with: "
     var shownBytes = 0
     for index in 1..<max(1, words.count) where shownBytes < 128 {
       let argument = words[index].extracting(first: 128 - shownBytes)
       text += "'\(argument.text)' "
-      shownBytes += argument.byteCount
+      shownBytes += argument.byteCount + 3
     }
     reply.error(text)
   }
