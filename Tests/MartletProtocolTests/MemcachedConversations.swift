@@ -310,8 +310,6 @@ enum MemcachedConversations {
         Exchange("set k 0 -2147483649 1\r\nx", "STORED\r\n"),
         Exchange("set k 0 9223372036854775807 1\r\nx", "STORED\r\n"),
         Exchange("set k 0 9223372036854775808 1\r\nx", "CLIENT_ERROR bad command line format\r\nERROR\r\n"),
-        Exchange("touch k 9223372036854775807", "NOT_FOUND\r\n"),
-        Exchange("gat 9223372036854775807 k", "END\r\n"),
       ]),
     Conversation(
       "noreply",
@@ -368,6 +366,9 @@ enum MemcachedConversations {
         Exchange("get\tk", "ERROR\r\n"),
         Exchange("flush_all 100000", "OK\r\n"),
         Exchange("verbosity 1 2 3", "ERROR\r\n"),
+        Exchange("verbosity noreply", ""),
+        Exchange("flush_all 1 2 3", "ERROR\r\n"),
+        Exchange("flush_all 1 2 noreply", "ERROR\r\n"),
         Exchange("verbosity 1 2 3 4 5", "ERROR\r\n"),
         Exchange("stats items", "END\r\n"),
       ]),
