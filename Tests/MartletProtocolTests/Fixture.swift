@@ -60,7 +60,10 @@ final class TestServer {
 }
 
 /// One client of a protocol.
-final class TestClient<S: Session & ~Copyable> {
+final class TestClient<S: Session & ~Copyable>: CustomReflectable {
+  /// Nothing: a failed expectation would copy what can't be copied.
+  var customMirror: Mirror { Mirror(self, children: []) }
+
   let server: TestServer
   private var session: S
   private var execution: Execution
@@ -122,13 +125,4 @@ extension TestServer {
     let record = context.clients.connect(from: "127.0.0.1:6", to: "127.0.0.1:11211")
     return TestClient(self, MemcachedSession(record, limits, context))
   }
-}
-
-/// Random numbers that a seed repeats.
-struct SeededGenerator: RandomNumberGenerator {
-  private var source: RandomSource
-
-  init(seed: UInt64) { source = RandomSource(seed: seed) }
-
-  mutating func next() -> UInt64 { source.next() }
 }

@@ -48,8 +48,14 @@ package struct MemcachedSession: Session, ~Copyable {
         position += passed
         continue
       }
-      guard let newline = input.firstIndex(of: UInt8(ascii: "\n"), from: position) else {
-        return waitForLine(input, position, &execution)
+      let found = input.firstIndex(of: UInt8(ascii: "\n"), from: position)
+      // A line is as long whether it came whole or in pieces.
+      guard Self.isLengthAllowed(input.extracting(position..<(found ?? input.byteCount))) else {
+        execution.reply.buffer.append("CLIENT_ERROR line too long\r\n")
+        return SessionStep(consumed: input.byteCount, next: .close)
+      }
+      guard let newline = found else {
+        return SessionStep(consumed: position, next: .read(atLeast: input.byteCount - position + 1))
       }
       let lineEnd = newline > position && input.byte(newline - 1) == UInt8(ascii: "\r") ? newline - 1 : newline
       Self.split(input.extracting(position..<lineEnd), &ranges)
@@ -68,17 +74,11 @@ package struct MemcachedSession: Session, ~Copyable {
     return SessionStep(consumed: position, next: .read(atLeast: 1))
   }
 
-  private func waitForLine(_ input: RawSpan, _ position: Int, _ execution: inout Execution) -> SessionStep {
-    let length = input.byteCount - position
-    if length > Self.maximumLine {
-      let line = input.extracting(position..<input.byteCount)
-      let isGet = line.begins(with: "get ") || line.begins(with: "gets ")
-      if !isGet || length > Self.maximumGetLine {
-        execution.reply.buffer.append("CLIENT_ERROR line too long\r\n")
-        return SessionStep(consumed: input.byteCount, next: .close)
-      }
-    }
-    return SessionStep(consumed: position, next: .read(atLeast: length + 1))
+  /// Whether a line, or what has come of it, isn't too long.
+  @inline(__always)
+  private static func isLengthAllowed(_ line: RawSpan) -> Bool {
+    if line.byteCount <= maximumLine { return true }
+    return line.byteCount <= maximumGetLine && (line.begins(with: "get ") || line.begins(with: "gets "))
   }
 
   private static func split(_ line: RawSpan, _ ranges: inout [WordRange]) {
