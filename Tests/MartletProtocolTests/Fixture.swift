@@ -41,7 +41,7 @@ func array(_ words: [String]) -> String {
 }
 
 /// Data, clients and counters that several clients of a test can share.
-final class TestServer {
+final class TestServer: Sendable {
   /// When the clock of every test stands at its beginning: in 2026.
   static let start: Int64 = 1_790_000_000_000
 
