@@ -75,6 +75,8 @@ let package = Package(
     .executableTarget(name: "HotPath", dependencies: ["Martlet"], path: "Benchmarks/HotPath", swiftSettings: strict),
 
     .testTarget(name: "MartletTests", dependencies: ["Martlet"], swiftSettings: strict),
+    .testTarget(name: "MartletProtocolTests", dependencies: ["Martlet"], swiftSettings: strict),
+    .testTarget(name: "MartletArchitectureTests", swiftSettings: strict),
     .testTarget(
       name: "MartletServerTests",
       dependencies: ["Martlet", "MartletServer", .product(name: "Logging", package: "swift-log")],

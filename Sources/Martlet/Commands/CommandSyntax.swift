@@ -1,9 +1,9 @@
 // Reads the one-line syntax of a command declaration into the tree of arguments that `COMMAND DOCS` returns.
 
 /// An argument of a command, as `COMMAND DOCS` describes it.
-struct CommandArgument: Equatable {
+package struct CommandArgument: Equatable {
   /// Redis's names of the kinds.
-  enum Kind: String {
+  package enum Kind: String {
     case string, integer, key, pattern
     case unixTime = "unix-time"
     /// A word that stands for itself.
@@ -12,19 +12,19 @@ struct CommandArgument: Equatable {
     case block
   }
 
-  var name: String
-  var kind: Kind
+  package var name: String
+  package var kind: Kind
   /// The word before the value, as EX is before its seconds, or the word itself.
-  var token: String?
-  var isOptional = false
-  var isRepeated = false
+  package var token: String?
+  package var isOptional = false
+  package var isRepeated = false
   /// The choices of a `oneof`, the parts of a block.
-  var parts: [CommandArgument] = []
+  package var parts: [CommandArgument] = []
 }
 
-enum CommandSyntax {
+package enum CommandSyntax {
   /// The arguments that a syntax line describes. Lines are ours, so an ill-formed one is a bug.
-  static func parse(_ syntax: String) -> [CommandArgument] {
+  package static func parse(_ syntax: String) -> [CommandArgument] {
     var tokens = tokenize(syntax)[...]
     let arguments = sequence(&tokens)
     precondition(tokens.isEmpty, "unbalanced brackets in \(syntax)")

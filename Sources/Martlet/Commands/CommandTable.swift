@@ -1,7 +1,7 @@
 // Finds a command by its name, in any case, without an allocation.
 
 /// Which command it is. `Execution.run` has a case for each; the declarations give each its name.
-enum CommandID: UInt16, CaseIterable {
+package enum CommandID: UInt16, CaseIterable {
   // connection
   case auth, client, echo, hello, ping, quit, select
   // server

@@ -61,17 +61,20 @@ extension Execution {
     guard words.count <= 3 else { return reply.error(Self.syntaxError) }
     guard context.password != nil else {
       // With a user's name Redis takes any password of a default user that has none.
-      if words.count == 3, words[1].equalsIgnoringCase("default") { return reply.ok() }
+      if words.count == 3, Self.isUser(words[1]) { return reply.ok() }
       if words.count == 3 { return replyWrongPassword() }
       return reply.error(
         "ERR AUTH <password> called without any password configured for the default user. Are you sure your "
           + "configuration is correct?")
     }
-    let isUserKnown = words.count == 2 || words[1].equalsIgnoringCase("default")
+    let isUserKnown = words.count == 2 || Self.isUser(words[1])
     guard isUserKnown, context.isPassword(words[words.count - 1]) else { return replyWrongPassword() }
     session.isAuthenticated = true
     reply.ok()
   }
+
+  /// Whether it is the name of the one user there is.
+  private static func isUser(_ name: RawSpan) -> Bool { name.byteCount == 7 && name.begins(with: "default") }
 
   private mutating func replyWrongPassword() {
     reply.error("WRONGPASS invalid username-password pair or user is disabled.")
@@ -91,9 +94,7 @@ extension Execution {
     var index = 2
     while index < words.count {
       if words[index].equalsIgnoringCase("auth"), index + 2 < words.count {
-        let isRight =
-          words[index + 1].equalsIgnoringCase("default")
-          && (context.password == nil || context.isPassword(words[index + 2]))
+        let isRight = Self.isUser(words[index + 1]) && context.isPassword(words[index + 2])
         guard isRight else { return replyWrongPassword() }
         isAuthenticated = true
         index += 3
@@ -177,7 +178,7 @@ extension Execution {
       if words[2].equalsIgnoringCase("id"), words.count > 3 {
         var wanted: Set<Int> = []
         for index in 3..<words.count {
-          guard let id = words[index].decimal, id > 0 else { return reply.error("ERR Invalid client ID") }
+          guard let id = words[index].decimal else { return reply.error("ERR Invalid client ID") }
           wanted.insert(id)
         }
         clients = clients.filter { wanted.contains($0.id) }

@@ -113,7 +113,6 @@ extension Execution {
   // MARK: Expiry
 
   mutating func expire(_ words: borrowing Words, _ database: Int, _ unit: TimeUnit, isAbsolute: Bool) {
-    guard let number = words[2].decimal else { return reply.error(Self.notInteger) }
     var onlyWithout = false
     var onlyWith = false
     var onlyLater = false
@@ -137,6 +136,7 @@ extension Execution {
     if onlyLater && onlyEarlier {
       return reply.error("ERR GT and LT options at the same time are not compatible")
     }
+    guard let number = words[2].decimal else { return reply.error(Self.notInteger) }
     guard let time = time(number, unit, isAbsolute) else {
       return reply.error("ERR invalid expire time in '\(words[0].text.lowercased())' command")
     }
@@ -167,14 +167,19 @@ extension Execution {
   mutating func timeToLive(_ words: borrowing Words, _ database: Int, _ unit: TimeUnit) {
     guard let item = find(keyspace.place(words[1]), database) else { return reply.integer(-2) }
     guard item.expires else { return reply.integer(-1) }
-    let left = Int(max(0, item.expiry - clock.now()))
-    reply.integer(unit == .seconds ? (left + 500) / 1000 : left)
+    let left = max(0, item.expiry - clock.now())
+    reply.integer(Int(unit == .seconds ? Self.seconds(left) : left))
+  }
+
+  /// Milliseconds, rounded to seconds.
+  private static func seconds(_ milliseconds: Int64) -> Int64 {
+    milliseconds / 1000 + (milliseconds % 1000 >= 500 ? 1 : 0)
   }
 
   mutating func expiryTime(_ words: borrowing Words, _ database: Int, _ unit: TimeUnit) {
     guard let item = find(keyspace.place(words[1]), database) else { return reply.integer(-2) }
     guard item.expires else { return reply.integer(-1) }
-    reply.integer(Int(unit == .seconds ? (item.expiry + 500) / 1000 : item.expiry))
+    reply.integer(Int(unit == .seconds ? Self.seconds(item.expiry) : item.expiry))
   }
 
   // MARK: Moving

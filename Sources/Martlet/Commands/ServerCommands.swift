@@ -20,7 +20,7 @@ internal let serverCommands: [CommandDeclaration] = [
     "[FILTERBY <MODULE module-name | ACLCAT category | PATTERN pattern>]",
     "Returns the names of all commands."),
   .init(
-    "CONFIG", arity: -2, [.admin, .sensitive], .server, since: "2.0.0", "Depends on the subcommand", "",
+    "CONFIG", arity: -2, [], .server, since: "2.0.0", "Depends on the subcommand", "",
     "Commands about settings."),
   .init(
     "CONFIG GET", arity: -3, [.admin], .server, since: "2.0.0", "O(N), N being the settings",

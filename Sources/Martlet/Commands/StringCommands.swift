@@ -403,6 +403,9 @@ extension Execution {
 
 /// The decimal digits of a number, without an allocation.
 struct DecimalText {
+  /// How wide a number can be made by padding.
+  static var maximumWidth: Int { 24 }
+
   private var digits = InlineArray<24, UInt8>(repeating: 0)
   private var start = 24
 
@@ -422,7 +425,7 @@ struct DecimalText {
   /// The digits with spaces behind them up to a width, as memcached's `decr` leaves them.
   init(_ number: UInt64, paddedTo width: Int) {
     let bare = DecimalText(number)
-    let length = min(24, max(width, 24 - bare.start))
+    let length = min(Self.maximumWidth, max(width, 24 - bare.start))
     for index in 0..<24 { digits[index] = UInt8(ascii: " ") }
     start = 24 - length
     for index in bare.start..<24 { digits[start + index - bare.start] = bare.digits[index] }

@@ -42,7 +42,7 @@ extension Execution {
       }
     }
     if context.logsCommands {
-      logCommand(words, session, isSensitive: command.flags.contains(.sensitive))
+      logCommand(words, session, CommandDeclaration.all[command.index])
     }
     counters.value.commands.add()
     session.client.noteCommand(command.index)
@@ -175,13 +175,13 @@ extension Execution {
 
   @inline(never)
   private mutating func replyUnknown(_ words: borrowing Words) {
-    // Redis shows up to 128 bytes of the name and of the arguments.
+    // Redis shows up to 128 bytes of the name, and of the arguments with their quotes.
     var text = "ERR unknown command '\(words[0].extracting(first: 128).text)', with args beginning with: "
     var shownBytes = 0
     for index in 1..<max(1, words.count) where shownBytes < 128 {
       let argument = words[index].extracting(first: 128 - shownBytes)
       text += "'\(argument.text)' "
-      shownBytes += argument.byteCount
+      shownBytes += argument.byteCount + 3
     }
     reply.error(text)
   }
@@ -205,17 +205,21 @@ extension Execution {
   }
 
   @inline(never)
-  private mutating func logCommand(_ words: borrowing Words, _ session: SessionState, isSensitive: Bool) {
+  private mutating func logCommand(_ words: borrowing Words, _ session: SessionState, _ declaration: CommandDeclaration) {
     var text = ByteQueue()
     text.append(word: words[0])
-    if isSensitive {
-      text.append(" (arguments hidden)")
-    } else {
-      for index in 1..<max(1, words.count) {
-        text.append(byte: UInt8(ascii: " "))
-        text.append(word: words[index])
-      }
+    var shown = words.count
+    if declaration.flags.contains(.sensitive) {
+      shown = 1
+    } else if words.count > 1 {
+      let name = "\(declaration.name) \(words[1].text.uppercased())"
+      if declaration.subcommands.contains(where: { $0.name == name && $0.flags.contains(.sensitive) }) { shown = 2 }
     }
+    for index in 1..<max(1, shown) {
+      text.append(byte: UInt8(ascii: " "))
+      text.append(word: words[index])
+    }
+    if shown < words.count { text.append(" (arguments hidden)") }
     context.log(session.client.address, text.bytes.text)
   }
 }

@@ -76,10 +76,7 @@ package final class DatabaseFile: JournalLog, @unchecked Sendable {
     {}
     let isTorn = isTornHeader(header.bytes)
     if !isTorn, let end = header.bytes.firstIndex(of: UInt8(ascii: "\n")) {
-      let opened = try read(header.bytes.extracting(0..<end), file, path)
-      // A crash while the file was begun may have left it without a durable name.
-      try disk.syncFolder(folder)
-      return opened
+      return try read(header.bytes.extracting(0..<end), file, path)
     }
     guard isTorn else {
       throw DatabaseError(

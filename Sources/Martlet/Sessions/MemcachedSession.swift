@@ -48,8 +48,14 @@ package struct MemcachedSession: Session, ~Copyable {
         position += passed
         continue
       }
-      guard let newline = input.firstIndex(of: UInt8(ascii: "\n"), from: position) else {
-        return waitForLine(input, position, &execution)
+      let found = input.firstIndex(of: UInt8(ascii: "\n"), from: position)
+      // A line is as long whether it came whole or in pieces.
+      guard Self.isLengthAllowed(input.extracting(position..<(found ?? input.byteCount))) else {
+        execution.reply.buffer.append("CLIENT_ERROR line too long\r\n")
+        return SessionStep(consumed: input.byteCount, next: .close)
+      }
+      guard let newline = found else {
+        return SessionStep(consumed: position, next: .read(atLeast: input.byteCount - position + 1))
       }
       let lineEnd = newline > position && input.byte(newline - 1) == UInt8(ascii: "\r") ? newline - 1 : newline
       Self.split(input.extracting(position..<lineEnd), &ranges)
@@ -68,17 +74,11 @@ package struct MemcachedSession: Session, ~Copyable {
     return SessionStep(consumed: position, next: .read(atLeast: 1))
   }
 
-  private func waitForLine(_ input: RawSpan, _ position: Int, _ execution: inout Execution) -> SessionStep {
-    let length = input.byteCount - position
-    if length > Self.maximumLine {
-      let line = input.extracting(position..<input.byteCount)
-      let isGet = line.begins(with: "get ") || line.begins(with: "gets ")
-      if !isGet || length > Self.maximumGetLine {
-        execution.reply.buffer.append("CLIENT_ERROR line too long\r\n")
-        return SessionStep(consumed: input.byteCount, next: .close)
-      }
-    }
-    return SessionStep(consumed: position, next: .read(atLeast: length + 1))
+  /// Whether a line, or what has come of it, isn't too long.
+  @inline(__always)
+  private static func isLengthAllowed(_ line: RawSpan) -> Bool {
+    if line.byteCount <= maximumLine { return true }
+    return line.byteCount <= maximumGetLine && (line.begins(with: "get ") || line.begins(with: "gets "))
   }
 
   private static func split(_ line: RawSpan, _ ranges: inout WordRanges) {
@@ -122,8 +122,13 @@ package struct MemcachedSession: Session, ~Copyable {
       return .done(end: bodyStart)
     }
     if name.equalsExactly("verbosity") {
-      guard words.count == 2 || words.count == 3 else { return error("ERROR", bodyStart, &execution) }
-      return answer("OK", bodyStart, isQuiet: words.isQuiet, &execution)
+      // There is nothing to tell more or less of; the number is checked all the same.
+      guard words.count == 2 || words.count == 3 else {
+        return error("ERROR", bodyStart, &execution)
+      }
+      let isNumber = words[1].unsignedDecimal != nil
+      return answer(
+        isNumber ? "OK" : "CLIENT_ERROR bad command line format", bodyStart, isQuiet: words.isQuiet, &execution)
     }
     if name.equalsExactly("stats") { return statistics(words, bodyStart, &execution) }
     if name.equalsExactly("quit") { return .close }
@@ -175,7 +180,7 @@ package struct MemcachedSession: Session, ~Copyable {
   private func getAndTouch(
     _ words: borrowing Words, withCAS: Bool, _ end: Int, _ execution: inout Execution
   ) -> Outcome {
-    guard words.count > 2 else { return error("ERROR", end, &execution) }
+    guard words.count > 1 else { return error("ERROR", end, &execution) }
     guard let seconds = words[1].signedNumber else {
       return error("CLIENT_ERROR invalid exptime argument", end, &execution)
     }
@@ -372,7 +377,8 @@ package struct MemcachedSession: Session, ~Copyable {
     if seconds == 0 { return 0 }
     if seconds < 0 { return 1 }
     if seconds <= Self.relativeSeconds { return clock.now() + Int64(seconds) * 1000 }
-    return Int64(seconds) * 1000
+    let (milliseconds, overflow) = Int64(seconds).multipliedReportingOverflow(by: 1000)
+    return overflow ? .max : milliseconds
   }
 
   // MARK: The others
@@ -382,18 +388,21 @@ package struct MemcachedSession: Session, ~Copyable {
   ) -> Outcome {
     // `delete key 0` comes from times when deletions could be delayed.
     guard words.count > 1 else { return error("ERROR", end, &execution) }
+    let isQuiet = words.count > 2 && words.isQuiet
     let isPlain =
       words.count == 2 || words.count == 3 && (words[2].equalsExactly("0") || words.isQuiet)
       || words.count == 4 && words[2].equalsExactly("0") && words.isQuiet
     guard isPlain else {
       return words.count > 4
         ? error("ERROR", end, &execution)
-        : error("CLIENT_ERROR bad command line format.  Usage: delete <key> [noreply]", end, &execution)
+        : answer(
+          "CLIENT_ERROR bad command line format.  Usage: delete <key> [noreply]", end, isQuiet: isQuiet,
+          &execution)
     }
     guard words[1].byteCount <= state.limits.keyBytes else {
       return error("CLIENT_ERROR bad command line format", end, &execution)
     }
-    return change(words[1], end, isQuiet: words.isQuiet, &execution) { key, execution in
+    return change(words[1], end, isQuiet: isQuiet, &execution) { key, execution in
       guard execution.findToChange(key, Self.database) != nil else {
         execution.counters.value.deleteMisses.add()
         return "NOT_FOUND\r\n"
@@ -429,7 +438,7 @@ package struct MemcachedSession: Session, ~Copyable {
     guard words[1].byteCount <= state.limits.keyBytes else {
       return error("CLIENT_ERROR bad command line format", end, &execution)
     }
-    guard let amount = words[2].unsignedDecimal else {
+    guard let amount = words[2].counter else {
       return error("CLIENT_ERROR invalid numeric delta argument", end, &execution)
     }
     return change(words[1], end, isQuiet: words.isQuiet, &execution) { key, execution in
@@ -492,12 +501,11 @@ package struct MemcachedSession: Session, ~Copyable {
 
   private func flush(_ words: borrowing Words, _ end: Int, _ execution: inout Execution) -> Outcome {
     let isQuiet = words.isQuiet
-    let count = words.count - (isQuiet ? 1 : 0)
-    guard count <= 2 else { return error("ERROR", end, &execution) }
+    guard words.count <= 3 else { return error("ERROR", end, &execution) }
     var delay = 0
-    if count == 2 {
+    if words.count > (isQuiet ? 2 : 1) {
       guard let seconds = words[1].signedNumber else {
-        return error("CLIENT_ERROR invalid exptime argument", end, &execution)
+        return answer("CLIENT_ERROR invalid exptime argument", end, isQuiet: isQuiet, &execution)
       }
       delay = seconds
     }
@@ -540,10 +548,10 @@ package struct MemcachedSession: Session, ~Copyable {
       for (name, value) in settings { execution.reply.buffer.append(text: "STAT \(name) \(value)\r\n") }
       return error("END", end, &execution)
     }
-    // Slabs and their items are memcached's own inside: there are none here to tell of.
+    // These tell of memcached's own inside, of which there is nothing here.
     let isKnown =
       words[1].equalsExactly("items") || words[1].equalsExactly("slabs") || words[1].equalsExactly("sizes")
-      || words[1].equalsExactly("conns") || words[1].equalsExactly("extstore")
+      || words[1].equalsExactly("conns")
     return error(isKnown ? "END" : "ERROR", end, &execution)
   }
 }
@@ -553,6 +561,9 @@ extension Words {
   fileprivate var isQuiet: Bool { count > 1 && self[count - 1].equalsExactly("noreply") }
 }
 
+/// What C's `isspace` says of a byte.
+private func isWhiteSpace(_ byte: UInt8) -> Bool { byte == UInt8(ascii: " ") || (9...13).contains(byte) }
+
 extension RawSpan {
   /// Whether the bytes are exactly those of `text`.
   @inline(__always)
@@ -560,12 +571,16 @@ extension RawSpan {
     byteCount == text.utf8CodeUnitCount && begins(with: text)
   }
 
-  /// The number that memcached's arithmetic sees in a value: digits, then maybe spaces.
+  /// The number that memcached's arithmetic sees (C's `strtoull`): maybe white space and a plus sign, digits, and then
+  /// the end, or white space and anything.
   fileprivate var counter: UInt64? {
-    var end = byteCount
-    while end > 0, byte(end - 1) == UInt8(ascii: " ") { end -= 1 }
-    guard end > 0 && byteCount <= 20 else { return nil }
-    return extracting(0..<end).unsignedDecimal
+    guard byteCount <= DecimalText.maximumWidth else { return nil }
+    var start = 0
+    while start < byteCount, isWhiteSpace(byte(start)) { start += 1 }
+    if start < byteCount, byte(start) == UInt8(ascii: "+") { start += 1 }
+    var end = start
+    while end < byteCount, !isWhiteSpace(byte(end)) { end += 1 }
+    return extracting(start..<end).unsignedDecimal
   }
 
   /// A signed number as memcached reads it: leading zeros are fine.

@@ -1,0 +1,222 @@
+// The declarations of the commands: against Redis's own, against the code, and against their syntax lines.
+import Martlet
+import Testing
+
+@Suite("The declarations of the commands")
+struct CommandDeclarationTests {
+  /// What `COMMAND INFO` of Redis 7.0.15 says: arity, those of the flags that there are here, and the keys' positions.
+  private static let redis: [(name: String, arity: Int, flags: String, first: Int, last: Int, step: Int)] = [
+    ("APPEND", 3, "denyoom fast write", 1, 1, 1),
+    ("AUTH", -2, "fast no_auth", 0, 0, 0),
+    ("CLIENT", -2, "", 0, 0, 0),
+    ("CLIENT GETNAME", 2, "", 0, 0, 0),
+    ("CLIENT ID", 2, "", 0, 0, 0),
+    ("CLIENT INFO", 2, "", 0, 0, 0),
+    ("CLIENT LIST", -2, "admin", 0, 0, 0),
+    ("CLIENT SETNAME", 3, "", 0, 0, 0),
+    ("COMMAND", -1, "", 0, 0, 0),
+    ("COMMAND COUNT", 2, "", 0, 0, 0),
+    ("COMMAND DOCS", -2, "", 0, 0, 0),
+    ("COMMAND GETKEYS", -4, "", 0, 0, 0),
+    ("COMMAND INFO", -2, "", 0, 0, 0),
+    ("COMMAND LIST", -2, "", 0, 0, 0),
+    ("CONFIG", -2, "", 0, 0, 0),
+    ("CONFIG GET", -3, "admin", 0, 0, 0),
+    ("CONFIG SET", -4, "admin", 0, 0, 0),
+    ("COPY", -3, "denyoom write", 1, 2, 1),
+    ("DBSIZE", 1, "fast readonly", 0, 0, 0),
+    ("DECR", 2, "denyoom fast write", 1, 1, 1),
+    ("DECRBY", 3, "denyoom fast write", 1, 1, 1),
+    ("DEL", -2, "write", 1, -1, 1),
+    ("ECHO", 2, "fast", 0, 0, 0),
+    ("EXISTS", -2, "fast readonly", 1, -1, 1),
+    ("EXPIRE", -3, "fast write", 1, 1, 1),
+    ("EXPIREAT", -3, "fast write", 1, 1, 1),
+    ("EXPIRETIME", 2, "fast readonly", 1, 1, 1),
+    ("FLUSHALL", -1, "write", 0, 0, 0),
+    ("FLUSHDB", -1, "write", 0, 0, 0),
+    ("GET", 2, "fast readonly", 1, 1, 1),
+    ("GETDEL", 2, "fast write", 1, 1, 1),
+    ("GETEX", -2, "fast write", 1, 1, 1),
+    ("GETRANGE", 4, "readonly", 1, 1, 1),
+    ("GETSET", 3, "denyoom fast write", 1, 1, 1),
+    ("HELLO", -1, "fast no_auth", 0, 0, 0),
+    ("INCR", 2, "denyoom fast write", 1, 1, 1),
+    ("INCRBY", 3, "denyoom fast write", 1, 1, 1),
+    ("INFO", -1, "", 0, 0, 0),
+    ("KEYS", 2, "readonly", 0, 0, 0),
+    ("MGET", -2, "fast readonly", 1, -1, 1),
+    ("MSET", -3, "denyoom write", 1, -1, 2),
+    ("MSETNX", -3, "denyoom write", 1, -1, 2),
+    ("PERSIST", 2, "fast write", 1, 1, 1),
+    ("PEXPIRE", -3, "fast write", 1, 1, 1),
+    ("PEXPIREAT", -3, "fast write", 1, 1, 1),
+    ("PEXPIRETIME", 2, "fast readonly", 1, 1, 1),
+    ("PING", -1, "fast", 0, 0, 0),
+    ("PSETEX", 4, "denyoom write", 1, 1, 1),
+    ("PTTL", 2, "fast readonly", 1, 1, 1),
+    ("QUIT", -1, "fast no_auth", 0, 0, 0),
+    ("RANDOMKEY", 1, "readonly", 0, 0, 0),
+    ("RENAME", 3, "write", 1, 2, 1),
+    ("RENAMENX", 3, "fast write", 1, 2, 1),
+    ("SADD", -3, "denyoom fast write", 1, 1, 1),
+    ("SCAN", -2, "readonly", 0, 0, 0),
+    ("SCARD", 2, "fast readonly", 1, 1, 1),
+    ("SELECT", 2, "fast", 0, 0, 0),
+    ("SET", -3, "denyoom write", 1, 1, 1),
+    ("SETEX", 4, "denyoom write", 1, 1, 1),
+    ("SETNX", 3, "denyoom fast write", 1, 1, 1),
+    ("SETRANGE", 4, "denyoom write", 1, 1, 1),
+    ("SISMEMBER", 3, "fast readonly", 1, 1, 1),
+    ("SMEMBERS", 2, "readonly", 1, 1, 1),
+    ("SMISMEMBER", -3, "fast readonly", 1, 1, 1),
+    ("SPOP", -2, "fast write", 1, 1, 1),
+    ("SRANDMEMBER", -2, "readonly", 1, 1, 1),
+    ("SREM", -3, "fast write", 1, 1, 1),
+    ("SSCAN", -3, "readonly", 1, 1, 1),
+    ("STRLEN", 2, "fast readonly", 1, 1, 1),
+    ("SUBSTR", 4, "readonly", 1, 1, 1),
+    ("TIME", 1, "fast", 0, 0, 0),
+    ("TOUCH", -2, "fast readonly", 1, -1, 1),
+    ("TTL", 2, "fast readonly", 1, 1, 1),
+    ("TYPE", 2, "fast readonly", 1, 1, 1),
+    ("UNLINK", -2, "fast write", 1, -1, 1),
+  ]
+  /// Commands that Redis 7.0.15 doesn't have: CLIENT SETINFO came with 7.2, and client libraries call it.
+  private static let newer: Set<String> = ["CLIENT SETINFO"]
+  /// There are no modules nor access categories to filter the list by.
+  private static let otherArity = ["COMMAND LIST": 2]
+
+  private static func names(_ flags: CommandDeclaration.Flags) -> String {
+    let names: [(CommandDeclaration.Flags, String)] = [
+      (.admin, "admin"), (.denyOOM, "denyoom"), (.fast, "fast"), (.noAuth, "no_auth"),
+      (.readOnly, "readonly"),
+      (.write, "write"),
+    ]
+    return names.filter { flags.contains($0.0) }.map(\.1).joined(separator: " ")
+  }
+
+  @Test("They say what Redis says")
+  func equalToRedis() {
+    for declaration in CommandDeclaration.all where !Self.newer.contains(declaration.name) {
+      guard let redis = Self.redis.first(where: { $0.name == declaration.name }) else {
+        Issue.record("\(declaration.name): Redis has no such command")
+        continue
+      }
+      #expect(declaration.arity == Self.otherArity[declaration.name] ?? redis.arity, "\(declaration.name)")
+      #expect(Self.names(declaration.flags) == redis.flags, "\(declaration.name)")
+      #expect(declaration.keys.first == redis.first, "\(declaration.name)")
+      #expect(declaration.keys.last == redis.last, "\(declaration.name)")
+      #expect(declaration.keys.step == redis.step, "\(declaration.name)")
+    }
+  }
+
+  @Test("Every command that has code is declared once")
+  func oneDeclarationEach() {
+    let names = CommandDeclaration.all.map(\.name)
+    #expect(Set(names).count == names.count)
+    let commands = CommandDeclaration.all.filter { !$0.isSubcommand }.map { $0.name.lowercased() }
+    #expect(commands.sorted() == CommandID.allCases.map { "\($0)" }.sorted())
+    for name in names where name.contains(" ") {
+      #expect(names.contains(String(name.prefix { $0 != " " })), "\(name) has no command")
+    }
+  }
+
+  /// How many words an argument takes at least.
+  private static func leastWords(_ argument: CommandArgument) -> Int {
+    if argument.isOptional { return 0 }
+    switch argument.kind {
+    case .token: return 1
+    case .oneOf: return argument.parts.map(leastWords).min() ?? 0
+    case .block: return argument.parts.map(leastWords).reduce(0, +)
+    default: return argument.token == nil ? 1 : 2
+    }
+  }
+
+  @Test("The syntax lines agree with the arity")
+  func syntaxAndArity() {
+    for declaration in CommandDeclaration.all where declaration.subcommands.isEmpty {
+      let arguments = CommandSyntax.parse(declaration.syntax)
+      let least = (declaration.isSubcommand ? 2 : 1) + arguments.map(Self.leastWords).reduce(0, +)
+      let isOpen = arguments.contains { $0.isOptional || $0.isRepeated }
+      switch declaration.name {
+      case "QUIT", "CLIENT LIST": continue  // Redis takes words that say nothing
+      case "COMMAND GETKEYS": #expect(least == 3)  // a command with keys has two words
+      default: #expect(declaration.arity == (isOpen ? -least : least), "\(declaration.name)")
+      }
+    }
+  }
+
+  @Test("Syntax lines are read as Redis describes its arguments")
+  func syntax() {
+    let set = CommandSyntax.parse("key value [NX | XX] [EX seconds | KEEPTTL]")
+    #expect(set.map(\.kind) == [.key, .string, .oneOf, .oneOf])
+    #expect(set.map(\.isOptional) == [false, false, true, true])
+    #expect(set[3].parts.map(\.token) == ["EX", "KEEPTTL"])
+    #expect(set[3].parts.map(\.kind) == [.integer, .token])
+    let pairs = CommandSyntax.parse("key value [key value ...]")
+    #expect(pairs.count == 1)
+    #expect(pairs[0].kind == .block && pairs[0].isRepeated && !pairs[0].isOptional)
+    #expect(pairs[0].parts.map(\.name) == ["key", "value"])
+    let keys = CommandSyntax.parse("key [key ...]")
+    #expect(keys.count == 1)
+    #expect(keys[0].isRepeated && !keys[0].isOptional && keys[0].kind == .key)
+  }
+
+  // MARK: COMMAND
+
+  /// Moves over one value of either version of the protocol; false when it isn't one.
+  private static func skip(_ reply: [UInt8], _ position: inout Int) -> Bool {
+    guard let end = reply[position...].firstIndex(of: UInt8(ascii: "\r")), end + 1 < reply.count else {
+      return false
+    }
+    let type = Character(Unicode.Scalar(reply[position]))
+    let line = text(Array(reply[position + 1..<end]))
+    position = end + 2
+    switch type {
+    case "+", "-", ":": return true
+    case "_": return line.isEmpty
+    case "$", "=":
+      guard let length = Int(line), length >= -1 else { return false }
+      position += length < 0 ? 0 : length + 2
+      return position <= reply.count
+    case "*", "~", "%":
+      guard let count = Int(line), count >= -1 else { return false }
+      for _ in 0..<max(0, type == "%" ? 2 * count : count) where !skip(reply, &position) { return false }
+      return true
+    default: return false
+    }
+  }
+
+  @Test("What COMMAND, COMMAND DOCS and their kin return is whole", arguments: [2, 3])
+  func wellFormed(_ version: Int) {
+    let client = TestServer().redisClient()
+    _ = client.send("HELLO \(version)\r\n")
+    for request in [
+      "COMMAND", "COMMAND DOCS", "COMMAND DOCS GET set nosuch", "COMMAND INFO",
+      "COMMAND INFO get nosuch client",
+      "COMMAND LIST", "COMMAND COUNT", "INFO", "INFO memory", "INFO nosuch", "CONFIG GET *", "CLIENT LIST",
+      "CLIENT INFO",
+      "TIME", "HELLO",
+    ] {
+      let reply = bytes(client.send(request + "\r\n"))
+      var position = 0
+      #expect(Self.skip(reply, &position), "\(request)")
+      #expect(position == reply.count, "\(request)")
+    }
+  }
+
+  @Test("COMMAND INFO and DOCS have Redis's shape")
+  func shapes() {
+    let client = TestServer().redisClient()
+    #expect(
+      client.send("COMMAND INFO get\r\n")
+        == "*1\r\n*10\r\n$3\r\nget\r\n:2\r\n*2\r\n+readonly\r\n+fast\r\n:1\r\n:1\r\n:1\r\n"
+        + "*3\r\n+@string\r\n+@read\r\n+@fast\r\n*0\r\n*0\r\n*0\r\n")
+    let docs = client.send("COMMAND DOCS GET\r\n")
+    #expect(docs.hasPrefix("*2\r\n$3\r\nget\r\n*10\r\n$7\r\nsummary\r\n"))
+    #expect(
+      docs.contains("$5\r\nsince\r\n$5\r\n1.0.0\r\n$5\r\ngroup\r\n$6\r\nstring\r\n$10\r\ncomplexity\r\n"))
+    #expect(client.send("COMMAND COUNT\r\n") == ":\(CommandID.allCases.count)\r\n")
+  }
+}

@@ -1,0 +1,128 @@
+// A store in memory with one client of a protocol: bytes in, bytes out, and no socket.
+import Martlet
+import Testing
+
+/// What a client says in one request, and what it hears.
+struct Exchange: Sendable {
+  var request: String
+  var reply: String
+  /// The reply in version 3 of the Redis protocol.
+  var resp3: String
+
+  init(_ request: String, _ reply: String, resp3: String? = nil) {
+    self.request = request
+    self.reply = reply
+    self.resp3 = resp3 ?? reply
+  }
+}
+
+/// Requests of one client to a store that is empty when they begin.
+struct Conversation: Sendable, CustomTestStringConvertible {
+  var name: String
+  var exchanges: [Exchange]
+
+  init(_ name: String, _ exchanges: [Exchange]) {
+    self.name = name
+    self.exchanges = exchanges
+  }
+
+  var testDescription: String { name }
+}
+
+/// The bytes of a text: each letter is the byte of its Latin-1 number.
+func bytes(_ text: String) -> [UInt8] { text.unicodeScalars.map { UInt8($0.value) } }
+
+/// Bytes as text, the other way round.
+func text(_ bytes: [UInt8]) -> String { String(String.UnicodeScalarView(bytes.map { Unicode.Scalar($0) })) }
+
+/// A request as an array of the Redis protocol.
+func array(_ words: [String]) -> String {
+  "*\(words.count)\r\n" + words.map { "$\($0.unicodeScalars.count)\r\n\($0)\r\n" }.joined()
+}
+
+/// Data, clients and counters that several clients of a test can share.
+final class TestServer: Sendable {
+  /// When the clock of every test stands at its beginning: in 2026.
+  static let start: Int64 = 1_790_000_000_000
+
+  let store: StoreCore
+  let context: ServerContext
+
+  init(
+    password: String? = nil, databases: Int = 16,
+    logger: @escaping @Sendable (String, String) -> Void = { _, _ in }
+  ) {
+    var random = RandomSource(seed: 7)
+    store = StoreCore(
+      inMemory: 1, databases: databases, clock: WallClock(stoppedAt: Self.start), random: &random)
+    context = ServerContext(password: password, logger: logger)
+  }
+}
+
+/// One client of a protocol.
+final class TestClient<S: Session & ~Copyable>: CustomReflectable {
+  /// Nothing: a failed expectation would copy what can't be copied.
+  var customMirror: Mirror { Mirror(self, children: []) }
+
+  let server: TestServer
+  private var session: S
+  private var execution: Execution
+  private var input: [UInt8] = []
+  private var wanted = 1
+  private(set) var isClosed = false
+  /// The step that the last call ended with.
+  private(set) var lastStep: SessionStep.Next = .read(atLeast: 1)
+
+  init(_ server: TestServer, seed: UInt64 = 1, _ session: consuming S) {
+    self.server = server
+    self.session = session
+    execution = Execution(server.store, server.context, seed: seed)
+  }
+
+  /// What the session replies to more bytes.
+  func send(_ more: [UInt8]) -> [UInt8] {
+    if isClosed { return [] }
+    input += more
+    var replies: [UInt8] = []
+    // Each turn consumes something or ends the loop; a session that did neither would turn for ever.
+    for _ in 0..<(input.count + 2) {
+      guard !isClosed, input.count >= wanted else { return replies }
+      let before = input.count
+      let step = unsafe session.receive(input.span.bytes, &execution)
+      replies += execution.reply.buffer.bytes.array
+      execution.reply.removeAll()
+      precondition(step.consumed >= 0 && step.consumed <= before, "consumed more than there was")
+      input.removeFirst(step.consumed)
+      lastStep = step.next
+      switch step.next {
+      case .read(let atLeast):
+        precondition(atLeast > input.count, "the session asks for what it has")
+        wanted = atLeast
+        return replies
+      case .waitForRoom: return replies
+      case .again: wanted = 1
+      case .close: isClosed = true
+      }
+    }
+    preconditionFailure("the session goes round without consuming anything")
+  }
+
+  func send(_ more: String) -> String { text(send(bytes(more))) }
+
+  /// What the session has not consumed yet.
+  var unconsumed: Int { input.count }
+}
+
+extension TestServer {
+  func redisClient(_ limits: SessionLimits = .redis, address: String = "127.0.0.1:5") -> TestClient<
+    RESPSession
+  > {
+    let record = context.clients.connect(from: address, to: "127.0.0.1:6379")
+    return TestClient(self, RESPSession(record, limits, context))
+  }
+
+  func memcachedClient(_ limits: SessionLimits = .memcached) -> TestClient<MemcachedSession> {
+    let record = context.clients.connect(from: "127.0.0.1:6", to: "127.0.0.1:11211")
+    return TestClient(self, MemcachedSession(record, limits, context))
+  }
+}

@@ -1,0 +1,178 @@
+// The memcached protocol: what is replied, whatever pieces the requests come in; and what ends a connection.
+import Martlet
+import Testing
+
+@Suite("The memcached protocol")
+struct MemcachedSessionTests {
+  @Test("Requests are replied to as memcached does", arguments: MemcachedConversations.all)
+  func conversations(_ conversation: Conversation) {
+    let client = TestServer().memcachedClient()
+    var differences: [String] = []
+    for exchange in conversation.exchanges {
+      let reply = client.send(exchange.request + "\r\n")
+      if reply != exchange.reply {
+        differences.append(
+          "\(exchange.request.debugDescription): \(reply.debugDescription), memcached says "
+            + exchange.reply.debugDescription)
+      }
+    }
+    #expect(differences == [])
+  }
+
+  @Test(
+    "A pipeline in any two pieces, or byte by byte, gets the same replies",
+    arguments: MemcachedConversations.all)
+  func splits(_ conversation: Conversation) {
+    let pipeline = bytes(conversation.exchanges.map { $0.request + "\r\n" }.joined())
+    let expected = text(TestServer().memcachedClient().send(pipeline))
+    #expect(expected == conversation.exchanges.map(\.reply).joined())
+    for position in stride(from: 0, through: pipeline.count, by: max(1, pipeline.count / 700)) {
+      let client = TestServer().memcachedClient()
+      let reply = client.send(Array(pipeline[..<position])) + client.send(Array(pipeline[position...]))
+      guard text(reply) == expected else {
+        Issue.record("another reply when split at \(position)")
+        break
+      }
+    }
+    let client = TestServer().memcachedClient()
+    var reply: [UInt8] = []
+    for byte in pipeline { reply += client.send([byte]) }
+    #expect(text(reply) == expected)
+  }
+
+  @Test("A body over the limit is passed over, a set of it leaves nothing old, and the connection goes on")
+  func tooLarge() {
+    let client = TestServer().memcachedClient(SessionLimits(keyBytes: 250, valueBytes: 10))
+    let body = String(repeating: "x", count: 11)
+    let error = "SERVER_ERROR object too large for cache\r\n"
+    #expect(client.send("set k 0 0 2\r\nab\r\n") == "STORED\r\n")
+    #expect(client.send("add k 0 0 11\r\n\(body)\r\nget k\r\n") == error + "VALUE k 0 2\r\nab\r\nEND\r\n")
+    #expect(client.send("append k 0 0 9\r\n123456789\r\n") == error)
+    #expect(client.send("set k 0 0 11\r\n\(body)\r\nget k\r\n") == error + "END\r\n")
+    #expect(client.send("set k 0 0 11 noreply\r\n\(body)\r\nget k\r\n") == "END\r\n")
+    // In pieces, the body not to be kept meanwhile.
+    #expect(client.send("set k 0 0 100000\r\n") == error)
+    for _ in 0..<100 {
+      #expect(client.send(String(repeating: "get k\r\n...", count: 100)) == "")
+      #expect(client.unconsumed == 0)
+    }
+    #expect(client.send("\r\nget k\r\n") == "END\r\n")
+  }
+
+  @Test("The default limit of a value is 1 MiB")
+  func defaultLimit() {
+    let client = TestServer().memcachedClient()
+    let most = String(repeating: "x", count: 1 << 20)
+    #expect(client.send("set k 0 0 1048576\r\n\(most)\r\n") == "STORED\r\n")
+    #expect(client.send("set k 0 0 1048577\r\n\(most)x\r\n") == "SERVER_ERROR object too large for cache\r\n")
+    #expect(client.send("get k\r\n") == "END\r\n")
+  }
+
+  @Test("quit ends the connection, and so does a line without end; a long get is served")
+  func endings() {
+    let quit = TestServer().memcachedClient()
+    #expect(quit.send("get k\r\nquit\r\nget k\r\n") == "END\r\n")
+    #expect(quit.isClosed)
+    for isWhole in [false, true] {
+      let line = "set " + String(repeating: "k", count: 3000) + (isWhole ? " 0 0 1\r\nx\r\n" : "")
+      let client = TestServer().memcachedClient()
+      #expect(client.send(line) == "CLIENT_ERROR line too long\r\n")
+      #expect(client.isClosed)
+    }
+    let many = TestServer().memcachedClient()
+    let keys = bytes("get " + (0..<2000).map { "key\($0)" }.joined(separator: " ") + "\r\n")
+    #expect(text(many.send(Array(keys[..<5000])) + many.send(Array(keys[5000...]))) == "END\r\n")
+  }
+
+  @Test("stats tells what clients read")
+  func statistics() {
+    let client = TestServer().memcachedClient()
+    _ = client.send("set k 0 0 1\r\nx\r\nget k\r\nget j\r\nincr k 1\r\ndelete j\r\ntouch k 0\r\n")
+    let statistics = client.send("stats\r\n")
+    for field in [
+      "cmd_get 2", "get_hits 1", "get_misses 1", "cmd_set 1", "delete_misses 1", "cmd_touch 1",
+      "curr_items 1",
+    ] {
+      #expect(statistics.contains("STAT \(field)\r\n"), "\(field)")
+    }
+    #expect(statistics.hasSuffix("END\r\n"))
+    #expect(client.send("version\r\n") == "VERSION 1.6.18-martlet-\(ServerContext.version)\r\n")
+  }
+
+  @Test("A collection is an error, not a miss, and stays what it is")
+  func collections() {
+    let server = TestServer()
+    _ = server.redisClient().send("SADD s a\r\n")
+    let client = server.memcachedClient()
+    let error = "SERVER_ERROR the key holds a collection: use a Redis client for it\r\n"
+    for request in ["get s", "gets s", "gat 0 s", "append s 0 0 1\r\nx", "incr s 1"] {
+      #expect(client.send(request + "\r\n") == error, "\(request)")
+    }
+    #expect(server.redisClient().send("TYPE s\r\n") == "+set\r\n")
+    #expect(client.send("set s 0 0 1\r\nx\r\n") == "STORED\r\n")
+  }
+
+  @Test("Flags and CAS survive what Redis clients do around them, and change with the value")
+  func sharedKeys() {
+    let server = TestServer()
+    let client = server.memcachedClient()
+    let redis = server.redisClient()
+    _ = client.send("set k 9 0 1\r\n5\r\n")
+    #expect(redis.send("GET k\r\nINCR k\r\n") == "$1\r\n5\r\n:6\r\n")
+    #expect(client.send("gets k\r\n") == "VALUE k 9 1 2\r\n6\r\nEND\r\n")
+    #expect(client.send("cas k 0 0 1 1\r\nx\r\n") == "EXISTS\r\n")
+  }
+
+  @Test("With a password, a client says set with it first")
+  func authentication() {
+    func client() -> TestClient<MemcachedSession> { TestServer(password: "secret").memcachedClient() }
+    let right = client()
+    #expect(right.send("get k\r\n") == "CLIENT_ERROR unauthenticated\r\n")
+    #expect(right.send("set x 0 0 9\r\nuser nope\r\n") == "CLIENT_ERROR authentication failure\r\n")
+    #expect(right.send("set x 0 0 11\r\nuser secret\r\nget x\r\n") == "STORED\r\nEND\r\n")
+    let other = client()
+    #expect(other.send("add x 0 0 11\r\nuser secret\r\n") == "CLIENT_ERROR unauthenticated\r\n")
+    #expect(other.isClosed)
+    let large = client()
+    #expect(large.send("set x 0 0 1000000\r\n") == "CLIENT_ERROR unauthenticated\r\n")
+    #expect(large.isClosed)
+  }
+
+  @Test("Garbage never crashes a session", arguments: 0..<40 as Range<UInt64>)
+  func garbage(_ seed: UInt64) {
+    var random = RandomSource(seed: seed)
+    let pieces = MemcachedConversations.all.flatMap(\.exchanges).map(\.request)
+    for _ in 0..<30 {
+      let client = TestServer().memcachedClient(SessionLimits(keyBytes: 20, valueBytes: 100))
+      var input: [UInt8] = []
+      for _ in 0..<30 {
+        var request = bytes(pieces.randomElement(using: &random)! + "\r\n")
+        if Int.random(in: 0..<3, using: &random) == 0 {
+          request[Int.random(in: 0..<request.count, using: &random)] = UInt8.random(
+            in: 0...255, using: &random)
+        }
+        input += request
+      }
+      var rest = input[...]
+      while !rest.isEmpty {
+        let length = Int.random(in: 1...max(1, min(rest.count, 200)), using: &random)
+        _ = client.send(Array(rest.prefix(length)))
+        rest = rest.dropFirst(length)
+      }
+    }
+  }
+
+  // MARK: What differs from memcached, and is meant to
+
+  @Test("Flags over 32 bits are refused, and a touch makes a new CAS")
+  func intendedDifferences() {
+    let client = TestServer().memcachedClient()
+    #expect(client.send("set k 4294967296 0 1\r\n").hasPrefix("CLIENT_ERROR bad command line format\r\n"))
+    _ = client.send("set k 0 0 1\r\nx\r\ntouch k 100\r\n")
+    #expect(client.send("gets k\r\n") == "VALUE k 0 1 2\r\nx\r\nEND\r\n")
+    // memcached keeps times in 32 bits, and far ones wrap around into the past.
+    #expect(
+      client.send("set k 0 9223372036854775807 1\r\nx\r\nget k\r\n")
+        == "STORED\r\nVALUE k 0 1\r\nx\r\nEND\r\n")
+  }
+}
