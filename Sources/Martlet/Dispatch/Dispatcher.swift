@@ -205,7 +205,9 @@ extension Execution {
   }
 
   @inline(never)
-  private mutating func logCommand(_ words: borrowing Words, _ session: SessionState, _ declaration: CommandDeclaration) {
+  private mutating func logCommand(
+    _ words: borrowing Words, _ session: SessionState, _ declaration: CommandDeclaration
+  ) {
     var text = ByteQueue()
     text.append(word: words[0])
     var shown = words.count
@@ -213,7 +215,8 @@ extension Execution {
       shown = 1
     } else if words.count > 1 {
       let name = "\(declaration.name) \(words[1].text.uppercased())"
-      if declaration.subcommands.contains(where: { $0.name == name && $0.flags.contains(.sensitive) }) { shown = 2 }
+      let hides = declaration.subcommands.contains { $0.name == name && $0.flags.contains(.sensitive) }
+      if hides { shown = 2 }
     }
     for index in 1..<max(1, shown) {
       text.append(byte: UInt8(ascii: " "))

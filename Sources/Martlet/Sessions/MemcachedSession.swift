@@ -571,8 +571,8 @@ extension RawSpan {
     byteCount == text.utf8CodeUnitCount && begins(with: text)
   }
 
-  /// The number that memcached's arithmetic sees (C's `strtoull`): maybe white space and a plus sign, digits, and then
-  /// the end, or white space and anything.
+  /// The number that memcached's arithmetic sees (C's `strtoull`): maybe white space and a plus sign, digits, and
+  /// then the end, or white space and anything.
   fileprivate var counter: UInt64? {
     guard byteCount <= DecimalText.maximumWidth else { return nil }
     var start = 0

@@ -20,6 +20,8 @@ final class ConnectionHandler<S: Session & ~Copyable>: ChannelDuplexHandler, Lan
   private var wanted = 1
   private var held = HeldReplies()
   private var isWaiting = false
+  /// The client sends no more: what it has sent is run, and then the connection ends.
+  private var isInputClosed = false
   /// The session has not gone on since the journal was full.
   private var wantsRoom = false
   /// The session has ended: what is left to send is sent, then the connection closes.
@@ -65,6 +67,14 @@ final class ConnectionHandler<S: Session & ~Copyable>: ChannelDuplexHandler, Lan
     if mayRead(context) { context.read() } else { hasPendingRead = true }
   }
 
+  func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+    if case ChannelEvent.inputClosed = event {
+      isInputClosed = true
+      process(context)
+    }
+    context.fireUserInboundEventTriggered(event)
+  }
+
   func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
 
   private func mayRead(_ context: ChannelHandlerContext) -> Bool {
@@ -102,6 +112,7 @@ final class ConnectionHandler<S: Session & ~Copyable>: ChannelDuplexHandler, Lan
       }
     }
     if input.readableBytes == 0 { input = ByteBuffer() }
+    if isInputClosed && !isEnding && !wantsRoom && input.readableBytes < wanted { end(context) }
   }
 
   // MARK: Sending

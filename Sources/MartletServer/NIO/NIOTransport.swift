@@ -6,13 +6,13 @@ import NIOPosix
 import Synchronization
 
 /// Which protocol a listening socket speaks.
-enum WireProtocol: String, Sendable {
+package enum WireProtocol: String, Sendable {
   case redis = "Redis"
   case memcached = "memcached"
 }
 
 /// Moves the bytes between sockets and sessions.
-final class NIOTransport: Sendable {
+package final class NIOTransport: Sendable {
   /// How long a connection may take to end when the server does.
   private static let drainLimit = TimeAmount.seconds(5)
   /// How often expired keys are swept, and for how long at most.
@@ -59,6 +59,8 @@ final class NIOTransport: Sendable {
       .serverChannelOption(.backlog, value: 1024)
       .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
       .childChannelOption(.socketOption(.tcp_nodelay), value: 1)
+      // Who has finished sending, as `nc -N` has, is still owed the replies.
+      .childChannelOption(.allowRemoteHalfClosure, value: true)
       // A second read after a short one would only be told that there is nothing.
       .childChannelOption(.maxMessagesPerRead, value: 1)
       .childChannelInitializer { [self] channel in
@@ -80,7 +82,8 @@ final class NIOTransport: Sendable {
 
   /// Lets a client in, or tells it why not.
   private func welcome(_ channel: any Channel, _ lane: Lane, _ wire: WireProtocol) throws {
-    if let refusal = refusal(channel, wire) {
+    let isLocal = channel.remoteAddress?.isLoopback ?? true
+    if let refusal = Self.refusal(wire, isLocal: isLocal, clientCount: context.clients.count, settings) {
       channel.writeAndFlush(ByteBuffer(string: refusal)).whenComplete { _ in channel.close(promise: nil) }
       return
     }
@@ -112,12 +115,18 @@ final class NIOTransport: Sendable {
   }
 
   /// Why a client may not come in; nil when it may.
-  private func refusal(_ channel: any Channel, _ wire: WireProtocol) -> String? {
+  ///
+  /// - Parameters:
+  ///   - isLocal: whether it comes from this machine.
+  ///   - clientCount: how many there are already.
+  package static func refusal(
+    _ wire: WireProtocol, isLocal: Bool, clientCount: Int, _ settings: Settings
+  ) -> String? {
     let start = wire == .redis ? "-" : "SERVER_ERROR "
-    if context.clients.count >= settings.maxConnections {
+    if clientCount >= settings.maxConnections {
       return wire == .redis ? "-ERR max number of clients reached\r\n" : "ERROR Too many open connections\r\n"
     }
-    guard settings.protectedMode, settings.password == nil, channel.remoteAddress?.isLoopback == false else {
+    guard settings.protectedMode, settings.password == nil, !isLocal else {
       return nil
     }
     let code = wire == .redis ? "DENIED " : ""

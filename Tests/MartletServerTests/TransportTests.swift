@@ -1,0 +1,277 @@
+// The server over real sockets: many clients, slow ones, half-closed ones, large values, limits, and a clean end.
+import Martlet
+import MartletServer
+import Testing
+
+#if canImport(FoundationEssentials)
+  import FoundationEssentials
+#else
+  import Foundation
+#endif
+
+@Suite("The transport", .serialized)
+struct TransportTests {
+  /// The memory of this process, in bytes.
+  private static func residentBytes() -> Int {
+    let fields = (try? String(contentsOfFile: "/proc/self/statm", encoding: .utf8))?.split(separator: " ")
+    return (fields.flatMap { $0.count > 1 ? Int($0[1]) : nil } ?? 0) * 4096
+  }
+
+  @Test("Many clients at once get their own replies, and see one another's writes")
+  func manyClients() async throws {
+    try await RunningServer.run { server in
+      let clients = try (0..<200).map { _ in try server.redis() }
+      for (number, client) in clients.enumerated() {
+        client.send(
+          "SET k\(number) v\(number)\r\n" + String(repeating: "INCR shared\r\n", count: 50)
+            + "GET k\(number)\r\n")
+      }
+      for (number, client) in clients.enumerated() {
+        #expect(client.receive(exactly: 5) == Array("+OK\r\n".utf8))
+        var last = 0
+        for _ in 0..<50 {
+          var line: [UInt8] = []
+          while line.last != UInt8(ascii: "\n") {
+            let byte = client.receive(exactly: 1)
+            guard !byte.isEmpty else { break }
+            line += byte
+          }
+          let value = Int(String(decoding: line.dropFirst().dropLast(2), as: UTF8.self)) ?? -1
+          #expect(value > last)
+          last = value
+        }
+        let reply = "$\("v\(number)".utf8.count)\r\nv\(number)\r\n"
+        #expect(client.receive(exactly: reply.utf8.count) == Array(reply.utf8))
+      }
+      #expect(try server.redis().ask("GET shared\r\n", expecting: "$5\r\n10000\r\n"))
+      #expect(try server.memcached().ask("get shared\r\n", expecting: "VALUE shared 0 5\r\n10000\r\nEND\r\n"))
+    }
+  }
+
+  @Test("A client that never reads costs little memory and holds up nobody")
+  func neverReads() async throws {
+    try await RunningServer.run { server in
+      let value = [UInt8](repeating: UInt8(ascii: "x"), count: 1 << 20)
+      let other = try server.redis()
+      other.send(Array("*3\r\n$3\r\nSET\r\n$3\r\nbig\r\n$1048576\r\n".utf8) + value + Array("\r\n".utf8))
+      #expect(other.receive(exactly: 5) == Array("+OK\r\n".utf8))
+      let before = Self.residentBytes()
+      let greedy = try (0..<4).map { _ in try server.redis(receiveBuffer: 4096) }
+      for client in greedy { client.send(String(repeating: "GET big\r\n", count: 500)) }
+      // And one that sends for ever without reading: at some point nothing more is taken from it.
+      let endless = try server.redis(receiveBuffer: 4096)
+      let requests = Array(
+        String(repeating: "ECHO \(String(repeating: "e", count: 1000))\r\n", count: 64).utf8)
+      var sent = 0
+      for _ in 0..<2000 {
+        sent += endless.sendWithoutWaiting(requests)
+        if !other.ask("PING\r\n", expecting: "+PONG\r\n") { break }
+      }
+      #expect(other.ask("PING\r\n", expecting: "+PONG\r\n"))
+      #expect(sent < 40 << 20)
+      #expect(Self.residentBytes() - before < 100 << 20)
+      // What it then reads is right.
+      let reply = greedy[0].receive(exactly: 2 * ((1 << 20) + 12))
+      #expect(
+        reply == (Array("$1048576\r\n".utf8) + value + Array("\r\n".utf8))
+          + (Array("$1048576\r\n".utf8) + value + Array("\r\n".utf8)))
+    }
+  }
+
+  @Test("A client that has finished sending gets its replies", arguments: [Durability.never, .always])
+  func halfClosed(_ durability: Durability) async throws {
+    try await RunningServer.run({ $0.durability = durability }) { server in
+      for _ in 0..<20 {
+        let client = try server.redis()
+        client.send("SET a b\r\nGET a\r\nPING\r\nGET")
+        client.finishSending()
+        #expect(String(decoding: client.receiveToEnd(), as: UTF8.self) == "+OK\r\n$1\r\nb\r\n+PONG\r\n")
+        let memcached = try server.memcached()
+        memcached.send("set a 0 0 1\r\nb\r\nget a\r\n")
+        memcached.finishSending()
+        #expect(
+          String(decoding: memcached.receiveToEnd(), as: UTF8.self) == "STORED\r\nVALUE a 0 1\r\nb\r\nEND\r\n"
+        )
+      }
+      let large = try server.redis()
+      large.send(
+        Array(
+          "SET k \(String(repeating: "x", count: 60_000))\r\n\(String(repeating: "GET k\r\n", count: 100))"
+            .utf8))
+      large.finishSending()
+      #expect(large.receiveToEnd().count == 5 + 100 * 60_010)
+    }
+  }
+
+  @Test("A huge pipeline is replied to in order")
+  func hugePipeline() async throws {
+    try await RunningServer.run { server in
+      let client = try server.redis()
+      let count = 200_000
+      let requests = Array((0..<count).map { "ECHO \($0)\r\n" }.joined().utf8)
+      let sender = SystemThread(name: "sender") { client.send(requests) }
+      let expected = Array((0..<count).map { "$\("\($0)".utf8.count)\r\n\($0)\r\n" }.joined().utf8)
+      #expect(client.receive(exactly: expected.count) == expected)
+      sender.join()
+    }
+  }
+
+  @Test("Large values go and come whole")
+  func largeValues() async throws {
+    try await RunningServer.run { server in
+      var random = RandomSource(seed: 1)
+      let value = (0..<(10 << 20)).map { _ in UInt8(truncatingIfNeeded: random.next()) }
+      let client = try server.redis()
+      client.send(
+        Array("*3\r\n$3\r\nSET\r\n$3\r\nbig\r\n$\(value.count)\r\n".utf8) + value + Array("\r\n".utf8))
+      #expect(client.receive(exactly: 5) == Array("+OK\r\n".utf8))
+      for reader in [client, try server.redis()] {
+        reader.send("GET big\r\n")
+        let header = Array("$\(value.count)\r\n".utf8)
+        #expect(reader.receive(exactly: header.count) == header)
+        #expect(reader.receive(exactly: value.count) == value)
+        #expect(reader.receive(exactly: 2) == Array("\r\n".utf8))
+      }
+    }
+  }
+
+  @Test("A stream of requests that never end with what is read costs no growing memory")
+  func unalignedStream() async throws {
+    try await RunningServer.run { server in
+      let client = try server.redis()
+      let length = 50_021
+      let request =
+        Array("*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$\(length)\r\n".utf8) + [UInt8](repeating: 7, count: length)
+        + Array("\r\n".utf8)
+      let some = Array([[UInt8]](repeating: request, count: 40).joined())
+      let count = 50
+      let before = Self.residentBytes()
+      let sender = SystemThread(name: "sender") { for _ in 0..<count { client.send(some) } }
+      #expect(client.receive(exactly: count * 40 * 5).count == count * 40 * 5)
+      sender.join()
+      #expect(Self.residentBytes() - before < 60 << 20)
+    }
+  }
+
+  @Test("A thousand idle clients hold up nobody")
+  func idleClients() async throws {
+    guard RawSocket.allowDescriptors(4000) else { return }
+    try await RunningServer.run { server in
+      let idle = try (0..<1000).map { _ in try server.redis() }
+      let client = try server.redis()
+      #expect(client.ask("SET k v\r\nGET k\r\n", expecting: "+OK\r\n$1\r\nv\r\n"))
+      for other in idle.prefix(10) { #expect(other.ask("GET k\r\n", expecting: "$1\r\nv\r\n")) }
+    }
+  }
+
+  @Test("Over the limit of connections a client is told so, and the next one is let in when one has left")
+  func connectionLimit() async throws {
+    try await RunningServer.run({ $0.maxConnections = 3 }) { server in
+      var clients = try (0..<3).map { _ in try server.redis() }
+      for client in clients { #expect(client.ask("PING\r\n", expecting: "+PONG\r\n")) }
+      let redis = try server.redis()
+      #expect(
+        String(decoding: redis.receiveToEnd(), as: UTF8.self) == "-ERR max number of clients reached\r\n")
+      let memcached = try server.memcached()
+      #expect(
+        String(decoding: memcached.receiveToEnd(), as: UTF8.self) == "ERROR Too many open connections\r\n")
+      clients.removeLast()
+      var isIn = false
+      // The server learns of the end a moment later.
+      for _ in 0..<1000 where !isIn { isIn = try server.redis().ask("PING\r\n", expecting: "+PONG\r\n") }
+      #expect(isIn)
+      withExtendedLifetime(clients) {}
+    }
+  }
+
+  @Test("Protected mode refuses clients from elsewhere, and says what to set")
+  func protectedMode() {
+    var settings = Settings()
+    for wire in [WireProtocol.redis, .memcached] {
+      #expect(NIOTransport.refusal(wire, isLocal: true, clientCount: 0, settings) == nil)
+      let refusal = NIOTransport.refusal(wire, isLocal: false, clientCount: 0, settings) ?? ""
+      #expect(refusal.hasPrefix(wire == .redis ? "-DENIED " : "SERVER_ERROR "))
+      #expect(
+        refusal.contains("--password") && refusal.contains("--protected-mode no") && refusal.hasSuffix("\r\n")
+      )
+      #expect(refusal.split(separator: "\r\n").count == 1)
+    }
+    settings.password = Settings.Password("secret")
+    #expect(NIOTransport.refusal(.redis, isLocal: false, clientCount: 0, settings) == nil)
+    settings.password = nil
+    settings.protectedMode = false
+    #expect(NIOTransport.refusal(.redis, isLocal: false, clientCount: 0, settings) == nil)
+  }
+
+  @Test("Replies keep their order when some wait for the disk and others don't")
+  func orderOfHeldReplies() async throws {
+    try await RunningServer.run({ $0.durability = .always }) { server in
+      let clients = try (0..<4).map { _ in try server.redis() }
+      var expected = ""
+      var requests = ""
+      for round in 0..<200 {
+        requests += "PING\r\nSET mine \(round)\r\nECHO \(round)\r\nGET other\r\nGET mine\r\n"
+        let bulk = "$\("\(round)".utf8.count)\r\n\(round)\r\n"
+        expected += "+PONG\r\n+OK\r\n\(bulk)$-1\r\n\(bulk)"
+      }
+      for (number, client) in clients.enumerated() { client.send("SELECT \(number)\r\n" + requests) }
+      for client in clients {
+        let reply = String(decoding: client.receive(exactly: expected.utf8.count + 5), as: UTF8.self)
+        #expect(reply == "+OK\r\n" + expected)
+      }
+      // A reader of what another client has just written.
+      let memcached = try server.memcached()
+      for round in 0..<50 {
+        #expect(clients[0].ask("SET mine \(round)\r\n", expecting: "+OK\r\n"))
+        let text = "\(round)"
+        #expect(
+          memcached.ask("get mine\r\n", expecting: "VALUE mine 0 \(text.utf8.count)\r\n\(text)\r\nEND\r\n"))
+      }
+    }
+  }
+
+  @Test("A port in use is told by its number")
+  func portInUse() async throws {
+    try await RunningServer.run { server in
+      let folder = try TemporaryFolder()
+      var settings = server.settings
+      settings.dataFolder = folder.path
+      settings.memcachedPort = 0
+      await #expect(throws: ServerError.portInUse(host: "127.0.0.1", port: server.port)) {
+        try await Server(settings: settings, logger: RunningServer.silent).serve {}
+      }
+      #expect(try server.redis().ask("PING\r\n", expecting: "+PONG\r\n"))
+      // It gave the folder back.
+      settings.port = try RawSocket.freePorts(1)[0]
+      try await Server(settings: settings, logger: RunningServer.silent).serve {}
+    }
+  }
+
+  @Test("At its end a server sends the replies it owes, closes, and has kept what it acknowledged")
+  func gracefulStop() async throws {
+    let folder = try TemporaryFolder()
+    var clients: [RawSocket] = []
+    try await RunningServer.run(in: folder, { $0.durability = .always }) { server in
+      clients = try (0..<3).map { _ in try server.redis() }
+      for (number, client) in clients.enumerated() {
+        client.send((0..<500).map { "SET k\(number)-\($0) v\r\n" }.joined())
+      }
+      #expect(clients[0].receive(exactly: 5) == Array("+OK\r\n".utf8))
+    }
+    var acknowledged: [Int] = [1, 0, 0]
+    for (number, client) in clients.enumerated() {
+      let replies = String(decoding: client.receiveToEnd(), as: UTF8.self)
+      #expect(replies.utf8.count % 5 == 0 && replies.split(separator: "\r\n").allSatisfy { $0 == "+OK" })
+      acknowledged[number] += replies.utf8.count / 5
+    }
+    let kept = acknowledged
+    try await RunningServer.run(in: folder) { server in
+      let client = try server.redis()
+      for (number, count) in kept.enumerated() where count > 0 {
+        #expect(
+          client.ask(
+            "EXISTS k\(number)-\(count - 1) k\(number)-0\r\n", expecting: count > 0 ? ":2\r\n" : ":0\r\n"))
+      }
+    }
+  }
+}
