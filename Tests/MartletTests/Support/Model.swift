@@ -143,13 +143,13 @@ struct Model {
       let old = liveToChange(key, database, now)
       guard case .string(let before) = old?.content ?? .string([]) else { return shown(key, database) }
       version += 1
-      put(key, database, .string(before + value), old?.metadata ?? ItemMetadata())
+      put(key, database, .string(before + value), valueChanged(old))
     case .prepend(let key, let value):
       guard let old = liveToChange(key, 0, now), case .string(let before) = old.content else {
         return shown(key, 0)
       }
       version += 1
-      put(key, 0, .string(value + before), old.metadata)
+      put(key, 0, .string(value + before), valueChanged(old))
     case .setRange(let key, let offset, let value):
       let old = liveToChange(key, database, now)
       guard case .string(var content) = old?.content ?? .string([]) else { return shown(key, database) }
@@ -158,14 +158,14 @@ struct Model {
         content += [UInt8](repeating: 0, count: offset + value.count - content.count)
       }
       content.replaceSubrange(offset..<offset + value.count, with: value)
-      put(key, database, .string(content), old?.metadata ?? ItemMetadata())
+      put(key, database, .string(content), valueChanged(old))
     case .increment(let key):
       let old = live(key, database, now)
       guard case .string(let digits) = old?.content ?? .string(bytes("0")),
         let number = Int(String(decoding: digits, as: UTF8.self)), bytes("\(number)") == digits
       else { return shown(key, database) }
       version += 1
-      put(key, database, .string(bytes("\(number + 1)")), old?.metadata ?? ItemMetadata())
+      put(key, database, .string(bytes("\(number + 1)")), valueChanged(old))
     case .delete(let keys):
       let present = keys.filter { liveToChange($0, database, now) != nil }
       guard !present.isEmpty else { return keys.map { shown($0, database) }.max() ?? 0 }
@@ -174,6 +174,7 @@ struct Model {
     case .expire(let key, let time):
       guard var item = liveToChange(key, database, now) else { return shown(key, database) }
       version += 1
+      item.keepCAS()
       item.metadata.expiry = time
       put(key, database, item.content, item.metadata)
     case .persist(let key):
@@ -181,6 +182,7 @@ struct Model {
         return shown(key, database)
       }
       version += 1
+      item.keepCAS()
       item.metadata.expiry = 0
       put(key, database, item.content, item.metadata)
     case .rename(let key, let newKey):
@@ -220,9 +222,23 @@ struct Model {
     return 0
   }
 
+  /// What a string carries on after its value has changed: no CAS token from before.
+  private func valueChanged(_ old: StoredItem?) -> ItemMetadata {
+    var metadata = old?.metadata ?? ItemMetadata()
+    metadata.cas = 0
+    return metadata
+  }
+
   private mutating func empty(_ database: Int) {
     databases[database] = [:]
     absences[database] = [:]
     emptied[database] = version
+  }
+}
+
+extension StoredItem {
+  /// Another expiry is no other value: a string keeps the CAS token it has, which is its version if none was chosen.
+  fileprivate mutating func keepCAS() {
+    if case .string = content, metadata.cas == 0 { metadata.cas = version }
   }
 }
