@@ -72,7 +72,8 @@ let package = Package(
       swiftSettings: strict),
 
     // A fixed amount of work on the hot path, for counting instructions.
-    .executableTarget(name: "HotPath", dependencies: ["Martlet"], path: "Benchmarks/HotPath", swiftSettings: strict),
+    .executableTarget(
+      name: "HotPath", dependencies: ["Martlet"], path: "Benchmarks/HotPath", swiftSettings: strict),
 
     .testTarget(name: "MartletTests", dependencies: ["Martlet"], swiftSettings: strict),
     .testTarget(name: "MartletProtocolTests", dependencies: ["Martlet"], swiftSettings: strict),

@@ -34,7 +34,8 @@ execution.reply.removeAll()
 
 /// Feeds the request `rounds` times. Callgrind counts what happens in here.
 @inline(never)
-func feed<S: Session & ~Copyable>(_ session: inout S, _ request: [UInt8], _ execution: inout Execution) -> Int {
+func feed<S: Session & ~Copyable>(_ session: inout S, _ request: [UInt8], _ execution: inout Execution) -> Int
+{
   var replied = 0
   for round in 0..<rounds {
     _ = session.receive(request.span.raw, &execution)

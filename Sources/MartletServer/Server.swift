@@ -100,7 +100,8 @@ public final class Server: Sendable {
   /// Listens wherever the settings say; the addresses, as the log shows them.
   private func listen(_ transport: NIOTransport) async throws -> [String] {
     var shown: [String] = []
-    for (wire, port) in [(WireProtocol.redis, settings.port), (.memcached, settings.memcachedPort)] where port != 0 {
+    for (wire, port) in [(WireProtocol.redis, settings.port), (.memcached, settings.memcachedPort)]
+    where port != 0 {
       var hosts: [String] = []
       for host in settings.host {
         do {
@@ -111,7 +112,9 @@ public final class Server: Sendable {
           logger.debug("no IPv6 loopback", metadata: ["reason": "\(reason)"])
         }
       }
-      shown.append("\(wire.rawValue) on \(hosts.map { "\($0.contains(":") ? "[\($0)]" : $0):\(port)" }.joined(separator: " and "))")
+      shown.append(
+        "\(wire.rawValue) on \(hosts.map { "\($0.contains(":") ? "[\($0)]" : $0):\(port)" }.joined(separator: " and "))"
+      )
     }
     return shown
   }

@@ -84,8 +84,6 @@ struct CommandDeclarationTests {
   ]
   /// Commands that Redis 7.0.15 doesn't have: CLIENT SETINFO came with 7.2, and client libraries call it.
   private static let newer: Set<String> = ["CLIENT SETINFO"]
-  /// There are no modules nor access categories to filter the list by.
-  private static let otherArity = ["COMMAND LIST": 2]
 
   private static func names(_ flags: CommandDeclaration.Flags) -> String {
     let names: [(CommandDeclaration.Flags, String)] = [
@@ -103,7 +101,7 @@ struct CommandDeclarationTests {
         Issue.record("\(declaration.name): Redis has no such command")
         continue
       }
-      #expect(declaration.arity == Self.otherArity[declaration.name] ?? redis.arity, "\(declaration.name)")
+      #expect(declaration.arity == redis.arity, "\(declaration.name)")
       #expect(Self.names(declaration.flags) == redis.flags, "\(declaration.name)")
       #expect(declaration.keys.first == redis.first, "\(declaration.name)")
       #expect(declaration.keys.last == redis.last, "\(declaration.name)")

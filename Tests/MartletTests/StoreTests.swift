@@ -43,7 +43,8 @@ struct StoreTests {
   func lock() async throws {
     let folder = try TemporaryFolder()
     let store = try Store(folder: folder.path)
-    #expect(throws: StoreError.folderInUse(path: folder.path, pid: ProcessInfo.processInfo.processIdentifier)) {
+    #expect(throws: StoreError.folderInUse(path: folder.path, pid: ProcessInfo.processInfo.processIdentifier))
+    {
       try Store(folder: folder.path)
     }
     await store.close()

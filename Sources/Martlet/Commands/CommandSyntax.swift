@@ -88,7 +88,8 @@ package enum CommandSyntax {
     let isRepeated = arguments.last?.isRepeated ?? false
     var parts = arguments
     if isRepeated { parts[parts.count - 1].isRepeated = false }
-    return CommandArgument(name: arguments.first?.name ?? "", kind: .block, isRepeated: isRepeated, parts: parts)
+    return CommandArgument(
+      name: arguments.first?.name ?? "", kind: .block, isRepeated: isRepeated, parts: parts)
   }
 
   private static func word(_ token: String, _ tokens: inout ArraySlice<String>) -> CommandArgument {
@@ -107,7 +108,8 @@ package enum CommandSyntax {
     switch name {
     case "key", "newkey", "source", "destination": .key
     case "pattern": .pattern
-    case "seconds", "milliseconds", "count", "increment", "decrement", "offset", "start", "end", "cursor", "index",
+    case "seconds", "milliseconds", "count", "increment", "decrement", "offset", "start", "end", "cursor",
+      "index",
       "destination-db", "protover":
       .integer
     case "unix-time-seconds", "unix-time-milliseconds": .unixTime

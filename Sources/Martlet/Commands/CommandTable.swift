@@ -10,7 +10,8 @@ package enum CommandID: UInt16, CaseIterable {
   case copy, del, exists, expire, expireat, expiretime, keys, persist, pexpire, pexpireat, pexpiretime, pttl
   case randomkey, rename, renamenx, scan, touch, ttl, type, unlink
   // string
-  case append, decr, decrby, get, getdel, getex, getrange, getset, incr, incrby, mget, mset, msetnx, psetex, set
+  case append, decr, decrby, get, getdel, getex, getrange, getset, incr, incrby, mget, mset, msetnx, psetex,
+    set
   case setex, setnx, setrange, strlen, substr
   // set
   case sadd, scard, sismember, smembers, smismember, spop, srandmember, srem, sscan
@@ -42,7 +43,8 @@ struct CommandTable: Sendable {
   private init() {
     var slots = [Slot?](repeating: nil, count: Self.capacity)
     for (index, declaration) in CommandDeclaration.all.enumerated() where !declaration.isSubcommand {
-      guard let id = CommandID(named: declaration.name), let name = Self.pack(declaration.name.utf8.span.raw) else {
+      guard let id = CommandID(named: declaration.name), let name = Self.pack(declaration.name.utf8.span.raw)
+      else {
         preconditionFailure("\(declaration.name) is declared and has no code")
       }
       var place = Self.place(name)

@@ -2,7 +2,8 @@
 
 internal let connectionCommands: [CommandDeclaration] = [
   .init(
-    "AUTH", arity: -2, [.noAuth, .fast, .sensitive], .connection, since: "1.0.0", "O(1)", "[username] password",
+    "AUTH", arity: -2, [.noAuth, .fast, .sensitive], .connection, since: "1.0.0", "O(1)",
+    "[username] password",
     "Gives the server its password."),
   .init(
     "CLIENT", arity: -2, [], .connection, since: "2.4.0", "Depends on the subcommand", "",
@@ -12,12 +13,14 @@ internal let connectionCommands: [CommandDeclaration] = [
   .init(
     "CLIENT ID", arity: 2, [], .connection, since: "5.0.0", "O(1)", "", "Returns the connection's number."),
   .init(
-    "CLIENT INFO", arity: 2, [], .connection, since: "6.2.0", "O(1)", "", "Returns what CLIENT LIST says of this one."),
+    "CLIENT INFO", arity: 2, [], .connection, since: "6.2.0", "O(1)", "",
+    "Returns what CLIENT LIST says of this one."),
   .init(
     "CLIENT LIST", arity: -2, [.admin], .connection, since: "2.4.0", "O(N), N being the clients", "",
     "Returns a line for each connected client."),
   .init(
-    "CLIENT SETINFO", arity: 4, [], .connection, since: "7.2.0", "O(1)", "<LIB-NAME libname | LIB-VER libver>",
+    "CLIENT SETINFO", arity: 4, [], .connection, since: "7.2.0", "O(1)",
+    "<LIB-NAME libname | LIB-VER libver>",
     "Says which client library this is."),
   .init(
     "CLIENT SETNAME", arity: 3, [], .connection, since: "2.6.9", "O(1)", "connection-name",
@@ -49,7 +52,9 @@ extension Execution {
 
   mutating func select(_ words: borrowing Words, _ session: inout SessionState) {
     guard let number = words[1].decimal else { return reply.error(Self.notInteger) }
-    guard number >= 0 && number < keyspace.databaseCount else { return reply.error("ERR DB index is out of range") }
+    guard number >= 0 && number < keyspace.databaseCount else {
+      return reply.error("ERR DB index is out of range")
+    }
     session.database = number
     session.client.update { $0.database = number }
     reply.ok()

@@ -6,7 +6,8 @@ internal let genericCommands: [CommandDeclaration] = [
     "O(N), N being the value's bytes or members", "source destination [DB destination-db] [REPLACE]",
     "Copies a value to another key."),
   .init(
-    "DEL", arity: -2, [.write], keys: .all, .generic, since: "1.0.0", "O(N), N being the keys and their members",
+    "DEL", arity: -2, [.write], keys: .all, .generic, since: "1.0.0",
+    "O(N), N being the keys and their members",
     "key [key ...]", "Deletes keys and returns how many there were."),
   .init(
     "EXISTS", arity: -2, [.readOnly, .fast], keys: .all, .generic, since: "1.0.0", "O(N), N being the keys",
@@ -31,7 +32,8 @@ internal let genericCommands: [CommandDeclaration] = [
     "key milliseconds [NX | XX | GT | LT]", "Has a key expire after some milliseconds."),
   .init(
     "PEXPIREAT", arity: -3, [.write, .fast], keys: .one, .generic, since: "2.6.0", "O(1)",
-    "key unix-time-milliseconds [NX | XX | GT | LT]", "Has a key expire at a time in milliseconds since 1970."),
+    "key unix-time-milliseconds [NX | XX | GT | LT]", "Has a key expire at a time in milliseconds since 1970."
+  ),
   .init(
     "PEXPIRETIME", arity: 2, [.readOnly, .fast], keys: .one, .generic, since: "7.0.0", "O(1)", "key",
     "Returns when a key expires, in milliseconds since 1970."),
@@ -39,9 +41,11 @@ internal let genericCommands: [CommandDeclaration] = [
     "PTTL", arity: 2, [.readOnly, .fast], keys: .one, .generic, since: "2.6.0", "O(1)", "key",
     "Returns how long a key has to live, in milliseconds."),
   .init(
-    "RANDOMKEY", arity: 1, [.readOnly, .allShards], .generic, since: "1.0.0", "O(1)", "", "Returns a key by chance."),
+    "RANDOMKEY", arity: 1, [.readOnly, .allShards], .generic, since: "1.0.0", "O(1)", "",
+    "Returns a key by chance."),
   .init(
-    "RENAME", arity: 3, [.write], keys: .two, .generic, since: "1.0.0", "O(N), N being the value's bytes or members",
+    "RENAME", arity: 3, [.write], keys: .two, .generic, since: "1.0.0",
+    "O(N), N being the value's bytes or members",
     "key newkey", "Gives a value another key, in the place of what is there."),
   .init(
     "RENAMENX", arity: 3, [.write, .fast], keys: .two, .generic, since: "1.0.0",
@@ -60,7 +64,8 @@ internal let genericCommands: [CommandDeclaration] = [
     "Returns the type of the value at a key."),
   .init(
     "UNLINK", arity: -2, [.write, .fast], keys: .all, .generic, since: "4.0.0",
-    "O(N), N being the keys and their members", "key [key ...]", "Deletes keys and returns how many there were."),
+    "O(N), N being the keys and their members", "key [key ...]",
+    "Deletes keys and returns how many there were."),
 ]
 
 extension ItemKind {

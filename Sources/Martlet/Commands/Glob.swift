@@ -30,11 +30,15 @@ enum Glob {
       textIndex = starText
       patternIndex = starPattern + 1
     }
-    while patternIndex < pattern.byteCount, pattern.byte(patternIndex) == UInt8(ascii: "*") { patternIndex += 1 }
+    while patternIndex < pattern.byteCount, pattern.byte(patternIndex) == UInt8(ascii: "*") {
+      patternIndex += 1
+    }
     return patternIndex == pattern.byteCount
   }
 
-  static func matches(_ pattern: [UInt8], _ text: [UInt8]) -> Bool { matches(pattern.span.raw, text.span.raw) }
+  static func matches(_ pattern: [UInt8], _ text: [UInt8]) -> Bool {
+    matches(pattern.span.raw, text.span.raw)
+  }
 
   /// Matches one byte against the element at `index`; where the next element begins, nil when it doesn't match.
   private static func matchOne(_ pattern: RawSpan, _ index: Int, _ byte: UInt8) -> Int? {

@@ -7,13 +7,15 @@ internal let serverCommands: [CommandDeclaration] = [
   .init(
     "COMMAND COUNT", arity: 2, [], .server, since: "2.8.13", "O(1)", "", "Returns the number of commands."),
   .init(
-    "COMMAND DOCS", arity: -2, [], .server, since: "7.0.0", "O(N), N being the commands", "[command-name ...]",
+    "COMMAND DOCS", arity: -2, [], .server, since: "7.0.0", "O(N), N being the commands",
+    "[command-name ...]",
     "Returns the documentation of commands."),
   .init(
     "COMMAND GETKEYS", arity: -4, [], .server, since: "2.8.13", "O(N), N being the arguments",
     "command [arg ...]", "Returns which arguments of a command are keys."),
   .init(
-    "COMMAND INFO", arity: -2, [], .server, since: "2.8.13", "O(N), N being the commands", "[command-name ...]",
+    "COMMAND INFO", arity: -2, [], .server, since: "2.8.13", "O(N), N being the commands",
+    "[command-name ...]",
     "Returns what there is to know of some commands."),
   .init(
     "COMMAND LIST", arity: -2, [], .server, since: "7.0.0", "O(N), N being the commands",
@@ -32,10 +34,12 @@ internal let serverCommands: [CommandDeclaration] = [
     "DBSIZE", arity: 1, [.readOnly, .allShards, .fast], .server, since: "1.0.0", "O(1)", "",
     "Returns the number of keys in the chosen database."),
   .init(
-    "FLUSHALL", arity: -1, [.write, .allShards], .server, since: "1.0.0", "O(N), N being the keys", "[ASYNC | SYNC]",
+    "FLUSHALL", arity: -1, [.write, .allShards], .server, since: "1.0.0", "O(N), N being the keys",
+    "[ASYNC | SYNC]",
     "Deletes all keys of all databases."),
   .init(
-    "FLUSHDB", arity: -1, [.write, .allShards], .server, since: "1.0.0", "O(N), N being the keys", "[ASYNC | SYNC]",
+    "FLUSHDB", arity: -1, [.write, .allShards], .server, since: "1.0.0", "O(N), N being the keys",
+    "[ASYNC | SYNC]",
     "Deletes all keys of the chosen database."),
   .init(
     "INFO", arity: -1, [], .server, since: "1.0.0", "O(1)", "[section [section ...]]",
@@ -62,7 +66,8 @@ extension Execution {
 
   mutating func flush(_ words: borrowing Words, _ database: Int?) {
     if words.count > 1 {
-      guard words.count == 2, words[1].equalsIgnoringCase("async") || words[1].equalsIgnoringCase("sync") else {
+      guard words.count == 2, words[1].equalsIgnoringCase("async") || words[1].equalsIgnoringCase("sync")
+      else {
         return reply.error(Self.syntaxError)
       }
     }
@@ -78,7 +83,9 @@ extension Execution {
     if name == "CONFIG GET" {
       let found = context.parameters.filter { parameter in
         let name = parameter.name.utf8.span.raw
-        for index in 2..<words.count where Glob.matches(words[index].lowercased.span.raw, name) { return true }
+        for index in 2..<words.count where Glob.matches(words[index].lowercased.span.raw, name) {
+          return true
+        }
         return false
       }
       reply.map(found.count)
@@ -99,10 +106,12 @@ extension Execution {
       let name = words[index].text.lowercased()
       guard let parameter = parameters.first(where: { $0.name == name }) else {
         return reply.error(
-          "ERR Unknown option or number of arguments for CONFIG SET - '\(words[index].extracting(first: 128).text)'")
+          "ERR Unknown option or number of arguments for CONFIG SET - '\(words[index].extracting(first: 128).text)'"
+        )
       }
       guard parameter.set != nil else {
-        return reply.error("ERR CONFIG SET failed (possibly related to argument '\(name)') - can't set immutable config")
+        return reply.error(
+          "ERR CONFIG SET failed (possibly related to argument '\(name)') - can't set immutable config")
       }
     }
     for index in stride(from: 2, to: words.count, by: 2) {
@@ -190,7 +199,9 @@ extension Execution {
         showAll(shard)
         keyspace.unlock(shard)
       }
-      if keys > 0 { facts.append(("Keyspace", "db\(database)", "keys=\(keys),expires=\(expiring),avg_ttl=0")) }
+      if keys > 0 {
+        facts.append(("Keyspace", "db\(database)", "keys=\(keys),expires=\(expiring),avg_ttl=0"))
+      }
     }
     return facts
   }
@@ -249,7 +260,9 @@ extension Execution {
   private mutating func commandList(_ words: borrowing Words, _ commands: [CommandDeclaration]) {
     var chosen = commands
     if words.count > 2 {
-      guard words.count == 5, words[2].equalsIgnoringCase("filterby") else { return reply.error(Self.syntaxError) }
+      guard words.count == 5, words[2].equalsIgnoringCase("filterby") else {
+        return reply.error(Self.syntaxError)
+      }
       let filter = words[4]
       if words[3].equalsIgnoringCase("module") {
         chosen = []

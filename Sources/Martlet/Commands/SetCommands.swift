@@ -14,19 +14,22 @@ internal let setCommands: [CommandDeclaration] = [
     "SMEMBERS", arity: 2, [.readOnly], keys: .one, .set, since: "1.0.0", "O(N), N being the members", "key",
     "Returns all members of a set."),
   .init(
-    "SMISMEMBER", arity: -3, [.readOnly, .fast], keys: .one, .set, since: "6.2.0", "O(N), N being the values asked for",
+    "SMISMEMBER", arity: -3, [.readOnly, .fast], keys: .one, .set, since: "6.2.0",
+    "O(N), N being the values asked for",
     "key member [member ...]", "Tells for each of several values whether it is a member of a set."),
   .init(
     "SPOP", arity: -2, [.write, .fast], keys: .one, .set, since: "1.0.0", "O(N), N being the members taken",
     "key [count]", "Takes members out of a set by chance and returns them."),
   .init(
-    "SRANDMEMBER", arity: -2, [.readOnly], keys: .one, .set, since: "1.0.0", "O(N), N being the members asked for",
+    "SRANDMEMBER", arity: -2, [.readOnly], keys: .one, .set, since: "1.0.0",
+    "O(N), N being the members asked for",
     "key [count]", "Returns members of a set by chance; with a negative count the same may come again."),
   .init(
     "SREM", arity: -3, [.write, .fast], keys: .one, .set, since: "1.0.0", "O(N), N being the members named",
     "key member [member ...]", "Takes members out of a set; the last one takes the set with it."),
   .init(
-    "SSCAN", arity: -3, [.readOnly], keys: .one, .set, since: "2.8.0", "O(1) for each call, O(N) for a whole set",
+    "SSCAN", arity: -3, [.readOnly], keys: .one, .set, since: "2.8.0",
+    "O(1) for each call, O(N) for a whole set",
     "key cursor [MATCH pattern] [COUNT count]", "Returns the members of a set a few at a time."),
 ]
 
@@ -35,7 +38,9 @@ extension Execution {
   private static let maximumRepeatedMembers = 16 << 20
 
   /// The members of the set at a key: nil and a reply of WRONGTYPE for another type, nil and none if it's absent.
-  private mutating func findSet(_ words: borrowing Words, _ database: Int) -> (table: MemberTable?, isRefused: Bool) {
+  private mutating func findSet(_ words: borrowing Words, _ database: Int) -> (
+    table: MemberTable?, isRefused: Bool
+  ) {
     guard let item = find(keyspace.place(words[1]), database) else { return (nil, false) }
     guard item.kind == .set else {
       replyWrongType()

@@ -8,7 +8,8 @@ internal let stringCommands: [CommandDeclaration] = [
     "DECR", arity: 2, [.write, .denyOOM, .fast], keys: .one, .string, since: "1.0.0", "O(1)", "key",
     "Takes one from the integer at a key; a missing key counts as 0."),
   .init(
-    "DECRBY", arity: 3, [.write, .denyOOM, .fast], keys: .one, .string, since: "1.0.0", "O(1)", "key decrement",
+    "DECRBY", arity: 3, [.write, .denyOOM, .fast], keys: .one, .string, since: "1.0.0", "O(1)",
+    "key decrement",
     "Takes a number from the integer at a key; a missing key counts as 0."),
   .init(
     "GET", arity: 2, [.readOnly, .fast], keys: .one, .string, since: "1.0.0", "O(1)", "key",
@@ -21,7 +22,8 @@ internal let stringCommands: [CommandDeclaration] = [
     "key [EX seconds | PX milliseconds | EXAT unix-time-seconds | PXAT unix-time-milliseconds | PERSIST]",
     "Returns the string at a key and sets or takes away its expiry."),
   .init(
-    "GETRANGE", arity: 4, [.readOnly], keys: .one, .string, since: "2.4.0", "O(N), N being the bytes returned",
+    "GETRANGE", arity: 4, [.readOnly], keys: .one, .string, since: "2.4.0",
+    "O(N), N being the bytes returned",
     "key start end", "Returns a part of the string at a key."),
   .init(
     "GETSET", arity: 3, [.write, .denyOOM, .fast], keys: .one, .string, since: "1.0.0", "O(1)", "key value",
@@ -30,7 +32,8 @@ internal let stringCommands: [CommandDeclaration] = [
     "INCR", arity: 2, [.write, .denyOOM, .fast], keys: .one, .string, since: "1.0.0", "O(1)", "key",
     "Adds one to the integer at a key; a missing key counts as 0."),
   .init(
-    "INCRBY", arity: 3, [.write, .denyOOM, .fast], keys: .one, .string, since: "1.0.0", "O(1)", "key increment",
+    "INCRBY", arity: 3, [.write, .denyOOM, .fast], keys: .one, .string, since: "1.0.0", "O(1)",
+    "key increment",
     "Adds a number to the integer at a key; a missing key counts as 0."),
   .init(
     "MGET", arity: -2, [.readOnly, .fast], keys: .all, .string, since: "1.0.0", "O(N), N being the keys",
@@ -42,7 +45,8 @@ internal let stringCommands: [CommandDeclaration] = [
     "MSETNX", arity: -3, [.write, .denyOOM], keys: .pairs, .string, since: "1.0.1", "O(N), N being the keys",
     "key value [key value ...]", "Sets several strings at once, if none of the keys is there."),
   .init(
-    "PSETEX", arity: 4, [.write, .denyOOM], keys: .one, .string, since: "2.6.0", "O(1)", "key milliseconds value",
+    "PSETEX", arity: 4, [.write, .denyOOM], keys: .one, .string, since: "2.6.0", "O(1)",
+    "key milliseconds value",
     "Sets a string that expires after some milliseconds."),
   .init(
     "SET", arity: -3, [.write, .denyOOM], keys: .one, .string, since: "1.0.0", "O(1)",
@@ -56,7 +60,8 @@ internal let stringCommands: [CommandDeclaration] = [
     "SETNX", arity: 3, [.write, .denyOOM, .fast], keys: .one, .string, since: "1.0.0", "O(1)", "key value",
     "Sets a string if the key isn't there."),
   .init(
-    "SETRANGE", arity: 4, [.write, .denyOOM], keys: .one, .string, since: "2.2.0", "O(N), N being the value's bytes",
+    "SETRANGE", arity: 4, [.write, .denyOOM], keys: .one, .string, since: "2.2.0",
+    "O(N), N being the value's bytes",
     "key offset value", "Writes over a part of a string, or beyond its end."),
   .init(
     "STRLEN", arity: 2, [.readOnly, .fast], keys: .one, .string, since: "2.2.0", "O(1)", "key",
@@ -130,7 +135,9 @@ extension Execution {
   }
 
   mutating func getRange(_ words: borrowing Words, _ database: Int) {
-    guard var start = words[2].decimal, var end = words[3].decimal else { return reply.error(Self.notInteger) }
+    guard var start = words[2].decimal, var end = words[3].decimal else {
+      return reply.error(Self.notInteger)
+    }
     guard let item = find(keyspace.place(words[1]), database) else { return reply.bulk(RawSpan()) }
     guard item.isString else { return replyWrongType() }
     let length = item.valueCount

@@ -15,7 +15,9 @@ extension Execution {
   ///
   /// - Parameter size: the request's length in bytes.
   @inline(__always)
-  mutating func dispatch(_ words: borrowing Words, _ session: inout SessionState, size: Int) -> DispatchOutcome {
+  mutating func dispatch(_ words: borrowing Words, _ session: inout SessionState, size: Int)
+    -> DispatchOutcome
+  {
     guard let command = commands.find(words[0]) else {
       replyUnknown(words)
       return .done
@@ -201,7 +203,8 @@ extension Execution {
   private mutating func replyJournalFailed() {
     let reason = journal.failure?.description ?? "unknown"
     reply.error(
-      "MISCONF Martlet can't write its database (\(reason)). Reads go on; mend the disk and restart the server.")
+      "MISCONF Martlet can't write its database (\(reason)). Reads go on; mend the disk and restart the server."
+    )
   }
 
   @inline(never)

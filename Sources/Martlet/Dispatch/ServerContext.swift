@@ -111,7 +111,8 @@ package final class ServerContext: Sendable {
   ///   - password: what clients have to give before anything else.
   ///   - logger: prints a command of a client.
   package init(
-    password: String? = nil, logger: @escaping @Sendable (_ address: String, _ words: String) -> Void = { _, _ in }
+    password: String? = nil,
+    logger: @escaping @Sendable (_ address: String, _ words: String) -> Void = { _, _ in }
   ) {
     self.password = password
     self.logger = logger

@@ -37,7 +37,8 @@ struct Replay {
       guard count >= 3, count % 2 == 1 else { return .rejected }
       for index in stride(from: 1, to: count, by: 2) {
         let key = place(words, index)
-        keyspace[key.shard].setString(key.bytes, key.hash, database, words[index + 1], ItemMetadata(), version)
+        keyspace[key.shard].setString(
+          key.bytes, key.hash, database, words[index + 1], ItemMetadata(), version)
       }
     } else if name.equalsIgnoringCase("sadd") {
       guard count >= 3, holds(words, .set) else { return .rejected }
@@ -73,7 +74,9 @@ struct Replay {
       guard count == 3 else { return .rejected }
       let key = place(words, 1)
       let newKey = place(words, 2)
-      guard let item = keyspace[key.shard].release(key.bytes, key.hash, database, version) else { return .rejected }
+      guard let item = keyspace[key.shard].release(key.bytes, key.hash, database, version) else {
+        return .rejected
+      }
       keyspace[newKey.shard].adopt(item, newKey.bytes, newKey.hash, database, version)
     } else if name.equalsIgnoringCase("copy") {
       guard count == 5, words[3].equalsIgnoringCase("db"), let target = words[4].decimal,

@@ -65,7 +65,9 @@ package final class DatabaseFile: JournalLog, @unchecked Sendable {
   /// Opens the database file in a folder, which exists, or begins a new one.
   ///
   /// - Parameter random: where a new database gets its identity and its hash seed from.
-  package static func open(_ folder: String, on disk: any Disk, random: inout RandomSource) throws -> DatabaseFile {
+  package static func open(_ folder: String, on disk: any Disk, random: inout RandomSource) throws
+    -> DatabaseFile
+  {
     let path = folder + "/" + name
     let file = try disk.open(path)
     // The file's name has to survive before anybody is shown what is in it.
@@ -80,7 +82,8 @@ package final class DatabaseFile: JournalLog, @unchecked Sendable {
     }
     guard isTorn else {
       throw DatabaseError(
-        path: path, line: 1, reason: "this is not a Martlet database: move the file away, or choose another folder")
+        path: path, line: 1,
+        reason: "this is not a Martlet database: move the file away, or choose another folder")
     }
     let identity = random.next()
     let seed = random.next()
@@ -106,7 +109,7 @@ package final class DatabaseFile: JournalLog, @unchecked Sendable {
     guard content.byteCount <= headerSize else { return false }
     for index in 0..<min(content.byteCount, headerStart.utf8CodeUnitCount) {
       let byte = content.byte(index)
-      if unsafe byte != 0 && byte != headerStart.utf8Start[index] { return false }
+      if byte != 0 && byte != headerStart.byte(index) { return false }
     }
     return content.firstIndex(of: 0) != nil || content.firstIndex(of: UInt8(ascii: "\n")) == nil
   }
@@ -115,17 +118,20 @@ package final class DatabaseFile: JournalLog, @unchecked Sendable {
     var fields = LineReader(line)
     guard fields.skip(headerStart) else {
       throw DatabaseError(
-        path: path, line: 1, reason: "this is not a Martlet database: move the file away, or choose another folder")
+        path: path, line: 1,
+        reason: "this is not a Martlet database: move the file away, or choose another folder")
     }
     guard fields.skip("1, ") else {
-      throw DatabaseError(path: path, line: 1, reason: "a format this version of Martlet doesn't know: use a newer one")
+      throw DatabaseError(
+        path: path, line: 1, reason: "a format this version of Martlet doesn't know: use a newer one")
     }
     guard fields.skip("id "), let identity = fields.hexadecimal(), fields.skip(", hash seed "),
       let seed = fields.hexadecimal(), fields.skip(", crc "),
       case let covered = line.extracting(0..<fields.position).crc32c(continuing: 0),
       let crc = fields.hexadecimal(), fields.isAtEnd, crc == UInt64(covered)
     else {
-      throw DatabaseError(path: path, line: 1, reason: "the header is damaged: restore the file from a backup")
+      throw DatabaseError(
+        path: path, line: 1, reason: "the header is damaged: restore the file from a backup")
     }
     return DatabaseFile(file, path, identity: identity, seed: seed, end: line.byteCount + 1, crc: covered)
   }
@@ -180,7 +186,8 @@ package final class DatabaseFile: JournalLog, @unchecked Sendable {
   private func accept(_ batch: RawSpan, _ lineStart: Int, after version: UInt64) -> Commit? {
     guard let (commit, identity, crcStart, crc) = Self.readCommit(batch, lineStart) else { return nil }
     let covered = batch.extracting(0..<crcStart).crc32c(continuing: self.crc)
-    guard covered == crc, identity == self.identity, commit.first == version + 1, commit.last >= commit.first else {
+    guard covered == crc, identity == self.identity, commit.first == version + 1, commit.last >= commit.first
+    else {
       return nil
     }
     self.crc = covered
@@ -188,21 +195,26 @@ package final class DatabaseFile: JournalLog, @unchecked Sendable {
   }
 
   /// The fields of the commit line that begins at `start`.
-  private static func readCommit(_ bytes: RawSpan, _ start: Int) -> (Commit, UInt64, crcStart: Int, crc: UInt32)? {
+  private static func readCommit(_ bytes: RawSpan, _ start: Int) -> (
+    Commit, UInt64, crcStart: Int, crc: UInt32
+  )? {
     var fields = LineReader(bytes, from: start)
-    guard fields.skip(commitStart), let first = fields.decimal(), fields.skip("-"), let last = fields.decimal(),
+    guard fields.skip(commitStart), let first = fields.decimal(), fields.skip("-"),
+      let last = fields.decimal(),
       fields.skip(" synced "), let synced = fields.decimal(), fields.skip(" time "), fields.skipWord(),
       fields.skip(" db "), let identity = fields.hexadecimal(), fields.skip(" crc ")
     else { return nil }
     let crcStart = fields.position
     guard let crc = fields.hexadecimal(), fields.skip("\n") else { return nil }
     return (
-      Commit(first: first, last: last, time: 0, synced: synced), identity, crcStart, UInt32(truncatingIfNeeded: crc)
+      Commit(first: first, last: last, time: 0, synced: synced), identity, crcStart,
+      UInt32(truncatingIfNeeded: crc)
     )
   }
 
   private func apply(
-    _ records: RawSpan, _ commit: Commit, _ keyspace: Keyspace, _ parser: inout RecordParser, _ line: inout Int,
+    _ records: RawSpan, _ commit: Commit, _ keyspace: Keyspace, _ parser: inout RecordParser,
+    _ line: inout Int,
     _ report: inout RecoveryReport
   ) throws(DatabaseError) {
     var replay = Replay(keyspace)
@@ -253,7 +265,8 @@ package final class DatabaseFile: JournalLog, @unchecked Sendable {
         if later.synced > report.version {
           throw DatabaseError(
             path: path, line: line,
-            reason: "damaged: the batch that begins here was once safely on the disk and no longer is what was "
+            reason:
+              "damaged: the batch that begins here was once safely on the disk and no longer is what was "
               + "written. Nothing was started. Restore the file from a backup, or undo the change made to it")
         }
       }
@@ -327,7 +340,9 @@ private struct LineReader: ~Escapable {
   mutating func hexadecimal() -> UInt64? {
     let start = position
     var value: UInt64 = 0
-    while position < bytes.byteCount, position - start < 16, let digit = hexadecimalValue(bytes.byte(position)) {
+    while position < bytes.byteCount, position - start < 16,
+      let digit = hexadecimalValue(bytes.byte(position))
+    {
       value = value << 4 | UInt64(digit)
       position += 1
     }

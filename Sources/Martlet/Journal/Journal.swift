@@ -194,7 +194,8 @@ package final class Journal: @unchecked Sendable {
     while !stopping.load(ordering: .acquiring) && failureCode.load(ordering: .relaxed) == 0 {
       waitForRecords()
       switch durability {
-      case .always: collect(records: Int(worker.value.meanBatch), nanoseconds: Int64(worker.value.meanSync / 4))
+      case .always:
+        collect(records: Int(worker.value.meanBatch), nanoseconds: Int64(worker.value.meanSync / 4))
       case .everysec, .never: collect(bytes: Self.writeThreshold, nanoseconds: Self.writeInterval)
       }
       commit()
@@ -238,7 +239,8 @@ package final class Journal: @unchecked Sendable {
   /// Writes what has been appended as one batch and, where every write waits for it, syncs.
   package func commit() {
     guard failureCode.load(ordering: .relaxed) == 0 else { return }
-    var commit = Commit(first: worker.value.writtenVersion + 1, last: 0, time: clock.now(), synced: durable.value)
+    var commit = Commit(
+      first: worker.value.writtenVersion + 1, last: 0, time: clock.now(), synced: durable.value)
     let count = lock.withLock {
       swap(&worker.value.batch, &pending.value.records)
       commit.last = pending.value.lastVersion

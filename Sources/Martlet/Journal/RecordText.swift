@@ -127,7 +127,8 @@ extension RawSpan {
     if scalar > 0x10_ffff || (0xd800...0xdfff).contains(scalar) { return (1, false) }
     switch scalar {
     case 0x80...0x9f,  // control characters
-      0xad, 0x61c, 0x180e, 0x200b, 0x200e...0x200f, 0x2028...0x202f, 0x2060...0x206f,  // invisible, or turning the text
+      // invisible, or turning the text
+      0xad, 0x61c, 0x180e, 0x200b, 0x200e...0x200f, 0x2028...0x202f, 0x2060...0x206f,
       0x115f...0x1160, 0x17b4...0x17b5, 0x3164, 0xfeff, 0xffa0, 0xfff0...0xfffb,
       0x1_3430...0x1_343f, 0x1_bca0...0x1_bca3, 0x1_d173...0x1_d17a,
       0xa0, 0x1680, 0x2000...0x200a, 0x205f, 0x3000,  // spaces that aren't a space
@@ -146,7 +147,9 @@ package struct RecordParser: ~Copyable {
   package init() {}
 
   /// The words of `line`, which has no newline, handed to `body`; nil when it is not well formed.
-  package mutating func parse<Result>(_ line: RawSpan, _ body: (borrowing Words) throws -> Result) rethrows -> Result? {
+  package mutating func parse<Result>(_ line: RawSpan, _ body: (borrowing Words) throws -> Result) rethrows
+    -> Result?
+  {
     ranges.removeAll()
     // A line without quotes has its words in place.
     if line.firstIndex(of: UInt8(ascii: "\"")) == nil {
@@ -220,7 +223,9 @@ package struct RecordParser: ~Copyable {
   }
 
   private mutating func decodeBase64(_ line: RawSpan, at start: Int) -> Int? {
-    guard let end = line.firstIndex(of: UInt8(ascii: "\""), from: start), (end - start) % 4 == 0 else { return nil }
+    guard let end = line.firstIndex(of: UInt8(ascii: "\""), from: start), (end - start) % 4 == 0 else {
+      return nil
+    }
     var index = start
     while index < end {
       var bits: UInt32 = 0

@@ -103,8 +103,8 @@ package struct Key: ~Escapable {
 
   /// A shard, to be used under its lock.
   package subscript(index: ShardIndex) -> Shard {
-    @inline(__always) _read { yield unsafe shards[index] }
-    @inline(__always) nonmutating _modify { yield unsafe &shards[index] }
+    @inline(__always) unsafeAddress { unsafe UnsafePointer(shards + index) }
+    @inline(__always) nonmutating unsafeMutableAddress { unsafe shards + index }
   }
 
   /// The bytes taken from the system by all shards, as last published by each.

@@ -64,7 +64,8 @@ package struct Shard: ~Copyable {
 
   /// Sets a string, whatever was at the key before. O(n).
   mutating func setString(
-    _ key: RawSpan, _ hash: UInt64, _ database: Int, _ value: RawSpan, _ metadata: ItemMetadata, _ version: UInt64
+    _ key: RawSpan, _ hash: UInt64, _ database: Int, _ value: RawSpan, _ metadata: ItemMetadata,
+    _ version: UInt64
   ) {
     // A copy of the handle, so that the allocator can change while a table does.
     let tables = tables

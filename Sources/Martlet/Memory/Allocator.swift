@@ -9,11 +9,11 @@
 internal import CMartlet
 
 #if canImport(Glibc)
-internal import Glibc
+  internal import Glibc
 #elseif canImport(Musl)
-internal import Musl
+  internal import Musl
 #else
-internal import Darwin
+  internal import Darwin
 #endif
 
 /// The memory of one shard.
@@ -60,7 +60,7 @@ internal import Darwin
   /// Gives back the slabs. What came from malloc has to be freed by its users before.
   deinit {
     unsafe roomy.deallocate()
-    for unsafe chunk in unsafe chunks { unsafe free(chunk) }
+    while let chunk = unsafe chunks.popLast() { unsafe free(chunk) }
   }
 
   private static func sizeClass(_ size: Int) -> Int {
@@ -117,7 +117,9 @@ internal import Darwin
   }
 
   /// A block with a new size and the old content up to the smaller of both sizes. The old block is gone.
-  package mutating func resize(_ block: UnsafeMutableRawPointer, from old: Int, to new: Int) -> UnsafeMutableRawPointer {
+  package mutating func resize(_ block: UnsafeMutableRawPointer, from old: Int, to new: Int)
+    -> UnsafeMutableRawPointer
+  {
     if old > Self.largestSlot && new > Self.largestSlot {
       residentBytes -= unsafe martlet_block_size(block)
       guard let moved = unsafe realloc(block, new) else { fatalError("out of memory: \(new) bytes") }

@@ -3,11 +3,11 @@
 internal import CMartlet
 
 #if canImport(Glibc)
-internal import Glibc
+  internal import Glibc
 #elseif canImport(Musl)
-internal import Musl
+  internal import Musl
 #else
-internal import Darwin
+  internal import Darwin
 #endif
 
 /// A growable run of bytes that is written at its end, read as a whole, and emptied from its front.
@@ -199,6 +199,14 @@ extension Span where Element == UInt8 {
   }
 }
 
+extension StaticString {
+  /// The byte at `index` of an ASCII text, checked.
+  func byte(_ index: Int) -> UInt8 {
+    precondition(index >= 0 && index < utf8CodeUnitCount)
+    return unsafe utf8Start[index]
+  }
+}
+
 extension RawSpan {
   /// The byte at `index`, checked.
   @inline(__always)
@@ -249,7 +257,8 @@ extension RawSpan {
     func zero(_ value: UInt64) -> UInt64 { (value &- ones) & ~value }
     let control = (word &- ones &* 0x21) & ~word
     let delete = zero(word ^ ones &* 0x7f)
-    let quotes = zero(word ^ ones &* UInt64(UInt8(ascii: "\""))) | zero(word ^ ones &* UInt64(UInt8(ascii: "'")))
+    let quotes =
+      zero(word ^ ones &* UInt64(UInt8(ascii: "\""))) | zero(word ^ ones &* UInt64(UInt8(ascii: "'")))
     let backslash = zero(word ^ ones &* UInt64(UInt8(ascii: "\\")))
     return (word | control | delete | quotes | backslash) & (ones &* 0x80)
   }

@@ -13,11 +13,11 @@
 // of that key. They don't leave this module.
 
 #if canImport(Glibc)
-internal import Glibc
+  internal import Glibc
 #elseif canImport(Musl)
-internal import Musl
+  internal import Musl
 #else
-internal import Darwin
+  internal import Darwin
 #endif
 
 /// The type of a value.
@@ -207,7 +207,8 @@ extension TableEntry {
   }
 
   package static func makeString(
-    _ key: RawSpan, _ value: RawSpan, _ metadata: ItemMetadata, _ version: UInt64, _ allocator: inout Allocator
+    _ key: RawSpan, _ value: RawSpan, _ metadata: ItemMetadata, _ version: UInt64,
+    _ allocator: inout Allocator
   ) -> Item {
     let item = make(.string, key, valueCount: value.byteCount, metadata, version, &allocator)
     unsafe copy(value, to: item.valueStart)
@@ -215,7 +216,8 @@ extension TableEntry {
   }
 
   package static func makeSet(
-    _ key: RawSpan, _ metadata: ItemMetadata, _ version: UInt64, _ seed: SeedReference, _ allocator: inout Allocator
+    _ key: RawSpan, _ metadata: ItemMetadata, _ version: UInt64, _ seed: SeedReference,
+    _ allocator: inout Allocator
   ) -> Item {
     let item = make(.set, key, valueCount: 8, metadata, version, &allocator)
     let table = unsafe allocator.allocate(MemoryLayout<Table<Member>>.size)
@@ -362,7 +364,9 @@ extension TableEntry {
   }
 
   /// Visits the bucket at `cursor`; the next cursor, 0 at the end. See `Table.scan`.
-  package func scan(_ cursor: UInt64, _ body: (Member) -> Void) -> UInt64 { unsafe table.pointee.scan(cursor, body) }
+  package func scan(_ cursor: UInt64, _ body: (Member) -> Void) -> UInt64 {
+    unsafe table.pointee.scan(cursor, body)
+  }
 
   fileprivate func destroy(_ allocator: inout Allocator) {
     unsafe table.pointee.forEach { $0.destroy(&allocator) }

@@ -160,7 +160,9 @@ internal import Synchronization
 
   /// Sleeps until raised, or for about `nanoseconds` (negative: no limit), and lowers the signal.
   package func wait(nanoseconds: Int64 = -1) {
-    if unsafe word.pointee.compareExchange(expected: 0, desired: 2, ordering: .acquiringAndReleasing).exchanged {
+    if unsafe word.pointee.compareExchange(expected: 0, desired: 2, ordering: .acquiringAndReleasing)
+      .exchanged
+    {
       unsafe martlet_wait(UnsafeRawPointer(word).assumingMemoryBound(to: UInt32.self), 2, nanoseconds)
     }
     unsafe word.pointee.store(0, ordering: .sequentiallyConsistent)

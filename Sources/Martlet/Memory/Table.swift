@@ -60,7 +60,8 @@
   @inline(__always)
   private func bucketIndex(_ hash: UInt64) -> Int {
     let index = hash & mask
-    return Int(truncatingIfNeeded: index < UInt64(truncatingIfNeeded: bucketCount) ? index : index & (mask >> 1))
+    return Int(
+      truncatingIfNeeded: index < UInt64(truncatingIfNeeded: bucketCount) ? index : index & (mask >> 1))
   }
 
   @inline(__always)
@@ -71,7 +72,8 @@
     }
     let segment = unsafe storage.load(
       fromByteOffset: (index / Self.segmentBuckets) * 8, as: UnsafeMutableRawPointer.self)
-    return unsafe (segment + (index % Self.segmentBuckets) * Self.bucketSize).assumingMemoryBound(to: UInt64.self)
+    return unsafe (segment + (index % Self.segmentBuckets) * Self.bucketSize).assumingMemoryBound(
+      to: UInt64.self)
   }
 
   @inline(__always)

@@ -57,7 +57,8 @@ package struct MemcachedSession: Session, ~Copyable {
       guard let newline = found else {
         return SessionStep(consumed: position, next: .read(atLeast: input.byteCount - position + 1))
       }
-      let lineEnd = newline > position && input.byte(newline - 1) == UInt8(ascii: "\r") ? newline - 1 : newline
+      let lineEnd =
+        newline > position && input.byte(newline - 1) == UInt8(ascii: "\r") ? newline - 1 : newline
       Self.split(input.extracting(position..<lineEnd), &ranges)
       let request = input.extracting(position..<input.byteCount)
       switch run(Words(request, ranges.span), request, bodyStart: newline + 1 - position, &execution) {
@@ -128,7 +129,8 @@ package struct MemcachedSession: Session, ~Copyable {
       }
       let isNumber = words[1].unsignedDecimal != nil
       return answer(
-        isNumber ? "OK" : "CLIENT_ERROR bad command line format", bodyStart, isQuiet: words.isQuiet, &execution)
+        isNumber ? "OK" : "CLIENT_ERROR bad command line format", bodyStart, isQuiet: words.isQuiet,
+        &execution)
     }
     if name.equalsExactly("stats") { return statistics(words, bodyStart, &execution) }
     if name.equalsExactly("quit") { return .close }
@@ -241,13 +243,17 @@ package struct MemcachedSession: Session, ~Copyable {
   }
 
   private mutating func store(
-    _ mode: StorageMode, _ words: borrowing Words, _ request: RawSpan, _ bodyStart: Int, _ execution: inout Execution
+    _ mode: StorageMode, _ words: borrowing Words, _ request: RawSpan, _ bodyStart: Int,
+    _ execution: inout Execution
   ) -> Outcome {
     let plain = mode == .cas ? 6 : 5
-    guard words.count == plain || words.count == plain + 1 else { return error("ERROR", bodyStart, &execution) }
+    guard words.count == plain || words.count == plain + 1 else {
+      return error("ERROR", bodyStart, &execution)
+    }
     let isQuiet = words.isQuiet
     guard words[1].byteCount <= state.limits.keyBytes, let number = words[2].unsignedDecimal,
-      let flags = UInt32(exactly: number), let seconds = words[3].signedNumber, let length = words[4].signedNumber,
+      let flags = UInt32(exactly: number), let seconds = words[3].signedNumber,
+      let length = words[4].signedNumber,
       length >= 0, length <= Int(Int32.max) - 2
     else { return answer("CLIENT_ERROR bad command line format", bodyStart, isQuiet: isQuiet, &execution) }
     var unique: UInt64 = 0

@@ -90,7 +90,9 @@ package struct RESPSession: Session, ~Copyable {
       case .value(let count, let next):
         position = next
         if count <= 0 { return .nothing(end: next) }
-        guard count <= Self.maximumWords else { return .broken("ERR Protocol error: invalid multibulk length") }
+        guard count <= Self.maximumWords else {
+          return .broken("ERR Protocol error: invalid multibulk length")
+        }
         if !state.isAuthenticated && count > Self.unauthenticatedWords {
           return .broken("ERR Protocol error: unauthenticated multibulk length")
         }
@@ -98,7 +100,8 @@ package struct RESPSession: Session, ~Copyable {
         ranges.removeAll()
       case .incomplete:
         return input.byteCount - start > Self.maximumInline
-          ? .broken("ERR Protocol error: too big mbulk count string") : .incomplete(atLeast: input.byteCount - start + 1)
+          ? .broken("ERR Protocol error: too big mbulk count string")
+          : .incomplete(atLeast: input.byteCount - start + 1)
       case .invalid: return .broken("ERR Protocol error: invalid multibulk length")
       }
     }
@@ -107,14 +110,18 @@ package struct RESPSession: Session, ~Copyable {
       guard input.byte(position) == UInt8(ascii: "$") else { return .brokenAt(input.byte(position)) }
       switch length(input, position + 1) {
       case .value(let count, let next):
-        guard count >= 0 && count <= Limits.valueBytes else { return .broken("ERR Protocol error: invalid bulk length") }
+        guard count >= 0 && count <= Limits.valueBytes else {
+          return .broken("ERR Protocol error: invalid bulk length")
+        }
         if !state.isAuthenticated && count > Self.unauthenticatedBytes {
           return .broken("ERR Protocol error: unauthenticated bulk length")
         }
         guard next - start + count <= Self.maximumRequest else {
           return .broken("ERR Protocol error: the request is larger than 1 GiB")
         }
-        guard next + count + 2 <= input.byteCount else { return pause(position, start, atLeast: next + count + 2) }
+        guard next + count + 2 <= input.byteCount else {
+          return pause(position, start, atLeast: next + count + 2)
+        }
         // Ranges count from the request's start while it may still move to the front of the input.
         ranges.append(WordRange(next - start, count: count))
         position = next + count + 2

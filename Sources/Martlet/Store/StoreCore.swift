@@ -33,7 +33,9 @@ package final class StoreCore: Sendable {
   }
 
   /// A store that keeps nothing on a disk.
-  package init(inMemory threads: Int, databases: Int = 16, clock: WallClock = WallClock(), random: inout RandomSource) {
+  package init(
+    inMemory threads: Int, databases: Int = 16, clock: WallClock = WallClock(), random: inout RandomSource
+  ) {
     keyspace = Keyspace(
       shardCount: Keyspace.shardCount(threads: threads), databaseCount: databases, seedNumber: random.next())
     report = RecoveryReport()

@@ -3,11 +3,11 @@
 // The lock is `flock` on the file `lock` in the folder, so it goes with the process that holds it, however that
 // ends. The file stays when the lock goes: to remove it would let two servers hold locks on two files of that name.
 #if canImport(Glibc)
-internal import Glibc
+  internal import Glibc
 #elseif canImport(Musl)
-internal import Musl
+  internal import Musl
 #else
-internal import Darwin
+  internal import Darwin
 #endif
 
 /// A data folder that no other store uses for as long as this object lives.

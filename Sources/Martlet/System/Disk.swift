@@ -1,11 +1,11 @@
 // What the journal needs of a disk, and the real one. A simulated disk takes its place in tests.
 
 #if canImport(Glibc)
-internal import Glibc
+  internal import Glibc
 #elseif canImport(Musl)
-internal import Musl
+  internal import Musl
 #else
-internal import Darwin
+  internal import Darwin
 #endif
 
 /// A file or folder operation that failed.
@@ -114,7 +114,8 @@ private final class SystemFile: DiskFile {
       let written = unsafe bytes.withUnsafeBytes { source in
         SystemDisk.retrying {
           unsafe pwrite(
-            descriptor, source.baseAddress.unsafelyUnwrapped + done, source.count - done, off_t(offset + done))
+            descriptor, source.baseAddress.unsafelyUnwrapped + done, source.count - done, off_t(offset + done)
+          )
         }
       }
       guard written > 0 else { throw DiskError("write", path, code: written == 0 ? EIO : errno) }
@@ -124,14 +125,14 @@ private final class SystemFile: DiskFile {
 
   func sync() throws(DiskError) {
     #if canImport(Darwin)
-    // On Darwin only this reaches the platters (fcntl(2)).
-    guard unsafe SystemDisk.retrying({ unsafe fcntl(descriptor, F_FULLFSYNC) }) >= 0 else {
-      throw DiskError("fsync", path, code: errno)
-    }
+      // On Darwin only this reaches the platters (fcntl(2)).
+      guard unsafe SystemDisk.retrying({ unsafe fcntl(descriptor, F_FULLFSYNC) }) >= 0 else {
+        throw DiskError("fsync", path, code: errno)
+      }
     #else
-    guard SystemDisk.retrying({ fdatasync(descriptor) }) == 0 else {
-      throw DiskError("fdatasync", path, code: errno)
-    }
+      guard SystemDisk.retrying({ fdatasync(descriptor) }) == 0 else {
+        throw DiskError("fdatasync", path, code: errno)
+      }
     #endif
   }
 

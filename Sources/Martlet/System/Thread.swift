@@ -3,11 +3,11 @@
 internal import CMartlet
 
 #if canImport(Glibc)
-internal import Glibc
+  internal import Glibc
 #elseif canImport(Musl)
-internal import Musl
+  internal import Musl
 #else
-internal import Darwin
+  internal import Darwin
 #endif
 
 /// A running thread that is joined once.
@@ -36,25 +36,25 @@ internal import Darwin
   package init(name: StaticString, _ run: @escaping @Sendable () -> Void) {
     let body = unsafe Unmanaged.passRetained(Body(name, run)).toOpaque()
     #if canImport(Darwin)
-    var started: pthread_t?
-    let code = unsafe pthread_create(
-      &started, nil,
-      {
-        unsafe Body.start($0)
-        return nil
-      }, body)
-    precondition(code == 0, "no thread to be had: error \(code)")
-    unsafe thread = started.unsafelyUnwrapped
+      var started: pthread_t?
+      let code = unsafe pthread_create(
+        &started, nil,
+        {
+          unsafe Body.start($0)
+          return nil
+        }, body)
+      precondition(code == 0, "no thread to be had: error \(code)")
+      unsafe thread = started.unsafelyUnwrapped
     #else
-    var started = pthread_t()
-    let code = unsafe pthread_create(
-      &started, nil,
-      {
-        unsafe Body.start($0.unsafelyUnwrapped)
-        return nil
-      }, body)
-    precondition(code == 0, "no thread to be had: error \(code)")
-    thread = started
+      var started = pthread_t()
+      let code = unsafe pthread_create(
+        &started, nil,
+        {
+          unsafe Body.start($0.unsafelyUnwrapped)
+          return nil
+        }, body)
+      precondition(code == 0, "no thread to be had: error \(code)")
+      thread = started
     #endif
   }
 

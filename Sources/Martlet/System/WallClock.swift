@@ -1,11 +1,11 @@
 // The one clock of a store: milliseconds since 1970 that never go back, whatever happens to the machine's clock.
 
 #if canImport(Glibc)
-internal import Glibc
+  internal import Glibc
 #elseif canImport(Musl)
-internal import Musl
+  internal import Musl
 #else
-internal import Darwin
+  internal import Darwin
 #endif
 
 /// The time for expiry. Copies show the same time.
@@ -51,11 +51,11 @@ package struct WallClock: Sendable {
   /// The system's time in milliseconds since 1970, some milliseconds late and cheap.
   static func coarseMilliseconds() -> Int64 {
     #if canImport(Darwin)
-    return systemMicroseconds() / 1000
+      return systemMicroseconds() / 1000
     #else
-    var time = timespec()
-    unsafe clock_gettime(CLOCK_REALTIME_COARSE, &time)
-    return Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000
+      var time = timespec()
+      unsafe clock_gettime(CLOCK_REALTIME_COARSE, &time)
+      return Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000
     #endif
   }
 

@@ -45,7 +45,8 @@ package final class NIOTransport: Sendable {
 
   private func scheduleSweeper() {
     let box = SweeperBox(Sweeper(store, context, seed: 0))
-    lanes[0].eventLoop.scheduleRepeatedTask(initialDelay: Self.sweepInterval, delay: Self.sweepInterval) { _ in
+    lanes[0].eventLoop.scheduleRepeatedTask(initialDelay: Self.sweepInterval, delay: Self.sweepInterval) {
+      _ in
       box.sweeper.sweep(nanoseconds: Self.sweepNanoseconds)
     }
   }
@@ -102,13 +103,18 @@ package final class NIOTransport: Sendable {
     connections.withLock { $0[client.id] = channel }
     switch wire {
     case .redis:
-      try add(ConnectionHandler(lane, RESPSession(client, limits, context), onClose: onClose), channel, client.id)
+      try add(
+        ConnectionHandler(lane, RESPSession(client, limits, context), onClose: onClose), channel, client.id)
     case .memcached:
-      try add(ConnectionHandler(lane, MemcachedSession(client, limits, context), onClose: onClose), channel, client.id)
+      try add(
+        ConnectionHandler(lane, MemcachedSession(client, limits, context), onClose: onClose), channel,
+        client.id)
     }
   }
 
-  private func add<S: Session & ~Copyable>(_ handler: ConnectionHandler<S>, _ channel: any Channel, _ id: Int) throws {
+  private func add<S: Session & ~Copyable>(_ handler: ConnectionHandler<S>, _ channel: any Channel, _ id: Int)
+    throws
+  {
     try channel.pipeline.syncOperations.addHandler(handler)
     let bound = NIOLoopBound<any LaneConnection>(handler, eventLoop: channel.eventLoop)
     drains.withLock { $0[id] = { bound.eventLoop.execute { bound.value.drain() } } }
