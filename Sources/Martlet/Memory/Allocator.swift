@@ -60,7 +60,7 @@ internal import CMartlet
   /// Gives back the slabs. What came from malloc has to be freed by its users before.
   deinit {
     unsafe roomy.deallocate()
-    while let chunk = unsafe chunks.popLast() { unsafe free(chunk) }
+    unsafe chunks.forEach { unsafe free($0) }
   }
 
   private static func sizeClass(_ size: Int) -> Int {
