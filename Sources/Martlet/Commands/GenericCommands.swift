@@ -240,7 +240,7 @@ extension Execution {
     let takesAll = pattern.equalsIgnoringCase("*")
     for shard in 0..<keyspace.shardCount {
       showAll(shard)
-      keyspace[shard].forEach(database) { item in
+      keyspace[shard].shard.forEach(database) { item in
         if item.expires && item.expiry <= now { return }
         if takesAll || Glob.matches(pattern, item.key) { chosen.append(item.key) }
       }
@@ -254,7 +254,7 @@ extension Execution {
     var keyCount = 0
     for shard in 0..<keyspace.shardCount {
       showAll(shard)
-      keyCount += keyspace[shard].count(database)
+      keyCount += keyspace[shard].shard.count(database)
     }
     guard keyCount > 0 else { return reply.null() }
     let now = clock.now()
@@ -262,11 +262,11 @@ extension Execution {
     for _ in 0..<100 {
       var position = Int.random(in: 0..<keyCount, using: &random)
       var shard = 0
-      while position >= keyspace[shard].count(database) {
-        position -= keyspace[shard].count(database)
+      while position >= keyspace[shard].shard.count(database) {
+        position -= keyspace[shard].shard.count(database)
         shard += 1
       }
-      if let item = keyspace[shard].randomItem(database, &random), !item.expires || item.expiry > now {
+      if let item = keyspace[shard].shard.randomItem(database, &random), !item.expires || item.expiry > now {
         return reply.bulk(item.key)
       }
     }
@@ -287,7 +287,7 @@ extension Execution {
       keyspace.lock(shard)
       showAll(shard)
       repeat {
-        place = keyspace[shard].scan(database, place) { item in
+        place = keyspace[shard].shard.scan(database, place) { item in
           visited += 1
           if item.expires && item.expiry <= now || options.isKindUnknown { return }
           if let kind = options.kind, item.kind != kind { return }

@@ -59,7 +59,7 @@ extension Execution {
     var count = 0
     for shard in 0..<keyspace.shardCount {
       showAll(shard)
-      count += keyspace[shard].count(database)
+      count += keyspace[shard].shard.count(database)
     }
     reply.integer(count)
   }
@@ -194,8 +194,8 @@ extension Execution {
       var expiring = 0
       for shard in 0..<keyspace.shardCount {
         keyspace.lock(shard)
-        keys += keyspace[shard].count(database)
-        expiring += keyspace[shard].expiringCount(database)
+        keys += keyspace[shard].shard.count(database)
+        expiring += keyspace[shard].shard.expiringCount(database)
         showAll(shard)
         keyspace.unlock(shard)
       }

@@ -55,7 +55,7 @@ extension Execution {
     for index in 2..<words.count where words[index].byteCount > limits.valueBytes {
       return replyTooLong(limits.valueBytes)
     }
-    if let table = keyspace[key.shard].find(key.bytes, key.hash, database)?.members {
+    if let table = keyspace[key.shard].shard.find(key.bytes, key.hash, database)?.members {
       // What is all there already changes nothing, and costs the journal nothing.
       var isNew = false
       for index in 2..<words.count where !table.contains(words[index]) { isNew = true; break }

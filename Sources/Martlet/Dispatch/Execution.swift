@@ -73,8 +73,8 @@ package struct Execution: ~Copyable {
   /// The live item at a key; nil when there is none or it has expired. Either way the reply shows its version.
   @inline(__always)
   mutating func find(_ key: borrowing Key, _ database: Int) -> Item? {
-    guard let item = keyspace[key.shard].find(key.bytes, key.hash, database) else {
-      shown = max(shown, keyspace[key.shard].deletionVersion(key.hash))
+    guard let item = keyspace[key.shard].shard.find(key.bytes, key.hash, database) else {
+      shown = max(shown, keyspace[key.shard].shard.deletionVersion(key.hash))
       return nil
     }
     shown = max(shown, item.version)
@@ -84,8 +84,8 @@ package struct Execution: ~Copyable {
 
   /// The live item at a key that is about to be changed. One that has expired is deleted first.
   mutating func findToChange(_ key: borrowing Key, _ database: Int) -> Item? {
-    guard let item = keyspace[key.shard].find(key.bytes, key.hash, database) else {
-      shown = max(shown, keyspace[key.shard].deletionVersion(key.hash))
+    guard let item = keyspace[key.shard].shard.find(key.bytes, key.hash, database) else {
+      shown = max(shown, keyspace[key.shard].shard.deletionVersion(key.hash))
       return nil
     }
     shown = max(shown, item.version)
@@ -98,7 +98,7 @@ package struct Execution: ~Copyable {
   }
 
   /// Says that the reply shows a shard as a whole.
-  mutating func showAll(_ shard: ShardIndex) { shown = max(shown, keyspace[shard].lastVersion) }
+  mutating func showAll(_ shard: ShardIndex) { shown = max(shown, keyspace[shard].shard.lastVersion) }
 
   // MARK: Changing: record, then change
 
@@ -115,7 +115,7 @@ package struct Execution: ~Copyable {
   mutating func set(_ key: borrowing Key, _ database: Int, _ value: RawSpan, _ metadata: ItemMetadata) {
     record.recordSet(key.bytes, value, metadata)
     let version = commitRecord(database)
-    keyspace[key.shard].setString(key.bytes, key.hash, database, value, metadata, version)
+    keyspace[key.shard].shard.setString(key.bytes, key.hash, database, value, metadata, version)
   }
 
   /// Sets pairs of keys and values in one change.
@@ -124,36 +124,37 @@ package struct Execution: ~Copyable {
     let version = commitRecord(database)
     for index in stride(from: 0, to: pairs.count, by: 2) {
       let key = keyspace.place(pairs[index])
-      keyspace[key.shard].setString(key.bytes, key.hash, database, pairs[index + 1], ItemMetadata(), version)
+      keyspace[key.shard].shard.setString(
+        key.bytes, key.hash, database, pairs[index + 1], ItemMetadata(), version)
     }
   }
 
   /// Appends to a string, or makes one.
   mutating func append(_ key: borrowing Key, _ database: Int, _ value: RawSpan) {
-    let end = keyspace[key.shard].find(key.bytes, key.hash, database)?.valueCount ?? 0
+    let end = keyspace[key.shard].shard.find(key.bytes, key.hash, database)?.valueCount ?? 0
     record.recordAppend(key.bytes, value)
     let version = commitRecord(database)
-    keyspace[key.shard].writeString(key.bytes, key.hash, database, at: end, value, version)
+    keyspace[key.shard].shard.writeString(key.bytes, key.hash, database, at: end, value, version)
   }
 
   mutating func prepend(_ key: borrowing Key, _ database: Int, _ value: RawSpan) {
     record.recordPrepend(key.bytes, value)
     let version = commitRecord(database)
-    keyspace[key.shard].prependString(key.bytes, key.hash, database, value, version)
+    keyspace[key.shard].shard.prependString(key.bytes, key.hash, database, value, version)
   }
 
   /// Writes into a string from `offset` on.
   mutating func setRange(_ key: borrowing Key, _ database: Int, _ offset: Int, _ value: RawSpan) {
     record.recordSetRange(key.bytes, offset, value)
     let version = commitRecord(database)
-    keyspace[key.shard].writeString(key.bytes, key.hash, database, at: offset, value, version)
+    keyspace[key.shard].shard.writeString(key.bytes, key.hash, database, at: offset, value, version)
   }
 
   /// Deletes a key that is there.
   mutating func delete(_ key: borrowing Key, _ database: Int) {
     record.recordDelete(key.bytes)
     let version = commitRecord(database)
-    keyspace[key.shard].remove(key.bytes, key.hash, database, version)
+    keyspace[key.shard].shard.remove(key.bytes, key.hash, database, version)
   }
 
   /// Deletes several keys that are there in one change, so that no crash deletes only some; how many different ones
@@ -164,7 +165,7 @@ package struct Execution: ~Copyable {
     var deleted = 0
     for index in 0..<keys.count {
       let key = keyspace.place(keys[index])
-      if keyspace[key.shard].remove(key.bytes, key.hash, database, version) { deleted += 1 }
+      if keyspace[key.shard].shard.remove(key.bytes, key.hash, database, version) { deleted += 1 }
     }
     return deleted
   }
@@ -173,42 +174,42 @@ package struct Execution: ~Copyable {
   mutating func setExpiry(_ key: borrowing Key, _ database: Int, _ milliseconds: Int64) {
     record.recordExpiry(key.bytes, milliseconds)
     let version = commitRecord(database)
-    keyspace[key.shard].setExpiry(key.bytes, key.hash, database, milliseconds, version)
+    keyspace[key.shard].shard.setExpiry(key.bytes, key.hash, database, milliseconds, version)
   }
 
   mutating func rename(_ key: borrowing Key, _ newKey: borrowing Key, _ database: Int) {
     record.recordRename(key.bytes, newKey.bytes)
     let version = commitRecord(database)
-    guard let item = keyspace[key.shard].release(key.bytes, key.hash, database, version) else { return }
-    keyspace[newKey.shard].adopt(item, newKey.bytes, newKey.hash, database, version)
+    guard let item = keyspace[key.shard].shard.release(key.bytes, key.hash, database, version) else { return }
+    keyspace[newKey.shard].shard.adopt(item, newKey.bytes, newKey.hash, database, version)
   }
 
   mutating func copy(_ key: borrowing Key, _ database: Int, to newKey: borrowing Key, _ newDatabase: Int) {
     record.recordCopy(key.bytes, newKey.bytes, newDatabase)
     let version = commitRecord(database)
-    guard let item = keyspace[key.shard].copy(key.bytes, key.hash, database) else { return }
-    keyspace[newKey.shard].adopt(item, newKey.bytes, newKey.hash, newDatabase, version)
+    guard let item = keyspace[key.shard].shard.copy(key.bytes, key.hash, database) else { return }
+    keyspace[newKey.shard].shard.adopt(item, newKey.bytes, newKey.hash, newDatabase, version)
   }
 
   /// Adds members to a set, or makes one; how many are new.
   mutating func addMembers(_ key: borrowing Key, _ database: Int, _ members: borrowing Words) -> Int {
     record.recordAddMembers(key.bytes, members)
     let version = commitRecord(database)
-    return keyspace[key.shard].addMembers(key.bytes, key.hash, database, members, version)
+    return keyspace[key.shard].shard.addMembers(key.bytes, key.hash, database, members, version)
   }
 
   /// Takes members out of a set that is there; how many were in it.
   mutating func removeMembers(_ key: borrowing Key, _ database: Int, _ members: borrowing Words) -> Int {
     record.recordRemoveMembers(key.bytes, members)
     let version = commitRecord(database)
-    return keyspace[key.shard].removeMembers(key.bytes, key.hash, database, members, version)
+    return keyspace[key.shard].shard.removeMembers(key.bytes, key.hash, database, members, version)
   }
 
   /// Empties one database. Every shard is locked.
   mutating func flush(_ database: Int) {
     record.recordFlush()
     let version = commitRecord(database)
-    for shard in 0..<keyspace.shardCount { keyspace[shard].removeAll(database, version) }
+    for shard in 0..<keyspace.shardCount { keyspace[shard].shard.removeAll(database, version) }
   }
 
   /// Empties all databases. Every shard is locked.
@@ -216,7 +217,7 @@ package struct Execution: ~Copyable {
     record.recordFlushAll()
     let version = commitRecord(0)
     for shard in 0..<keyspace.shardCount {
-      for database in 0..<keyspace.databaseCount { keyspace[shard].removeAll(database, version) }
+      for database in 0..<keyspace.databaseCount { keyspace[shard].shard.removeAll(database, version) }
     }
   }
 }

@@ -37,14 +37,14 @@ package struct Sweeper: ~Copyable {
     let locked = shard
     keyspace.lock(locked)
     defer { keyspace.unlock(locked) }
-    if keyspace[shard].expiringCount == 0 {
+    if keyspace[shard].shard.expiringCount == 0 {
       cursor = 0
       database = 0
       shard = (shard + 1) % keyspace.shardCount
       return true
     }
     repeat {
-      cursor = keyspace[shard].scan(database, cursor) { item in
+      cursor = keyspace[shard].shard.scan(database, cursor) { item in
         visited += 1
         if item.expires && item.expiry <= now { expired.append(item.key) }
       }

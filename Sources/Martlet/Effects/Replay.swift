@@ -26,44 +26,44 @@ struct Replay {
     if name.equalsIgnoringCase("set") {
       guard count >= 3, let metadata = metadata(words.from(3)) else { return .rejected }
       let key = place(words, 1)
-      keyspace[key.shard].setString(key.bytes, key.hash, database, words[2], metadata, version)
+      keyspace[key.shard].shard.setString(key.bytes, key.hash, database, words[2], metadata, version)
     } else if name.equalsIgnoringCase("del") {
       guard count >= 2 else { return .rejected }
       for index in 1..<count {
         let key = place(words, index)
-        keyspace[key.shard].remove(key.bytes, key.hash, database, version)
+        keyspace[key.shard].shard.remove(key.bytes, key.hash, database, version)
       }
     } else if name.equalsIgnoringCase("mset") {
       guard count >= 3, count % 2 == 1 else { return .rejected }
       for index in stride(from: 1, to: count, by: 2) {
         let key = place(words, index)
-        keyspace[key.shard].setString(
+        keyspace[key.shard].shard.setString(
           key.bytes, key.hash, database, words[index + 1], ItemMetadata(), version)
       }
     } else if name.equalsIgnoringCase("sadd") {
       guard count >= 3, holds(words, .set) else { return .rejected }
       let key = place(words, 1)
-      _ = keyspace[key.shard].addMembers(key.bytes, key.hash, database, words.from(2), version)
+      _ = keyspace[key.shard].shard.addMembers(key.bytes, key.hash, database, words.from(2), version)
     } else if name.equalsIgnoringCase("srem") {
       guard count >= 3, holds(words, .set) else { return .rejected }
       let key = place(words, 1)
-      _ = keyspace[key.shard].removeMembers(key.bytes, key.hash, database, words.from(2), version)
+      _ = keyspace[key.shard].shard.removeMembers(key.bytes, key.hash, database, words.from(2), version)
     } else if name.equalsIgnoringCase("append") {
       guard count == 3, holds(words, .string) else { return .rejected }
       let key = place(words, 1)
-      let end = keyspace[key.shard].find(key.bytes, key.hash, database)?.valueCount ?? 0
+      let end = keyspace[key.shard].shard.find(key.bytes, key.hash, database)?.valueCount ?? 0
       guard end + words[2].byteCount <= Limits.valueBytes else { return .rejected }
-      keyspace[key.shard].writeString(key.bytes, key.hash, database, at: end, words[2], version)
+      keyspace[key.shard].shard.writeString(key.bytes, key.hash, database, at: end, words[2], version)
     } else if name.equalsIgnoringCase("prepend") {
       guard count == 3, holds(words, .string) else { return .rejected }
       let key = place(words, 1)
-      keyspace[key.shard].prependString(key.bytes, key.hash, database, words[2], version)
+      keyspace[key.shard].shard.prependString(key.bytes, key.hash, database, words[2], version)
     } else if name.equalsIgnoringCase("setrange") {
       guard count == 4, holds(words, .string), let offset = words[2].decimal, offset >= 0,
         offset <= Limits.valueBytes - words[3].byteCount
       else { return .rejected }
       let key = place(words, 1)
-      keyspace[key.shard].writeString(key.bytes, key.hash, database, at: offset, words[3], version)
+      keyspace[key.shard].shard.writeString(key.bytes, key.hash, database, at: offset, words[3], version)
     } else if name.equalsIgnoringCase("pexpireat") {
       guard count == 3, let milliseconds = words[2].decimal else { return .rejected }
       setExpiry(words, Int64(milliseconds), version)
@@ -74,18 +74,18 @@ struct Replay {
       guard count == 3 else { return .rejected }
       let key = place(words, 1)
       let newKey = place(words, 2)
-      guard let item = keyspace[key.shard].release(key.bytes, key.hash, database, version) else {
+      guard let item = keyspace[key.shard].shard.release(key.bytes, key.hash, database, version) else {
         return .rejected
       }
-      keyspace[newKey.shard].adopt(item, newKey.bytes, newKey.hash, database, version)
+      keyspace[newKey.shard].shard.adopt(item, newKey.bytes, newKey.hash, database, version)
     } else if name.equalsIgnoringCase("copy") {
       guard count == 5, words[3].equalsIgnoringCase("db"), let target = words[4].decimal,
         target >= 0, target < keyspace.databaseCount
       else { return .rejected }
       let key = place(words, 1)
       let newKey = place(words, 2)
-      guard let item = keyspace[key.shard].copy(key.bytes, key.hash, database) else { return .rejected }
-      keyspace[newKey.shard].adopt(item, newKey.bytes, newKey.hash, target, version)
+      guard let item = keyspace[key.shard].shard.copy(key.bytes, key.hash, database) else { return .rejected }
+      keyspace[newKey.shard].shard.adopt(item, newKey.bytes, newKey.hash, target, version)
     } else if name.equalsIgnoringCase("select") {
       guard count == 2, let number = words[1].decimal, number >= 0, number < keyspace.databaseCount else {
         return .rejected
@@ -94,11 +94,11 @@ struct Replay {
       return .selected
     } else if name.equalsIgnoringCase("flushdb") {
       guard count == 1 else { return .rejected }
-      for shard in 0..<keyspace.shardCount { keyspace[shard].removeAll(database, version) }
+      for shard in 0..<keyspace.shardCount { keyspace[shard].shard.removeAll(database, version) }
     } else if name.equalsIgnoringCase("flushall") {
       guard count == 1 else { return .rejected }
       for shard in 0..<keyspace.shardCount {
-        for database in 0..<keyspace.databaseCount { keyspace[shard].removeAll(database, version) }
+        for database in 0..<keyspace.databaseCount { keyspace[shard].shard.removeAll(database, version) }
       }
     } else {
       return .rejected
@@ -114,14 +114,16 @@ struct Replay {
   /// Whether the key is free or has a value of this type.
   private func holds(_ words: borrowing Words, _ kind: ItemKind) -> Bool {
     let hash = keyspace.hash(words[1])
-    guard let item = keyspace[keyspace.shardIndex(hash)].find(words[1], hash, database) else { return true }
+    guard let item = keyspace[keyspace.shardIndex(hash)].shard.find(words[1], hash, database) else {
+      return true
+    }
     return item.kind == kind
   }
 
   private func setExpiry(_ words: borrowing Words, _ milliseconds: Int64, _ version: UInt64) {
     let hash = keyspace.hash(words[1])
     let shard = keyspace.shardIndex(hash)
-    keyspace[shard].setExpiry(words[1], hash, database, milliseconds, version)
+    keyspace[shard].shard.setExpiry(words[1], hash, database, milliseconds, version)
   }
 
   /// `[PXAT milliseconds] [FLAGS number] [CAS number]`; nil for anything else.

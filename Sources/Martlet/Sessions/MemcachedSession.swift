@@ -660,7 +660,7 @@ extension Execution {
     var items = 0
     for shard in 0..<keyspace.shardCount {
       keyspace.lock(shard)
-      items += keyspace[shard].count(0)
+      items += keyspace[shard].shard.count(0)
       keyspace.unlock(shard)
     }
     let counts: [(String, UInt64)] = [

@@ -67,7 +67,7 @@ package final class StoreCore: Sendable {
     var sum = 0
     for shard in 0..<keyspace.shardCount {
       keyspace.lock(shard)
-      for database in 0..<keyspace.databaseCount { sum += keyspace[shard].count(database) }
+      for database in 0..<keyspace.databaseCount { sum += keyspace[shard].shard.count(database) }
       keyspace.unlock(shard)
     }
     return sum

@@ -13,6 +13,9 @@ protocol LaneConnection: AnyObject {
 
 /// What belongs to one event loop. It is used on that loop only, but for `wake`.
 final class Lane: @unchecked Sendable {
+  /// The largest output buffer, in bytes, that is kept for the next reply.
+  private static let outputKept = 1 << 20
+
   let store: StoreCore
   let eventLoop: any EventLoop
   var execution: Execution
@@ -29,16 +32,20 @@ final class Lane: @unchecked Sendable {
 
   /// The session's replies as NIO sends them.
   func copyReply() -> ByteBuffer {
-    output.clear()
+    prepareOutput()
     unsafe execution.reply.buffer.withUnsafeBytes { _ = unsafe output.writeBytes($0) }
     return output
   }
 
   /// Bytes as NIO sends them.
   func copy(_ bytes: RawSpan) -> ByteBuffer {
-    output.clear()
+    prepareOutput()
     unsafe bytes.withUnsafeBytes { _ = unsafe output.writeBytes($0) }
     return output
+  }
+
+  private func prepareOutput() {
+    if output.capacity > Self.outputKept { output = ByteBuffer() } else { output.clear() }
   }
 
   /// Has `journalAdvanced` called after the journal's next commit.

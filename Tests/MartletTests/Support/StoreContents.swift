@@ -22,7 +22,7 @@ extension StoreCore {
     for shard in 0..<keyspace.shardCount {
       keyspace.lock(shard)
       for database in databases.indices {
-        keyspace[shard].forEach(database) { item in
+        keyspace[shard].shard.forEach(database) { item in
           let content: StoredItem.Content
           switch item.kind {
           case .string: content = .string(item.value.array)
