@@ -13,12 +13,6 @@ internal import Synchronization
 /// isn't there yet. All methods may be called from any task or thread. Keys and values are bytes; a `String` stands
 /// for its UTF-8.
 public final class Store: Sendable {
-  /// One thread's means to run commands.
-  private final class Lane: Sendable {
-    let execution: Mutex<Execution>
-    init(_ execution: consuming sending Execution) { self.execution = Mutex(execution) }
-  }
-
   /// Somebody who waits for the journal.
   private struct Waiter {
     /// The version that has to be durable; nil for any progress.
@@ -30,10 +24,11 @@ public final class Store: Sendable {
 
   private let core: StoreCore
   /// Locked for this store until it is closed.
-  private let folder: Mutex<DataFolder?>
-  private let lanes: [Lane]
+  private let folder: Guarded<DataFolder?>
+  /// The means to run commands, for several threads at once.
+  private let lanes: [Guarded<Execution>]
   private let nextLane = Atomic<Int>(0)
-  private let waiters = Mutex<[Waiter]>([])
+  private let waiters = Guarded<[Waiter]>([])
   private let isClosed = Atomic<Bool>(false)
 
   /// Opens the database in a folder, or begins one. The folder is made if its parent exists. O(size of the database).
@@ -57,11 +52,11 @@ public final class Store: Sendable {
 
   private init(_ core: StoreCore, _ folder: DataFolder?) {
     self.core = core
-    self.folder = Mutex(folder)
+    self.folder = Guarded(folder)
     let context = ServerContext()
     var system = SystemRandomNumberGenerator()
-    var lanes: [Lane] = []
-    for _ in 0..<Self.laneCount { lanes.append(Lane(Execution(core, context, seed: system.next()))) }
+    var lanes: [Guarded<Execution>] = []
+    for _ in 0..<Self.laneCount { lanes.append(Guarded(Execution(core, context, seed: system.next()))) }
     self.lanes = lanes
     core.journal.onCommit { [weak self] in self?.wake() }
     core.journal.start()
@@ -201,8 +196,8 @@ public final class Store: Sendable {
     guard key.count <= Limits.keyBytes else { throw .tooLong(limit: Limits.keyBytes) }
     if isClosed.load(ordering: .acquiring) { throw .closed }
     let lane = lanes[nextLane.wrappingAdd(1, ordering: .relaxed).newValue & (Self.laneCount - 1)]
-    let (result, shown) = try lane.execution.withLock {
-      execution throws(StoreError) -> sending (Result, UInt64) in
+    let (result, shown) = try lane.withLock {
+      execution throws(StoreError) -> (Result, UInt64) in
       let placed = execution.keyspace.place(key.span.raw)
       execution.keyspace.lock(placed.shard)
       defer { execution.keyspace.unlock(placed.shard) }

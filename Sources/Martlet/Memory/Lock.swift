@@ -209,3 +209,26 @@ internal import Synchronization
     @inline(__always) nonmutating _modify { yield unsafe &pointer.pointee }
   }
 }
+
+/// A value under a `Lock`. (`Synchronization.Mutex` does the same, but the thread sanitizer doesn't understand it when
+/// it is contended.)
+final class Guarded<Value: ~Copyable>: @unchecked Sendable {
+  private let lock = Lock()
+  private let pinned: Pinned<Value>
+
+  init(_ value: consuming sending Value) { pinned = Pinned(value) }
+
+  deinit {
+    pinned.destroy()
+    lock.destroy()
+  }
+
+  /// Runs `body` with the value, alone.
+  func withLock<Result: ~Copyable, Failure: Error>(
+    _ body: (inout Value) throws(Failure) -> Result
+  ) throws(Failure) -> Result {
+    lock.lock()
+    defer { lock.unlock() }
+    return try body(&pinned.value)
+  }
+}
