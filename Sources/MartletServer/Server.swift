@@ -78,6 +78,7 @@ public final class Server: Sendable {
     )
     await untilStopped()
     await transport.drain()
+    await transport.refuseWrites()
     store.journal.stop()
     await transport.stop()
     if let failure = store.journal.failure {
@@ -90,10 +91,13 @@ public final class Server: Sendable {
 
   private func warnOfTornTail(_ report: RecoveryReport, _ folder: DataFolder) {
     guard report.droppedBytes > 0 else { return }
+    let kept =
+      report.droppedCopy.map { "; it held whole batches, so it is kept in \($0)" }
+      ?? ": the end of a write that was cut off"
     logger.warning(
       """
       dropped \(report.droppedBytes) bytes from line \(report.droppedFromLine) of \
-      \(folder.file(DatabaseFile.name)) on: the end of a write that was cut off and never acknowledged
+      \(folder.file(DatabaseFile.name)) on\(kept)
       """)
   }
 

@@ -72,23 +72,16 @@ struct DispatchTests {
 
   @Test("While the journal is full a write waits, unconsumed, and is done once")
   func fullJournal() {
-    let server = TestServer()
+    let server = TestServer(maximumPendingBytes: 1 << 16)
     let client = server.redisClient()
     let memcached = server.memcachedClient()
-    let value = String(repeating: "x", count: 1 << 20)
-    for _ in 0..<64 where client.lastStep != .waitForRoom { _ = client.send(array(["SET", "k", value])) }
+    let value = String(repeating: "x", count: 1 << 12)
+    for _ in 0..<100 where client.lastStep != .waitForRoom { _ = client.send(array(["SET", "k", value])) }
     #expect(client.lastStep == .waitForRoom)
-    // What is left of the room is taken by smaller and smaller writes.
-    for size in [1 << 14, 1 << 8, 1] {
-      let small = server.redisClient()
-      let request = "SET k " + String(repeating: "x", count: size) + "\r\n"
-      for _ in 0..<100 where small.lastStep != .waitForRoom { _ = small.send(request) }
-      #expect(small.lastStep == .waitForRoom)
-    }
     let before = client.unconsumed
     #expect(client.send("INCR n\r\nGET n\r\n") == "")
     #expect(client.unconsumed == before + 15)
-    for request in ["incr n 1", "set m 0 0 1048576\r\n\(value)", "touch n 0", "delete m", "flush_all"] {
+    for request in ["incr n 1", "set m 0 0 4096\r\n\(value)", "touch n 0", "delete m", "flush_all"] {
       let waiting = server.memcachedClient()
       #expect(waiting.send(request + "\r\n") == "")
       #expect(waiting.lastStep == .waitForRoom)
@@ -98,6 +91,33 @@ struct DispatchTests {
     #expect(memcached.send("get n\r\n") == "END\r\n")
     server.store.journal.commit()
     #expect(client.send("PING\r\n") == "+OK\r\n:1\r\n$1\r\n1\r\n+PONG\r\n")
+  }
+
+  @Test("A write larger than the journal's buffer is admitted like any other")
+  func largeWrite() {
+    let server = TestServer(maximumPendingBytes: 1000)
+    let client = server.redisClient()
+    #expect(client.send("SET small 1\r\n") == "+OK\r\n")
+    let value = String(repeating: "x", count: 2000)
+    #expect(client.send(array(["SET", "large", value])) == "+OK\r\n")
+    #expect(client.send("SET small 2\r\n") == "")
+    #expect(client.lastStep == .waitForRoom)
+  }
+
+  @Test("A reply that would become too large is an error in its place, on both protocols")
+  func replyTooLarge() {
+    let server = TestServer()
+    let client = server.redisClient()
+    client.replyLimit = 1000
+    #expect(client.send(array(["SET", "k", String(repeating: "x", count: 256)])) == "+OK\r\n")
+    #expect(
+      client.send("MGET k k k k k\r\nPING\r\n")
+        == "-ERR the reply would be larger than 1 GiB: ask for less at a time\r\n+PONG\r\n")
+    let memcached = server.memcachedClient()
+    memcached.replyLimit = 1000
+    #expect(
+      memcached.send("get k k k k k\r\nget j\r\n")
+        == "SERVER_ERROR the reply would be larger than 1 GiB: ask for less at a time\r\nEND\r\n")
   }
 
   // MARK: The log of commands

@@ -49,12 +49,13 @@ final class TestServer: Sendable {
   let context: ServerContext
 
   init(
-    password: String? = nil, databases: Int = 16,
+    password: String? = nil, databases: Int = 16, maximumPendingBytes: Int = Journal.defaultPendingBytes,
     logger: @escaping @Sendable (String, String) -> Void = { _, _ in }
   ) {
     var random = RandomSource(seed: 7)
     store = StoreCore(
-      inMemory: 1, databases: databases, clock: WallClock(stoppedAt: Self.start), random: &random)
+      inMemory: 1, databases: databases, clock: WallClock(stoppedAt: Self.start),
+      maximumPendingBytes: maximumPendingBytes, random: &random)
     context = ServerContext(password: password, logger: logger)
   }
 }
@@ -72,6 +73,12 @@ final class TestClient<S: Session & ~Copyable>: CustomReflectable {
   private(set) var isClosed = false
   /// The step that the last call ended with.
   private(set) var lastStep: SessionStep.Next = .read(atLeast: 1)
+
+  /// The bytes that one reply may take.
+  var replyLimit: Int {
+    get { execution.reply.limit }
+    set { execution.reply.limit = newValue }
+  }
 
   init(_ server: TestServer, seed: UInt64 = 1, _ session: consuming S) {
     self.server = server

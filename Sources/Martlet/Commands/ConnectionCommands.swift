@@ -108,7 +108,7 @@ extension Execution {
         name = words[index + 1].text
         index += 2
       } else {
-        return reply.error("ERR Syntax error in HELLO option '\(words[index].text)'")
+        return reply.error("ERR Syntax error in HELLO option '\(words[index].extracting(first: 128).text)'")
       }
     }
     guard isAuthenticated else {
@@ -164,7 +164,7 @@ extension Execution {
   private mutating func setClientInfo(_ words: borrowing Words, _ session: SessionState) {
     let isName = words[2].equalsIgnoringCase("lib-name")
     guard isName || words[2].equalsIgnoringCase("lib-ver") else {
-      return reply.error("ERR Unrecognized option '\(words[2].text)'")
+      return reply.error("ERR Unrecognized option '\(words[2].extracting(first: 128).text)'")
     }
     guard Self.isClientName(words[3]) else {
       return reply.error(
@@ -193,7 +193,7 @@ extension Execution {
           guard
             words[3].equalsIgnoringCase("master") || words[3].equalsIgnoringCase("replica")
               || words[3].equalsIgnoringCase("slave") || words[3].equalsIgnoringCase("pubsub")
-          else { return reply.error("ERR Unknown client type '\(words[3].text)'") }
+          else { return reply.error("ERR Unknown client type '\(words[3].extracting(first: 128).text)'") }
           clients = []
         }
       } else {
@@ -225,8 +225,12 @@ extension Execution {
     reply.error("ERR Client names cannot contain spaces, newlines or special characters.")
   }
 
+  /// The longest name of a client or its library, in bytes.
+  private static let maximumName = 1024
+
   /// Names are visible ASCII without spaces.
   private static func isClientName(_ name: RawSpan) -> Bool {
+    guard name.byteCount <= maximumName else { return false }
     for index in 0..<name.byteCount where !(0x21...0x7e).contains(name.byte(index)) { return false }
     return true
   }

@@ -132,7 +132,7 @@ extension Execution {
       } else if words[index].equalsIgnoringCase("lt") {
         onlyEarlier = true
       } else {
-        return reply.error("ERR Unsupported option \(words[index].text)")
+        return reply.error("ERR Unsupported option \(words[index].extracting(first: 128).text)")
       }
     }
     if onlyWithout && (onlyWith || onlyLater || onlyEarlier) {
@@ -245,6 +245,7 @@ extension Execution {
         if takesAll || Glob.matches(pattern, item.key) { chosen.append(item.key) }
       }
     }
+    guard !chosen.isOverfull else { return reply.refuseAsTooLarge() }
     let found = chosen.words
     reply.array(found.count)
     for index in 0..<found.count { reply.bulk(found[index]) }

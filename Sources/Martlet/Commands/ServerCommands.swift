@@ -101,7 +101,7 @@ extension Execution {
 
   private mutating func setConfig(_ words: borrowing Words) {
     let parameters = context.parameters
-    // First look at all, then change all.
+    // No name may be wrong before anything changes; a value is looked at when its turn comes.
     for index in stride(from: 2, to: words.count, by: 2) {
       let name = words[index].text.lowercased()
       guard let parameter = parameters.first(where: { $0.name == name }) else {

@@ -116,13 +116,17 @@ extension Execution {
     if wanted == 0 { return reply.set(0) }
     let table = item.members
     if wanted >= table.count {
-      // All of them: the key goes, and that is what is recorded.
+      // All of them: the key goes, and that is what is recorded. Nothing is taken that can't be returned.
+      var size = 0
+      table.forEach { size += $0.keyCount }
+      guard size <= Reply.maximumBytes else { return reply.refuseAsTooLarge() }
       if !isSingle { reply.set(table.count) }
       table.forEach { reply.bulk($0.key) }
       return delete(key, database)
     }
     var chosen = ChosenMembers()
     table.randomMembers(wanted, &random) { chosen.append($0.key) }
+    guard !chosen.isOverfull else { return reply.refuseAsTooLarge() }
     if !isSingle { reply.set(wanted) }
     let words = chosen.words
     for index in 0..<words.count { reply.bulk(words[index]) }
@@ -158,6 +162,7 @@ extension Execution {
     } else {
       var chosen = ChosenMembers()
       table.randomMembers(count, &random) { chosen.append($0.key) }
+      guard !chosen.isOverfull else { return reply.refuseAsTooLarge() }
       let words = chosen.words
       reply.array(words.count)
       for index in 0..<words.count { reply.bulk(words[index]) }
@@ -183,6 +188,7 @@ extension Execution {
   }
 
   mutating func replyScan(_ cursor: UInt64, _ chosen: borrowing ChosenMembers) {
+    guard !chosen.isOverfull else { return reply.refuseAsTooLarge() }
     reply.array(2)
     reply.bulk(DecimalText(cursor).bytes)
     let words = chosen.words
@@ -191,12 +197,19 @@ extension Execution {
   }
 }
 
-/// Words copied out of the keyspace.
+/// Words copied out of the keyspace, as many as one reply can hold.
 struct ChosenMembers: ~Copyable {
   private var bytes = ByteQueue()
   private var ranges = WordRanges()
 
+  /// Whether more came than one reply can hold: the rest was not taken.
+  private(set) var isOverfull = false
+
   mutating func append(_ word: RawSpan) {
+    guard bytes.count + word.byteCount <= Reply.maximumBytes else {
+      isOverfull = true
+      return
+    }
     ranges.append(WordRange(bytes.count, count: word.byteCount))
     bytes.append(word)
   }

@@ -12,10 +12,8 @@ enum DispatchOutcome {
 
 extension Execution {
   /// Runs one request of the Redis protocol.
-  ///
-  /// - Parameter size: the request's length in bytes.
   @inline(__always)
-  mutating func dispatch(_ words: borrowing Words, _ session: inout SessionState, size: Int)
+  mutating func dispatch(_ words: borrowing Words, _ session: inout SessionState)
     -> DispatchOutcome
   {
     guard let command = commands.find(words[0]) else {
@@ -31,7 +29,7 @@ extension Execution {
       return .done
     }
     if command.flags.contains(.write) {
-      switch journal.room(for: size) {
+      switch journal.room {
       case .free: break
       case .full: return .waitForRoom
       case .failed:
@@ -50,7 +48,11 @@ extension Execution {
     session.client.noteCommand(command.index)
     let start = reply.buffer.count
     beginReply()
-    defer { endReply(from: start) }
+    defer {
+      reply.replaceIfOverfull(
+        from: start, with: "-ERR the reply would be larger than 1 GiB: ask for less at a time\r\n")
+      endReply(from: start)
+    }
 
     let keys = command.keys
     if command.flags.contains(.allShards) {

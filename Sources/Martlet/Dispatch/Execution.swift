@@ -64,7 +64,6 @@ package struct Execution: ~Copyable {
   /// Holds the reply that began at `start` until what it shows is durable.
   @inline(__always)
   mutating func endReply(from start: Int) {
-    reply.replaceIfOverfull(from: start)
     if shown != 0 && !journal.mayShow(shown) { reply.hold(from: start, until: shown) }
   }
 

@@ -16,6 +16,9 @@ package struct Reply: ~Copyable {
   /// The reply under way has grown over `maximumBytes`: what was to follow is not kept.
   private var isOverfull = false
 
+  /// What `maximumBytes` is for this one.
+  package var limit = Reply.maximumBytes
+
   /// One command's reply may take this many bytes.
   package static let maximumBytes = 1 << 30
 
@@ -27,13 +30,24 @@ package struct Reply: ~Copyable {
     marks.append(HoldMark(start: start, version: version))
   }
 
+  /// Whether `length` more bytes still fit into one reply; if not, the reply is to be replaced.
+  @inline(__always)
+  mutating func hasRoom(for length: Int) -> Bool {
+    if buffer.count + length <= limit { return true }
+    isOverfull = true
+    return false
+  }
+
+  /// Says that the reply under way would be too large.
+  mutating func refuseAsTooLarge() { isOverfull = true }
+
   /// Puts an error in the place of a reply from `start` on that has become too large.
   @inline(__always)
-  mutating func replaceIfOverfull(from start: Int) {
+  mutating func replaceIfOverfull(from start: Int, with line: StaticString) {
     guard isOverfull else { return }
     isOverfull = false
     buffer.truncate(to: start)
-    error("ERR the reply would be larger than 1 GiB: ask for less at a time")
+    buffer.append(line)
   }
 
   package mutating func removeAll() {
@@ -82,10 +96,7 @@ extension Reply {
 
   @inline(__always)
   mutating func bulk(_ bytes: RawSpan) {
-    guard buffer.count + bytes.byteCount <= Self.maximumBytes else {
-      isOverfull = true
-      return
-    }
+    guard hasRoom(for: bytes.byteCount) else { return }
     buffer.append(byte: UInt8(ascii: "$"))
     buffer.append(decimal: UInt64(bytes.byteCount))
     endLine()
@@ -104,6 +115,7 @@ extension Reply {
   /// Text with its format: `txt`.
   mutating func verbatim(_ text: String) {
     guard version >= 3 else { return bulk(text) }
+    guard hasRoom(for: text.utf8.count) else { return }
     header("=", text.utf8.count + 4)
     buffer.append("txt:")
     buffer.append(text: text)

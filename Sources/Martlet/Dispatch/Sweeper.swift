@@ -17,12 +17,13 @@ package struct Sweeper: ~Copyable {
 
   /// Sweeps for about `nanoseconds`, or once round. It also does a scheduled flush that is due.
   package mutating func sweep(nanoseconds: Int64) {
+    guard case .free = execution.journal.room else { return }
     if execution.context.takeDueFlush(execution.clock.now()) { execution.flushLocking(0) }
     let deadline = WallClock.monotonicNanoseconds() + nanoseconds
     var visitedTables = 0
     let tables = execution.keyspace.shardCount * execution.keyspace.databaseCount
     while visitedTables < tables {
-      guard case .free = execution.journal.room(for: 0) else { return }
+      guard case .free = execution.journal.room else { return }
       if sweepSome() { visitedTables += 1 }
       if WallClock.monotonicNanoseconds() >= deadline { return }
     }

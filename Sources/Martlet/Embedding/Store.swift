@@ -69,6 +69,8 @@ public final class Store: Sendable {
   /// Writes and syncs all changes and gives the folder free. Nothing may be asked of the store after.
   public func close() async {
     guard !isClosed.exchange(true, ordering: .acquiringAndReleasing) else { return }
+    // Whoever is in a lane now gets its change in before the last commit.
+    for lane in lanes { lane.withLock { _ in } }
     core.journal.stop()
     wake()
     folder.withLock { $0 = nil }
@@ -101,9 +103,11 @@ public final class Store: Sendable {
   ) async throws(StoreError) {
     let value = Array(value)
     guard value.count <= Limits.valueBytes else { throw .tooLong(limit: Limits.valueBytes) }
-    let expiry = timeToLive.map { core.clock.now() + $0.milliseconds } ?? 0
-    try await change(key, size: value.count) { key, execution throws(StoreError) in
-      execution.set(key, 0, value.span.raw, ItemMetadata(expiry: expiry))
+    // A time beyond all clocks is as good as the last one they can show.
+    let expiry = timeToLive.map { core.clock.now().addingReportingOverflow($0.milliseconds) }
+      .map { $0.overflow ? .max : $0.partialValue }
+    try await change(key) { key, execution throws(StoreError) in
+      execution.set(key, 0, value.span.raw, ItemMetadata(expiry: expiry ?? 0))
     }
   }
 
@@ -115,7 +119,7 @@ public final class Store: Sendable {
   /// Adds to the integer at a key, which counts as 0 when it isn't there; the sum. O(1).
   @discardableResult
   public func increment(_ key: String, by amount: Int = 1) async throws(StoreError) -> Int {
-    try await change(key.utf8, size: 0) { key, execution throws(StoreError) in
+    try await change(key.utf8) { key, execution throws(StoreError) in
       let old = execution.find(key, 0)
       if let old, !old.isString { throw .wrongType }
       guard let number = old == nil ? 0 : old?.value.decimal else { throw .notAnInteger }
@@ -134,7 +138,7 @@ public final class Store: Sendable {
   /// Deletes a key; whether it was there. O(1), O(n) for a set of n members.
   @discardableResult
   public func delete(_ key: some Sequence<UInt8>) async throws(StoreError) -> Bool {
-    try await change(key, size: 0) { key, execution throws(StoreError) in
+    try await change(key) { key, execution throws(StoreError) in
       guard execution.findToChange(key, 0) != nil else { return false }
       execution.delete(key, 0)
       return true
@@ -156,8 +160,9 @@ public final class Store: Sendable {
   @discardableResult
   public func insert(_ members: [String], into key: String) async throws(StoreError) -> Int {
     let packed = PackedWords(members)
+    guard packed.fits else { throw .tooLong(limit: Limits.valueBytes) }
     guard packed.count > 0 else { return 0 }
-    return try await change(key.utf8, size: packed.byteCount) { key, execution throws(StoreError) in
+    return try await change(key.utf8) { key, execution throws(StoreError) in
       if let item = execution.findToChange(key, 0), item.kind != .set { throw .wrongType }
       return execution.addMembers(key, 0, packed.words)
     }
@@ -167,8 +172,9 @@ public final class Store: Sendable {
   @discardableResult
   public func remove(_ members: [String], from key: String) async throws(StoreError) -> Int {
     let packed = PackedWords(members)
+    guard packed.fits else { throw .tooLong(limit: Limits.valueBytes) }
     guard packed.count > 0 else { return 0 }
-    return try await change(key.utf8, size: packed.byteCount) { key, execution throws(StoreError) in
+    return try await change(key.utf8) { key, execution throws(StoreError) in
       guard let item = execution.findToChange(key, 0) else { return 0 }
       guard item.kind == .set else { throw .wrongType }
       return execution.removeMembers(key, 0, packed.words)
@@ -194,10 +200,11 @@ public final class Store: Sendable {
   ) async throws(StoreError) -> Result {
     let key = Array(key)
     guard key.count <= Limits.keyBytes else { throw .tooLong(limit: Limits.keyBytes) }
-    if isClosed.load(ordering: .acquiring) { throw .closed }
     let lane = lanes[nextLane.wrappingAdd(1, ordering: .relaxed).newValue & (Self.laneCount - 1)]
     let (result, shown) = try lane.withLock {
       execution throws(StoreError) -> (Result, UInt64) in
+      // Here, so that `close` can be sure that nothing comes behind it.
+      if isClosed.load(ordering: .acquiring) { throw .closed }
       let placed = execution.keyspace.place(key.span.raw)
       execution.keyspace.lock(placed.shard)
       defer { execution.keyspace.unlock(placed.shard) }
@@ -208,12 +215,12 @@ public final class Store: Sendable {
     return result
   }
 
-  /// The same for a body that may change the key, with room in the journal for `size` bytes and the key.
+  /// The same for a body that may change the key, when the journal has room.
   private func change<Result: Sendable>(
-    _ key: some Sequence<UInt8>, size: Int,
+    _ key: some Sequence<UInt8>,
     _ body: (borrowing Key, inout Execution) throws(StoreError) -> Result
   ) async throws(StoreError) -> Result {
-    while case .full = core.journal.room(for: size) { try await wait(for: nil) }
+    while case .full = core.journal.room { try await wait(for: nil) }
     if let failure = core.journal.failure { throw .databaseNotWritten(reason: failure.description) }
     return try await read(key, body)
   }
@@ -240,7 +247,7 @@ public final class Store: Sendable {
         let isOver: Bool
         if let version = waiter.version {
           isOver = failure != nil || core.journal.mayShow(version)
-        } else if case .full = core.journal.room(for: 0) {
+        } else if case .full = core.journal.room {
           isOver = false
         } else {
           isOver = true
@@ -262,15 +269,17 @@ public final class Store: Sendable {
 /// Texts as the words of a command.
 private struct PackedWords: ~Copyable {
   private var chosen = ChosenMembers()
-  private(set) var byteCount = 0
   private(set) var count = 0
+  /// Whether each of them, and all together, are within the limits.
+  private(set) var fits = true
 
   init(_ texts: [String]) {
     for text in texts {
       chosen.append(Array(text.utf8).span.raw)
-      byteCount += text.utf8.count
+      if text.utf8.count > Limits.valueBytes { fits = false }
       count += 1
     }
+    if chosen.isOverfull { fits = false }
   }
 
   var words: Words {
@@ -280,8 +289,9 @@ private struct PackedWords: ~Copyable {
 }
 
 extension Duration {
-  /// The whole milliseconds.
+  /// The whole milliseconds, or the most there can be.
   fileprivate var milliseconds: Int64 {
-    components.seconds * 1000 + components.attoseconds / 1_000_000_000_000_000
+    let (seconds, overflow) = components.seconds.multipliedReportingOverflow(by: 1000)
+    return overflow ? .max : seconds + components.attoseconds / 1_000_000_000_000_000
   }
 }

@@ -24,11 +24,15 @@ public struct DatabaseError: Error, Equatable, CustomStringConvertible {
 package struct RecoveryReport: Sendable {
   /// The version of the last record.
   package var version: UInt64 = 0
+  /// The numbered database that the last batch ended in.
+  package var database = 0
   package var batches = 0
   package var records = 0
   /// The bytes of a torn tail that were dropped, and the line where it began.
   package var droppedBytes = 0
   package var droppedFromLine = 0
+  /// Where what was dropped has been kept, if it held whole batches.
+  package var droppedCopy: String?
 }
 
 /// An open `database.txt`.
@@ -43,6 +47,7 @@ package final class DatabaseFile: JournalLog, @unchecked Sendable {
   private static let headerSize = 92
   private static let commitStart: StaticString = "# commit "
 
+  private let disk: any Disk
   private let file: any DiskFile
   private let path: String
   private let identity: UInt64
@@ -53,7 +58,11 @@ package final class DatabaseFile: JournalLog, @unchecked Sendable {
   private var end: Int
   private var crc: UInt32
 
-  private init(_ file: any DiskFile, _ path: String, identity: UInt64, seed: UInt64, end: Int, crc: UInt32) {
+  private init(
+    _ disk: any Disk, _ file: any DiskFile, _ path: String, identity: UInt64, seed: UInt64, end: Int,
+    crc: UInt32
+  ) {
+    self.disk = disk
     self.file = file
     self.path = path
     self.identity = identity
@@ -78,7 +87,7 @@ package final class DatabaseFile: JournalLog, @unchecked Sendable {
     {}
     let isTorn = isTornHeader(header.bytes)
     if !isTorn, let end = header.bytes.firstIndex(of: UInt8(ascii: "\n")) {
-      return try read(header.bytes.extracting(0..<end), file, path)
+      return try read(header.bytes.extracting(0..<end), disk, file, path)
     }
     guard isTorn else {
       throw DatabaseError(
@@ -100,7 +109,7 @@ package final class DatabaseFile: JournalLog, @unchecked Sendable {
     try file.truncate(to: 0)
     try file.write(fresh.bytes, at: 0)
     try file.sync()
-    return DatabaseFile(file, path, identity: identity, seed: seed, end: fresh.count, crc: crc)
+    return DatabaseFile(disk, file, path, identity: identity, seed: seed, end: fresh.count, crc: crc)
   }
 
   /// Whether the whole of a file is what a crash leaves while the very first line is written: a part of that line, with
@@ -114,7 +123,9 @@ package final class DatabaseFile: JournalLog, @unchecked Sendable {
     return content.firstIndex(of: 0) != nil || content.firstIndex(of: UInt8(ascii: "\n")) == nil
   }
 
-  private static func read(_ line: RawSpan, _ file: any DiskFile, _ path: String) throws -> DatabaseFile {
+  private static func read(_ line: RawSpan, _ disk: any Disk, _ file: any DiskFile, _ path: String) throws
+    -> DatabaseFile
+  {
     var fields = LineReader(line)
     guard fields.skip(headerStart) else {
       throw DatabaseError(
@@ -133,7 +144,8 @@ package final class DatabaseFile: JournalLog, @unchecked Sendable {
       throw DatabaseError(
         path: path, line: 1, reason: "the header is damaged: restore the file from a backup")
     }
-    return DatabaseFile(file, path, identity: identity, seed: seed, end: line.byteCount + 1, crc: covered)
+    return DatabaseFile(
+      disk, file, path, identity: identity, seed: seed, end: line.byteCount + 1, crc: covered)
   }
 
   // MARK: Reading back
@@ -146,6 +158,9 @@ package final class DatabaseFile: JournalLog, @unchecked Sendable {
     var bufferStart = end
     var line = 2
     var searched = 0
+    // Where each batch ends that isn't yet said to be synced; up to `syncedEnd` all are.
+    var unsynced: [(last: UInt64, end: Int)] = []
+    var syncedEnd = end
     while true {
       // Whole batches in the buffer.
       var taken = 0
@@ -156,6 +171,12 @@ package final class DatabaseFile: JournalLog, @unchecked Sendable {
         taken = commit.end
         searched = taken
         end = bufferStart + taken
+        unsynced.append((closed.last, end))
+        let known = unsynced.prefix { $0.last <= closed.synced }
+        if let lastKnown = known.last {
+          syncedEnd = lastKnown.end
+          unsynced.removeFirst(known.count)
+        }
       }
       if taken > 0 {
         buffer.removeFirst(taken)
@@ -167,6 +188,7 @@ package final class DatabaseFile: JournalLog, @unchecked Sendable {
       if try file.read(at: bufferStart + buffer.count, count: Self.readSize, into: &buffer) == 0 { break }
     }
     try dropTail(&report, line)
+    try rewrite(from: syncedEnd)
     try file.sync()
     return report
   }
@@ -186,7 +208,7 @@ package final class DatabaseFile: JournalLog, @unchecked Sendable {
   private func accept(_ batch: RawSpan, _ lineStart: Int, after version: UInt64) -> Commit? {
     guard let (commit, identity, crcStart, crc) = Self.readCommit(batch, lineStart) else { return nil }
     let covered = batch.extracting(0..<crcStart).crc32c(continuing: self.crc)
-    guard covered == crc, identity == self.identity, commit.first == version + 1, commit.last >= commit.first
+    guard covered == crc, identity == self.identity, commit.first == version + 1, commit.last >= version
     else {
       return nil
     }
@@ -239,13 +261,14 @@ package final class DatabaseFile: JournalLog, @unchecked Sendable {
     guard version - 1 == commit.last else {
       throw DatabaseError(
         path: path, line: line,
-        reason: "the commit line speaks of \(commit.last - commit.first + 1) records, there are "
-          + "\(version - commit.first)")
+        reason: "the commit line speaks of \(commit.last &- commit.first &+ 1) records, there are "
+          + "\(version &- commit.first)")
     }
     line += 1
     report.version = commit.last
+    if version != commit.first { report.database = replay.database }
     report.batches += 1
-    report.records += Int(commit.last - commit.first + 1)
+    report.records += Int(commit.last &- commit.first &+ 1)
   }
 
   /// Cuts off what follows the last whole batch, unless a later commit line says that it was once on the disk.
@@ -253,28 +276,69 @@ package final class DatabaseFile: JournalLog, @unchecked Sendable {
     let size = try file.size()
     guard size > end else { return }
     var buffer = ByteQueue()
+    var bufferStart = end
     var searched = 0
-    while try file.read(at: end + buffer.count, count: Self.readSize, into: &buffer) > 0 {}
-    while let commit = nextCommit(buffer.bytes, from: &searched) {
-      if let (later, identity, _, _) = Self.readCommit(buffer.bytes, commit.start) {
-        if identity != self.identity {
-          throw DatabaseError(
-            path: path, line: line,
-            reason: "from here on it belongs to another database: two files have been mixed")
+    var holdsBatches = false
+    while try file.read(at: bufferStart + buffer.count, count: Self.readSize, into: &buffer) > 0 {
+      while let commit = nextCommit(buffer.bytes, from: &searched) {
+        if let (later, identity, _, _) = Self.readCommit(buffer.bytes, commit.start) {
+          holdsBatches = true
+          if identity != self.identity {
+            throw DatabaseError(
+              path: path, line: line,
+              reason: "from here on it belongs to another database: two files have been mixed")
+          }
+          if later.synced > report.version {
+            throw DatabaseError(
+              path: path, line: line,
+              reason:
+                "damaged: the batch that begins here was once safely on the disk and no longer is what was "
+                + "written. Nothing was started. Restore the file from a backup, or undo the change made to it"
+            )
+          }
         }
-        if later.synced > report.version {
-          throw DatabaseError(
-            path: path, line: line,
-            reason:
-              "damaged: the batch that begins here was once safely on the disk and no longer is what was "
-              + "written. Nothing was started. Restore the file from a backup, or undo the change made to it")
-        }
+        searched = commit.end
       }
-      searched = commit.end
+      buffer.removeFirst(searched)
+      bufferStart += searched
+      searched = 0
     }
     report.droppedBytes = size - end
     report.droppedFromLine = line
+    // Whole batches that nothing vouches for may be what a crash left, or what an editor broke: they are kept aside.
+    if holdsBatches { report.droppedCopy = try copyTail(from: end, version: report.version) }
     try file.truncate(to: end)
+  }
+
+  /// Copies what is behind `offset` into a file of its own; its path.
+  private func copyTail(from offset: Int, version: UInt64) throws(DiskError) -> String {
+    let copyPath = "\(path).dropped-after-\(version)"
+    let copy = try disk.open(copyPath)
+    try copy.truncate(to: 0)
+    var buffer = ByteQueue()
+    var position = offset
+    while try file.read(at: position, count: Self.readSize, into: &buffer) > 0 {
+      try copy.write(buffer.bytes, at: position - offset)
+      position += buffer.count
+      buffer.removeAll()
+    }
+    try copy.sync()
+    return copyPath
+  }
+
+  /// Writes the bytes from `offset` to the end once more. After a sync that failed, the system may hold bytes in its
+  /// memory that never reached the disk and that it no longer means to write.
+  private func rewrite(from offset: Int) throws(DiskError) {
+    var buffer = ByteQueue()
+    var position = offset
+    while position < end {
+      buffer.removeAll()
+      guard try file.read(at: position, count: min(Self.readSize, end - position), into: &buffer) > 0 else {
+        return
+      }
+      try file.write(buffer.bytes, at: position)
+      position += buffer.count
+    }
   }
 
   // MARK: Writing
@@ -300,6 +364,12 @@ package final class DatabaseFile: JournalLog, @unchecked Sendable {
   }
 
   package func sync() throws(DiskError) { try file.sync() }
+
+  package func close(_ commit: Commit) throws(DiskError) {
+    var none = ByteQueue()
+    try append(&none, commit)
+    try file.sync()
+  }
 }
 
 /// Reads the fields of a header or commit line one after the other.

@@ -37,12 +37,14 @@ package protocol JournalLog: AnyObject, Sendable {
   func append(_ records: inout ByteQueue, _ commit: Commit) throws(DiskError)
   /// Returns once everything appended survives a crash.
   func sync() throws(DiskError)
+  /// Notes, after a sync, that all versions up to `commit.synced` are safe. Nothing follows.
+  func close(_ commit: Commit) throws(DiskError)
 }
 
 /// The writes of one store on their way to the log.
 package final class Journal: @unchecked Sendable {
   /// Records not yet written may take this many bytes, and one record more for each thread, before writers wait.
-  package static let maximumPendingBytes = 64 << 20
+  package static let defaultPendingBytes = 64 << 20
   /// Unless every write waits for its sync, records collect for this long before they are written.
   private static let writeInterval: Int64 = 10_000_000
   /// …or until this many bytes have come together.
@@ -63,15 +65,18 @@ package final class Journal: @unchecked Sendable {
     var records = ByteQueue()
     var count = 0
     var lastVersion: UInt64
-    /// The numbered database that the next record would be for.
-    var database = 0
+    /// The numbered database that the next record would be for; nil when a `SELECT` has to say it.
+    var database: Int? = 0
     /// The journal's thread wants to be woken when there are this many records, or bytes.
     var wakeAtCount = 1
     var wakeAtBytes = 1
   }
 
   private let log: any JournalLog
+  /// The version the log had when this journal began.
+  private let firstVersion: UInt64
   package let durability: Durability
+  private let maximumPendingBytes: Int
   private let clock: WallClock
   private let lock = Lock()
   private let pending: Pinned<Pending>
@@ -83,6 +88,7 @@ package final class Journal: @unchecked Sendable {
   private let failureCode = Atomic<Int32>(0)
   private let firstFailure = Mutex<DiskError?>(nil)
   private let stopping = Atomic<Bool>(false)
+  private let refusesWrites = Atomic<Bool>(false)
   private let listeners = Mutex<[@Sendable () -> Void]>([])
 
   // The journal's thread alone uses these.
@@ -102,11 +108,18 @@ package final class Journal: @unchecked Sendable {
 
   /// - Parameters:
   ///   - version: the version of the last record the log has.
-  package init(log: any JournalLog, durability: Durability, version: UInt64, clock: WallClock) {
+  ///   - database: the numbered database that the log's last batch ended in.
+  ///   - maximumPendingBytes: how many bytes of records may wait to be written before writers wait.
+  package init(
+    log: any JournalLog, durability: Durability, version: UInt64, database: Int = 0, clock: WallClock,
+    maximumPendingBytes: Int = Journal.defaultPendingBytes
+  ) {
     self.log = log
     self.durability = durability
     self.clock = clock
-    pending = Pinned(Pending(lastVersion: version))
+    self.maximumPendingBytes = maximumPendingBytes
+    firstVersion = version
+    pending = Pinned(Pending(lastVersion: version, database: database == 0 ? 0 : nil))
     worker = Pinned(Worker(writtenVersion: version))
     durable = SharedCounter(version)
   }
@@ -122,13 +135,15 @@ package final class Journal: @unchecked Sendable {
 
   // MARK: For the threads that write
 
-  /// Whether a record of about `bytes` may be appended. To be asked before a lock is taken.
+  /// Whether a record may be appended. To be asked before a lock is taken.
   @inline(__always)
-  package func room(for bytes: Int) -> Room {
-    if failureCode.load(ordering: .relaxed) != 0 { return .failed }
-    let waiting = Int(unwritten.value)
-    return waiting == 0 || waiting + bytes <= Self.maximumPendingBytes ? .free : .full
+  package var room: Room {
+    if failureCode.load(ordering: .relaxed) != 0 || refusesWrites.load(ordering: .relaxed) { return .failed }
+    return Int(unwritten.value) <= maximumPendingBytes ? .free : .full
   }
+
+  /// Takes no more writes: the end is near. What has been appended will still be written.
+  package func refuseWrites() { refusesWrites.store(true, ordering: .sequentiallyConsistent) }
 
   /// Appends a record, which ends with a newline, for a numbered database; its version.
   package func append(_ record: RawSpan, database: Int) -> UInt64 {
@@ -187,7 +202,21 @@ package final class Journal: @unchecked Sendable {
     }
     running?.join()
     commit()
-    if durability != .always { syncNow() }
+    syncNow()
+    close()
+    // They hold what holds this journal.
+    listeners.withLock { $0 = [] }
+  }
+
+  /// Leaves a note in the log that all of it is safe, if this journal has written to it.
+  private func close() {
+    let last = worker.value.writtenVersion
+    guard failureCode.load(ordering: .relaxed) == 0, last > firstVersion else { return }
+    do {
+      try log.close(Commit(first: last + 1, last: last, time: clock.now(), synced: last))
+    } catch {
+      fail(error)
+    }
   }
 
   private func run() {
@@ -246,7 +275,8 @@ package final class Journal: @unchecked Sendable {
       commit.last = pending.value.lastVersion
       let count = pending.value.count
       pending.value.count = 0
-      pending.value.database = 0
+      // A reader who takes the lines as commands is still in the database that the last batch ended in.
+      if pending.value.database != 0 { pending.value.database = nil }
       // Nobody is to wake this thread while it works.
       pending.value.wakeAtCount = .max
       pending.value.wakeAtBytes = .max

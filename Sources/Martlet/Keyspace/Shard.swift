@@ -99,7 +99,7 @@ package struct Shard: ~Copyable {
       tables[database].insert(item, hash, &allocator)
     }
     if offset + bytes.byteCount > item.valueCount {
-      // The table may compare keys while it replaces, so the old item stays readable until the new one is in.
+      // The slot is found first: once the item has moved, its key can't be compared any more.
       let slot = tables[database].slot(key, hash)
       item = item.resized(to: offset + bytes.byteCount, version: version, &allocator)
       slot.point(to: item)

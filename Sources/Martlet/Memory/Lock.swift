@@ -108,10 +108,10 @@ internal import Synchronization
   package func destroy() { unsafe UnsafeMutableRawPointer(word).deallocate() }
 
   @inline(__always)
-  package var value: UInt64 { unsafe word.pointee.load(ordering: .acquiring) }
+  package var value: UInt64 { unsafe word.pointee.load(ordering: .sequentiallyConsistent) }
 
   @inline(__always)
-  package func set(_ value: UInt64) { unsafe word.pointee.store(value, ordering: .releasing) }
+  package func set(_ value: UInt64) { unsafe word.pointee.store(value, ordering: .sequentiallyConsistent) }
 
   /// Adds for a counter that has one writer: no locked instruction.
   @inline(__always)
@@ -152,7 +152,7 @@ internal import Synchronization
 
   /// Wakes the sleeper, or lets its next sleep return at once. Costs a load when it has been raised already.
   package func raise() {
-    if unsafe word.pointee.load(ordering: .relaxed) == 1 { return }
+    if unsafe word.pointee.load(ordering: .sequentiallyConsistent) == 1 { return }
     if unsafe word.pointee.exchange(1, ordering: .acquiringAndReleasing) == 2 {
       unsafe martlet_wake(UnsafeRawPointer(word).assumingMemoryBound(to: UInt32.self), 1)
     }

@@ -167,7 +167,7 @@ package struct MemcachedSession: Session, ~Copyable {
       execution.counters.value.gets.add()
       let key = execution.keyspace.place(keys[index])
       execution.keyspace.lock(key.shard)
-      let isRight = execution.appendValue(key, withCAS: withCAS)
+      let isRight = execution.appendValue(key, withCAS: withCAS, replyStart: start)
       execution.keyspace.unlock(key.shard)
       guard isRight else {
         execution.endReply(from: start)
@@ -186,7 +186,7 @@ package struct MemcachedSession: Session, ~Copyable {
     guard let seconds = words[1].signedNumber else {
       return error("CLIENT_ERROR invalid exptime argument", end, &execution)
     }
-    switch execution.journal.room(for: end) {
+    switch execution.journal.room {
     case .free: break
     case .full: return .waitForRoom
     case .failed: return journalFailed(end, &execution)
@@ -202,7 +202,7 @@ package struct MemcachedSession: Session, ~Copyable {
       execution.counters.value.touches.add()
       let key = execution.keyspace.place(words[index])
       execution.keyspace.lock(key.shard)
-      let isRight = execution.appendValue(key, withCAS: withCAS)
+      let isRight = execution.appendValue(key, withCAS: withCAS, replyStart: start)
       if isRight, execution.findToChange(key, Self.database) != nil {
         execution.counters.value.touchHits.add()
         execution.setExpiryOrDelete(key, Self.database, expiry(seconds, execution.clock))
@@ -277,7 +277,7 @@ package struct MemcachedSession: Session, ~Copyable {
     }
     let value = request.extracting(bodyStart..<bodyStart + length)
     guard state.isAuthenticated else { return authenticate(value, end, &execution) }
-    switch execution.journal.room(for: end) {
+    switch execution.journal.room {
     case .free: break
     case .full: return .waitForRoom
     case .failed: return journalFailed(end, &execution)
@@ -352,7 +352,7 @@ package struct MemcachedSession: Session, ~Copyable {
     let start = execution.reply.buffer.count
     execution.beginReply()
     if mode == .set {
-      switch execution.journal.room(for: bodyStart) {
+      switch execution.journal.room {
       case .free:
         let key = execution.keyspace.place(words[1])
         execution.keyspace.lock(key.shard)
@@ -481,7 +481,7 @@ package struct MemcachedSession: Session, ~Copyable {
     _ keyBytes: RawSpan, _ end: Int, isQuiet: Bool, _ execution: inout Execution,
     _ body: (borrowing Key, inout Execution) -> StaticString
   ) -> Outcome {
-    switch execution.journal.room(for: end) {
+    switch execution.journal.room {
     case .free: break
     case .full: return .waitForRoom
     case .failed: return journalFailed(end, &execution)
@@ -515,7 +515,7 @@ package struct MemcachedSession: Session, ~Copyable {
       }
       delay = seconds
     }
-    switch execution.journal.room(for: end) {
+    switch execution.journal.room {
     case .free: break
     case .full: return .waitForRoom
     case .failed: return journalFailed(end, &execution)
@@ -536,6 +536,8 @@ package struct MemcachedSession: Session, ~Copyable {
 
   private func statistics(_ words: borrowing Words, _ end: Int, _ execution: inout Execution) -> Outcome {
     if words.count == 1 {
+      let start = execution.reply.buffer.count
+      execution.beginReply()
       for (name, value) in execution.memcachedStatistics() {
         execution.reply.buffer.append("STAT ")
         execution.reply.buffer.append(text: name)
@@ -543,7 +545,9 @@ package struct MemcachedSession: Session, ~Copyable {
         execution.reply.buffer.append(text: value)
         execution.reply.buffer.append("\r\n")
       }
-      return error("END", end, &execution)
+      _ = error("END", end, &execution)
+      execution.endReply(from: start)
+      return .done(end: end)
     }
     if words[1].equalsExactly("reset") { return error("RESET", end, &execution) }
     if words[1].equalsExactly("settings") {
@@ -605,15 +609,20 @@ extension Execution {
   }
 
   /// Appends `VALUE key flags bytes [cas]` and the data for a key that is there, nothing for one that isn't; false
-  /// when it isn't a string, and then the error line is appended.
+  /// when it isn't a string or the reply would become too large, and then an error line says so.
   @inline(__always)
-  fileprivate mutating func appendValue(_ key: borrowing Key, withCAS: Bool) -> Bool {
+  fileprivate mutating func appendValue(_ key: borrowing Key, withCAS: Bool, replyStart start: Int) -> Bool {
     guard let item = find(key, 0) else {
       counters.value.misses.add()
       return true
     }
     guard item.isString else {
       reply.buffer.append(Self.wrongTypeLine)
+      return false
+    }
+    guard reply.hasRoom(for: item.valueCount) else {
+      reply.replaceIfOverfull(
+        from: start, with: "SERVER_ERROR the reply would be larger than 1 GiB: ask for less at a time\r\n")
       return false
     }
     counters.value.hits.add()
@@ -661,6 +670,7 @@ extension Execution {
     for shard in 0..<keyspace.shardCount {
       keyspace.lock(shard)
       items += keyspace[shard].shard.count(0)
+      showAll(shard)
       keyspace.unlock(shard)
     }
     let counts: [(String, UInt64)] = [

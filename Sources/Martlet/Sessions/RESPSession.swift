@@ -55,7 +55,7 @@ package struct RESPSession: Session, ~Copyable {
       switch parse(input, position, &ranges) {
       case .request(let end):
         let request = input.extracting(position..<end)
-        switch execution.dispatch(Words(request, ranges.span), &state, size: end - position) {
+        switch execution.dispatch(Words(request, ranges.span), &state) {
         case .done: position = end
         case .close: return SessionStep(consumed: end, next: .close)
         case .waitForRoom: return SessionStep(consumed: position, next: .waitForRoom)
@@ -204,7 +204,7 @@ package struct RESPSession: Session, ~Copyable {
       if words[0].equalsIgnoringCase("post") || words[0].equalsIgnoringCase("host:") {
         return SessionStep(consumed: newline + 1, next: .close)
       }
-      switch execution.dispatch(words, &state, size: newline + 1 - start) {
+      switch execution.dispatch(words, &state) {
       case .done: break
       case .close: return SessionStep(consumed: newline + 1, next: .close)
       case .waitForRoom: return SessionStep(consumed: start, next: .waitForRoom)

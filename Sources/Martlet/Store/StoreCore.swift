@@ -29,19 +29,23 @@ package final class StoreCore: Sendable {
     }
     self.file = file
     self.clock = clock
-    journal = Journal(log: file, durability: durability, version: report.version, clock: clock)
+    journal = Journal(
+      log: file, durability: durability, version: report.version, database: report.database, clock: clock)
   }
 
   /// A store that keeps nothing on a disk.
   package init(
-    inMemory threads: Int, databases: Int = 16, clock: WallClock = WallClock(), random: inout RandomSource
+    inMemory threads: Int, databases: Int = 16, clock: WallClock = WallClock(),
+    maximumPendingBytes: Int = Journal.defaultPendingBytes, random: inout RandomSource
   ) {
     keyspace = Keyspace(
       shardCount: Keyspace.shardCount(threads: threads), databaseCount: databases, seedNumber: random.next())
     report = RecoveryReport()
     file = nil
     self.clock = clock
-    journal = Journal(log: ForgetfulLog(), durability: .never, version: 0, clock: clock)
+    journal = Journal(
+      log: ForgetfulLog(), durability: .never, version: 0, clock: clock,
+      maximumPendingBytes: maximumPendingBytes)
   }
 
   /// Opens the database in a folder that is locked for this process.
@@ -78,4 +82,5 @@ package final class StoreCore: Sendable {
 private final class ForgetfulLog: JournalLog {
   func append(_ records: inout ByteQueue, _ commit: Commit) throws(DiskError) {}
   func sync() throws(DiskError) {}
+  func close(_ commit: Commit) throws(DiskError) {}
 }

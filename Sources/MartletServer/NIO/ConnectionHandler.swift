@@ -52,7 +52,13 @@ final class ConnectionHandler<S: Session & ~Copyable>: ChannelDuplexHandler, Lan
   func channelRead(context: ChannelHandlerContext, data: NIOAny) {
     guard !isEnding else { return }
     var arrived = unwrapInboundIn(data)
-    if input.readableBytes == 0 { input = arrived } else { input.writeBuffer(&arrived) }
+    if input.readableBytes == 0 {
+      input = arrived
+    } else {
+      // What has been consumed would stay in the buffer for as long as it never becomes empty.
+      if input.readerIndex > input.readableBytes { input.discardReadBytes() }
+      input.writeBuffer(&arrived)
+    }
     process(context)
   }
 
@@ -137,7 +143,7 @@ final class ConnectionHandler<S: Session & ~Copyable>: ChannelDuplexHandler, Lan
     // The commit may have come after the session looked and before the lane knew that somebody waits.
     let isReleased = held.releasedCount(by: lane.store.journal) > 0
     let hasRoom: Bool
-    if case .full = lane.store.journal.room(for: 0) { hasRoom = false } else { hasRoom = wantsRoom }
+    if case .full = lane.store.journal.room { hasRoom = false } else { hasRoom = wantsRoom }
     if isReleased || hasRoom || lane.store.journal.failure != nil {
       let lane = lane
       lane.eventLoop.execute { lane.advance() }

@@ -25,6 +25,7 @@ package final class NIOTransport: Sendable {
   private let context: ServerContext
   private let settings: Settings
   private let logger: Logger
+  private let isDraining = Atomic<Bool>(false)
   private let listeners = Mutex<[any Channel]>([])
   private let connections = Mutex<[Int: any Channel]>([:])
   /// Ends each connection from its own event loop.
@@ -83,6 +84,9 @@ package final class NIOTransport: Sendable {
 
   /// Lets a client in, or tells it why not.
   private func welcome(_ channel: any Channel, _ lane: Lane, _ wire: WireProtocol) throws {
+    if isDraining.load(ordering: .sequentiallyConsistent) {
+      throw ChannelError.inappropriateOperationForState
+    }
     let isLocal = channel.remoteAddress?.isLoopback ?? true
     if let refusal = Self.refusal(wire, isLocal: isLocal, clientCount: context.clients.count, settings) {
       channel.writeAndFlush(ByteBuffer(string: refusal)).whenComplete { _ in channel.close(promise: nil) }
@@ -147,6 +151,9 @@ package final class NIOTransport: Sendable {
   /// Stops listening, lets the connections send what they owe, and closes them.
   func drain() async {
     for listener in listeners.withLock({ $0 }) { try? await listener.close().get() }
+    isDraining.store(true, ordering: .sequentiallyConsistent)
+    // A connection that was just being let in is in the list once its event loop has been here.
+    for lane in lanes { try? await lane.eventLoop.submit {}.get() }
     for drain in drains.withLock({ $0 }).values { drain() }
     let open = connections.withLock { $0 }.values.map(\.closeFuture)
     let allClosed = EventLoopFuture.andAllComplete(Array(open), on: lanes[0].eventLoop)
@@ -156,6 +163,12 @@ package final class NIOTransport: Sendable {
     }
     try? await allClosed.get()
     impatience.cancel()
+  }
+
+  /// Has no more writes taken, and returns when none is under way on any lane.
+  package func refuseWrites() async {
+    store.journal.refuseWrites()
+    for lane in lanes { try? await lane.eventLoop.submit {}.get() }
   }
 
   /// Ends the event loops.

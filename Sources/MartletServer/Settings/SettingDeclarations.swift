@@ -34,7 +34,7 @@ extension Setting {
   /// What ``Settings/maxValueBytes`` is set by.
   public static let maxValueBytes = Setting(
     "max-value-bytes", \.maxValueBytes,
-    .size(in: 1...1 << 30), unset: "1mb on memcached, 512mb on Redis",
+    .size(in: 1...512 << 20), unset: "1mb on memcached, 512mb on Redis",
     "The longest value, on both protocols")
   /// What ``Settings/maxConnections`` is set by.
   public static let maxConnections = Setting(
