@@ -4,7 +4,7 @@
 // an editor would not show faithfully. Else it stands in double quotes, with \n \r \t \" \\ and \xff for single bytes;
 // or, where that would be longer, as b64"…". UTF-8 text stands as it is; bytes that are not UTF-8, control characters
 // and characters that change the direction of text or are invisible are escaped byte by byte. docs/FORMAT.md is the
-// reference; redis-cli and `martlet cli` read the same quoting.
+// reference. redis-cli and `martlet cli` read the same quotes, and no base64.
 
 extension ByteQueue {
   /// Appends `word` as the database file writes it.
