@@ -75,12 +75,17 @@ let package = Package(
     .executableTarget(
       name: "HotPath", dependencies: ["Martlet"], path: "Benchmarks/HotPath", swiftSettings: strict),
 
-    .testTarget(name: "MartletTests", dependencies: ["Martlet"], swiftSettings: strict),
+    // What several test targets use.
+    .target(name: "MartletTestSupport", path: "Tests/Support", swiftSettings: strict),
+    .testTarget(
+      name: "MartletTests", dependencies: ["Martlet", "MartletTestSupport"], swiftSettings: strict),
     .testTarget(name: "MartletProtocolTests", dependencies: ["Martlet"], swiftSettings: strict),
     .testTarget(name: "MartletArchitectureTests", swiftSettings: strict),
     .testTarget(
       name: "MartletServerTests",
-      dependencies: ["Martlet", "MartletServer", .product(name: "Logging", package: "swift-log")],
+      dependencies: [
+        "Martlet", "MartletServer", "MartletTestSupport", .product(name: "Logging", package: "swift-log"),
+      ],
       swiftSettings: strict),
     .testTarget(
       name: "MartletClientTests",

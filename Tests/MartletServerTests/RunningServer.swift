@@ -2,6 +2,7 @@
 import Logging
 import Martlet
 import MartletServer
+import MartletTestSupport
 
 /// A server on ports and with a data folder of its own.
 struct RunningServer: Sendable {

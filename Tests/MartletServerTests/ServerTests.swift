@@ -2,6 +2,7 @@
 import Logging
 import Martlet
 import MartletServer
+import MartletTestSupport
 import Testing
 
 @Suite("A server starts only where it can work")

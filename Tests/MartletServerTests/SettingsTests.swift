@@ -2,6 +2,7 @@
 import Logging
 import Martlet
 import MartletServer
+import MartletTestSupport
 import Testing
 
 #if canImport(FoundationEssentials)

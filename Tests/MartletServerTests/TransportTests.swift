@@ -1,6 +1,7 @@
 // The server over real sockets: many clients, slow ones, half-closed ones, large values, limits, and a clean end.
 import Martlet
 import MartletServer
+import MartletTestSupport
 import Testing
 
 #if canImport(FoundationEssentials)

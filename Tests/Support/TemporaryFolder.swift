@@ -1,6 +1,4 @@
 // A folder for one test, gone after it.
-import Testing
-
 #if canImport(FoundationEssentials)
   import FoundationEssentials
 #else
@@ -8,10 +6,10 @@ import Testing
 #endif
 
 /// A new, empty folder that is removed with its contents when this object goes.
-final class TemporaryFolder: Sendable {
-  let path: String
+package final class TemporaryFolder: Sendable {
+  package let path: String
 
-  init() throws {
+  package init() throws {
     path = FileManager.default.temporaryDirectory.path + "/martlet-test-" + UUID().uuidString
     try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: false)
   }
@@ -19,7 +17,7 @@ final class TemporaryFolder: Sendable {
   deinit { try? FileManager.default.removeItem(atPath: path) }
 
   /// Writes a file and gives its path.
-  func write(_ text: String, to name: String) throws -> String {
+  package func write(_ text: String, to name: String) throws -> String {
     let file = path + "/" + name
     try Data(text.utf8).write(to: URL(filePath: file))
     return file
