@@ -63,13 +63,13 @@ public final class Server: Sendable {
     let loadTime = ContinuousClock.now - start
     warnOfTornTail(store.report, folder)
     let context = makeContext(store)
-    store.journal.start()
+    store.start()
     let transport = NIOTransport(store, context, settings, logger)
     let addresses: [String]
     do {
       addresses = try await listen(transport)
     } catch {
-      store.journal.stop()
+      store.stop()
       await transport.stop()
       throw error
     }
@@ -79,7 +79,7 @@ public final class Server: Sendable {
     await untilStopped()
     await transport.drain()
     await transport.refuseWrites()
-    store.journal.stop()
+    store.stop()
     await transport.stop()
     if let failure = store.journal.failure {
       throw ServerError.databaseNotWritten(reason: failure.description)

@@ -83,11 +83,16 @@ struct DependencyTests {
     "Keyspace": ["Memory"],
     "Effects": ["Keyspace", "Memory"],
     "Journal": ["Effects", "Keyspace", "Memory", "System"],
-    "Store": ["Journal", "Effects", "Keyspace", "Memory", "System"],
-    "Commands": ["Dispatch", "Store", "Journal", "Effects", "Keyspace", "Memory", "System"],
-    "Dispatch": ["Commands", "Store", "Journal", "Effects", "Keyspace", "Memory", "System"],
-    "Sessions": ["Dispatch", "Commands", "Store", "Journal", "Effects", "Keyspace", "Memory", "System"],
-    "Embedding": ["Dispatch", "Commands", "Store", "Journal", "Effects", "Keyspace", "Memory", "System"],
+    "Checkpoint": ["Journal", "Effects", "Keyspace", "Memory", "System"],
+    "Store": ["Checkpoint", "Journal", "Effects", "Keyspace", "Memory", "System"],
+    "Commands": ["Dispatch", "Store", "Checkpoint", "Journal", "Effects", "Keyspace", "Memory", "System"],
+    "Dispatch": ["Commands", "Store", "Checkpoint", "Journal", "Effects", "Keyspace", "Memory", "System"],
+    "Sessions": [
+      "Dispatch", "Commands", "Store", "Checkpoint", "Journal", "Effects", "Keyspace", "Memory", "System",
+    ],
+    "Embedding": [
+      "Dispatch", "Commands", "Store", "Checkpoint", "Journal", "Effects", "Keyspace", "Memory", "System",
+    ],
   ]
 
   @Test("A room of the hot path names only types of the rooms below it")

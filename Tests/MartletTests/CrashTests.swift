@@ -82,6 +82,14 @@ private struct Simulation {
     var received = 0
     var released = 0
     for _ in 0..<workload.number(0...60) {
+      if store.journal.room == .stalled {
+        // The disk is full: nothing is taken until a batch has found room, which the next try may do.
+        try check(
+          server.redis("SET", "refused", "1").hasPrefix("-MISCONF"), "a write was taken on a full disk")
+        store.journal.commit()
+        if store.journal.failure != nil || !disk.hasPower { break }
+        if store.journal.room == .stalled { continue }
+      }
       let operation = workload.next(now: now)
       if let words = operation.redisWords {
         server.send(redis: words)

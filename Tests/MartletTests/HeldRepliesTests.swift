@@ -142,9 +142,7 @@ struct HeldRepliesTests {
 
   @Test(
     "for ever when the log has failed, and then counts as lost",
-    arguments: [
-      SimulatedDisk.Faults(write: 1), SimulatedDisk.Faults(sync: 1),
-    ])
+    arguments: [SimulatedDisk.Faults(sync: 1)])
   func lost(faults: SimulatedDisk.Faults) throws {
     let disk = SimulatedDisk()
     var server = try server(disk)

@@ -9,7 +9,8 @@ private struct HandmadeDatabase {
   private var crc: UInt32
 
   init(format: String = "1") {
-    text = "# martlet database, format \(format), id \(Self.identity), hash seed 00000000000000ff, crc "
+    text =
+      "# martlet database, format \(format), id \(Self.identity), hash seed 00000000000000ff, checkpoint 0, crc "
     crc = Self.crc(text, 0)
     text += Self.hexadecimal(crc) + "\n"
   }
@@ -202,7 +203,7 @@ struct RecoveryTests {
       "MSET a b c", "DEL",
       "SADD s", "SREM string x", "APPEND set x", "SETRANGE a -1 x", "SETRANGE a 536870912 x", "PEXPIREAT a",
       "PERSIST",
-      "RENAME missing b", "COPY missing b DB 0", "COPY string b DB 99", "SELECT 4", "SELECT -1",
+      "RENAME missing b", "COPY missing b DB 0", "COPY string b DB 99", "SELECT -1",
       "FLUSHDB now",
       "FLUSHALL now", " SET a b", "SET  a b", "SET a b ", "SET \"a b", "SET a b64\"Y\"", "\"\" a",
       "SET \"a\"b c",
@@ -214,6 +215,15 @@ struct RecoveryTests {
     let error = #expect(throws: DatabaseError.self) { _ = try openStore(on: disk(with: database.text)) }
     #expect(error?.line == 6)
     #expect(error?.reason.hasPrefix("not a record of this format") == true)
+  }
+
+  @Test("says how many numbered databases a file needs")
+  func numberedDatabases() {
+    var database = HandmadeDatabase()
+    database.append("SET a b\nSELECT 4\nSET c d\n", versions: "1-2")
+    let error = #expect(throws: DatabaseError.self) { _ = try openStore(on: disk(with: database.text)) }
+    #expect(error?.line == 3)
+    #expect(error?.reason.contains("set --databases to 5 or more") == true)
   }
 
   @Test(

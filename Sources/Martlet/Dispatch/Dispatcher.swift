@@ -32,7 +32,7 @@ extension Execution {
       switch journal.room {
       case .free: break
       case .full: return .waitForRoom
-      case .failed:
+      case .stalled, .failed:
         replyJournalFailed()
         return .done
       }

@@ -19,9 +19,9 @@ extension ByteQueue {
   @inline(__always)
   private mutating func end() { append(byte: UInt8(ascii: "\n")) }
 
-  /// `SET key value [PXAT milliseconds] [FLAGS number] [CAS number]`
+  /// `SET key value [PXAT milliseconds] [FLAGS number] [CAS number] [VERSION number]`, the version in a body only.
   @inline(__always)
-  mutating func recordSet(_ key: RawSpan, _ value: RawSpan, _ metadata: ItemMetadata) {
+  mutating func recordSet(_ key: RawSpan, _ value: RawSpan, _ metadata: ItemMetadata, version: UInt64 = 0) {
     begin("SET", key)
     next(value)
     if metadata.expiry != 0 {
@@ -35,6 +35,10 @@ extension ByteQueue {
     if metadata.cas != 0 {
       append(" CAS ")
       append(decimal: metadata.cas)
+    }
+    if version != 0 {
+      append(" VERSION ")
+      append(decimal: version)
     }
     end()
   }
@@ -114,6 +118,29 @@ extension ByteQueue {
   mutating func recordAddMembers(_ key: RawSpan, _ members: borrowing Words) {
     begin("SADD", key)
     for index in 0..<members.count { next(members[index]) }
+    end()
+  }
+
+  /// `SADD key member [member ...]`, of a whole set.
+  mutating func recordMembers(_ set: Item) {
+    recordMembersStart(set.key)
+    // A closure can't change what it is called on.
+    var members = ByteQueue()
+    set.members.forEach { members.next($0.key) }
+    append(members.bytes)
+    end()
+  }
+
+  /// The beginning of `SADD key member [member ...]`: members follow, and a newline.
+  mutating func recordMembersStart(_ key: RawSpan) { begin("SADD", key) }
+
+  mutating func recordNextMember(_ member: RawSpan) { next(member) }
+
+  /// `VERSION key number`, in a body only: the version of a key that has no `SET`.
+  mutating func recordVersion(_ key: RawSpan, _ version: UInt64) {
+    begin("VERSION", key)
+    append(byte: UInt8(ascii: " "))
+    append(decimal: version)
     end()
   }
 

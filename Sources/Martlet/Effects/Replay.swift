@@ -4,19 +4,52 @@
 /// Applies records in the order of their versions. It has the keyspace to itself and takes no locks.
 struct Replay {
   let keyspace: Keyspace
-  /// The database that `SELECT` chose; every batch starts in database 0.
+  /// The database that the records are for.
   var database = 0
+  /// Where several threads share the shards: this one's number among how many. Of a record for several keys it then
+  /// applies what concerns its own shards. Nil when all are its own.
+  var share: (index: Int, count: Int)?
 
   init(_ keyspace: Keyspace) { self.keyspace = keyspace }
 
   /// What a line of the file was.
   enum Outcome: Equatable {
-    /// A record, which has taken a version.
     case applied
-    /// A `SELECT`, which takes none.
-    case selected
     /// Not a record of this format.
     case rejected
+  }
+
+  /// Which keys a record looks at or changes.
+  enum Reach {
+    /// The one that its first word after the name is.
+    case key
+    /// Every word after the name, or every second one, each by itself.
+    case eachKey(step: Int)
+    /// All keys of a database, or of all.
+    case everything
+    /// Several, whose values go from one to another.
+    case severalKeys
+    /// It has no key: it is not a record.
+    case nothing
+  }
+
+  /// Which keys a record concerns; whether it is a right one shows when it is applied.
+  static func reach(of words: borrowing Words) -> Reach {
+    let name = words[0]
+    if words.count == 1 {
+      return name.equalsIgnoringCase("flushdb") || name.equalsIgnoringCase("flushall")
+        ? .everything : .nothing
+    }
+    if name.equalsIgnoringCase("del") { return words.count == 2 ? .key : .eachKey(step: 1) }
+    if name.equalsIgnoringCase("mset") { return .eachKey(step: 2) }
+    if name.equalsIgnoringCase("rename") || name.equalsIgnoringCase("copy") { return .severalKeys }
+    return .key
+  }
+
+  /// Whether a shard is this thread's.
+  private func isMine(_ shard: ShardIndex) -> Bool {
+    guard let share else { return true }
+    return shard % share.count == share.index
   }
 
   /// Applies one record.
@@ -24,19 +57,22 @@ struct Replay {
     let name = words[0]
     let count = words.count
     if name.equalsIgnoringCase("set") {
-      guard count >= 3, let metadata = metadata(words.from(3)) else { return .rejected }
+      guard count >= 3, let (metadata, named) = metadata(words.from(3)) else { return .rejected }
       let key = place(words, 1)
-      keyspace[key.shard].shard.setString(key.bytes, key.hash, database, words[2], metadata, version)
+      keyspace[key.shard].shard.setString(
+        key.bytes, key.hash, database, words[2], metadata, named == 0 ? version : named)
     } else if name.equalsIgnoringCase("del") {
       guard count >= 2 else { return .rejected }
       for index in 1..<count {
         let key = place(words, index)
+        guard isMine(key.shard) else { continue }
         keyspace[key.shard].shard.remove(key.bytes, key.hash, database, version)
       }
     } else if name.equalsIgnoringCase("mset") {
       guard count >= 3, count % 2 == 1 else { return .rejected }
       for index in stride(from: 1, to: count, by: 2) {
         let key = place(words, index)
+        guard isMine(key.shard) else { continue }
         keyspace[key.shard].shard.setString(
           key.bytes, key.hash, database, words[index + 1], ItemMetadata(), version)
       }
@@ -86,18 +122,21 @@ struct Replay {
       let newKey = place(words, 2)
       guard let item = keyspace[key.shard].shard.copy(key.bytes, key.hash, database) else { return .rejected }
       keyspace[newKey.shard].shard.adopt(item, newKey.bytes, newKey.hash, target, version)
-    } else if name.equalsIgnoringCase("select") {
-      guard count == 2, let number = words[1].decimal, number >= 0, number < keyspace.databaseCount else {
+    } else if name.equalsIgnoringCase("version") {
+      guard count == 3, let named = words[2].unsignedDecimal, named <= Item.maximumVersion else {
         return .rejected
       }
-      database = number
-      return .selected
+      let key = place(words, 1)
+      guard let item = keyspace[key.shard].shard.find(key.bytes, key.hash, database) else { return .rejected }
+      item.version = named
     } else if name.equalsIgnoringCase("flushdb") {
       guard count == 1 else { return .rejected }
-      for shard in 0..<keyspace.shardCount { keyspace[shard].shard.removeAll(database, version) }
+      for shard in 0..<keyspace.shardCount where isMine(shard) {
+        keyspace[shard].shard.removeAll(database, version)
+      }
     } else if name.equalsIgnoringCase("flushall") {
       guard count == 1 else { return .rejected }
-      for shard in 0..<keyspace.shardCount {
+      for shard in 0..<keyspace.shardCount where isMine(shard) {
         for database in 0..<keyspace.databaseCount { keyspace[shard].shard.removeAll(database, version) }
       }
     } else {
@@ -126,9 +165,11 @@ struct Replay {
     keyspace[shard].shard.setExpiry(words[1], hash, database, milliseconds, version)
   }
 
-  /// `[PXAT milliseconds] [FLAGS number] [CAS number]`; nil for anything else.
-  private func metadata(_ options: borrowing Words) -> ItemMetadata? {
+  /// `[PXAT milliseconds] [FLAGS number] [CAS number] [VERSION number]`, the version 0 when it isn't there; nil for
+  /// anything else.
+  private func metadata(_ options: borrowing Words) -> (ItemMetadata, version: UInt64)? {
     var metadata = ItemMetadata()
+    var version: UInt64 = 0
     var index = 0
     while index < options.count {
       guard index + 1 < options.count else { return nil }
@@ -139,11 +180,15 @@ struct Replay {
         metadata.flags = flags
       } else if options[index].equalsIgnoringCase("cas"), let number = options[index + 1].unsignedDecimal {
         metadata.cas = number
+      } else if options[index].equalsIgnoringCase("version"), let number = options[index + 1].unsignedDecimal,
+        number <= Item.maximumVersion
+      {
+        version = number
       } else {
         return nil
       }
       index += 2
     }
-    return metadata
+    return (metadata, version)
   }
 }

@@ -59,11 +59,11 @@ public final class Store: Sendable {
     for _ in 0..<Self.laneCount { lanes.append(Guarded(Execution(core, context, seed: system.next()))) }
     self.lanes = lanes
     core.journal.onCommit { [weak self] in self?.wake() }
-    core.journal.start()
+    core.start()
   }
 
   deinit {
-    if !isClosed.load(ordering: .acquiring) { core.journal.stop() }
+    if !isClosed.load(ordering: .acquiring) { core.stop() }
   }
 
   /// Writes and syncs all changes and gives the folder free. Nothing may be asked of the store after.
@@ -71,7 +71,7 @@ public final class Store: Sendable {
     guard !isClosed.exchange(true, ordering: .acquiringAndReleasing) else { return }
     // Whoever is in a lane now gets its change in before the last commit.
     for lane in lanes { lane.withLock { _ in } }
-    core.journal.stop()
+    core.stop()
     wake()
     folder.withLock { $0 = nil }
   }

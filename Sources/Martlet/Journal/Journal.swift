@@ -6,6 +6,12 @@
 // syncs; so after a sync the journal waits until about as many records have come as the last batches had, though never
 // longer than a quarter of the time that a sync takes.
 //
+// A batch may not end just anywhere: the records of a group stay together, and at a cut a batch has to end. So the thread
+// takes what came before the first group that is still open, and before the next cut.
+//
+// When the disk is full, the batch is kept and written again later; until then no more writes are taken. Every other
+// failure is final: what a failed sync has left on the disk nobody knows.
+//
 // The journal knows no file: a `JournalLog` keeps the batches.
 
 internal import Synchronization
@@ -51,13 +57,27 @@ package final class Journal: @unchecked Sendable {
   private static let writeThreshold = 1 << 20
   private static let syncInterval: Int64 = 1_000_000_000
 
+  /// After the disk was full, how long to wait before trying again.
+  private static let retryInterval: Int64 = 100_000_000
+
   /// Whether a write can be admitted.
   package enum Room {
     case free
     /// The buffer is full: wait for the next commit.
     case full
+    /// The disk is full: no write is taken until there is room.
+    case stalled
     /// The log has failed for good: no write is taken any more.
     case failed
+  }
+
+  /// A place between two records that wait to be written.
+  private struct Place {
+    var offset = 0
+    /// The records before it.
+    var count = 0
+    /// The version of the last of them.
+    var version: UInt64
   }
 
   /// What the threads share under the lock.
@@ -65,11 +85,34 @@ package final class Journal: @unchecked Sendable {
     var records = ByteQueue()
     var count = 0
     var lastVersion: UInt64
+    /// Where groups begin that are still open, by the number that was given out for each.
+    var groups: [(number: Int, start: Place)] = []
+    var lastGroup = 0
+    /// Where a batch has to end.
+    var cuts: [Place] = []
+    var tasks: [@Sendable () -> Void] = []
     /// The numbered database that the next record would be for; nil when a `SELECT` has to say it.
     var database: Int? = 0
     /// The journal's thread wants to be woken when there are this many records, or bytes.
     var wakeAtCount = 1
     var wakeAtBytes = 1
+
+    var end: Place { Place(offset: records.count, count: count, version: lastVersion) }
+
+    /// Up to where a batch may be taken now.
+    var limit: Place {
+      if groups.isEmpty && cuts.isEmpty { return end }
+      var limit = end
+      for group in groups where group.start.count < limit.count { limit = group.start }
+      for cut in cuts where cut.count < limit.count { limit = cut }
+      return limit
+    }
+
+    /// Has the record after this place name its database again if it has to: a batch may begin there.
+    mutating func markPlace() -> Place {
+      if database != 0 { database = nil }
+      return end
+    }
   }
 
   private let log: any JournalLog
@@ -87,6 +130,9 @@ package final class Journal: @unchecked Sendable {
   package let durable: SharedCounter
   private let failureCode = Atomic<Int32>(0)
   private let firstFailure = Mutex<DiskError?>(nil)
+  /// Why the batch under way can't be written for now.
+  private let stall = Mutex<DiskError?>(nil)
+  private let isStalled = Atomic<Bool>(false)
   private let stopping = Atomic<Bool>(false)
   private let refusesWrites = Atomic<Bool>(false)
   private let listeners = Mutex<[@Sendable () -> Void]>([])
@@ -96,7 +142,10 @@ package final class Journal: @unchecked Sendable {
   private let worker: Pinned<Worker>
 
   private struct Worker: ~Copyable {
+    /// What is being written, or is to be written again.
     var batch = ByteQueue()
+    var batchCount = 0
+    var batchLast: UInt64 = 0
     var writtenVersion: UInt64
     /// The mean number of records of the last batches.
     var meanBatch = 1.0
@@ -139,6 +188,7 @@ package final class Journal: @unchecked Sendable {
   @inline(__always)
   package var room: Room {
     if failureCode.load(ordering: .relaxed) != 0 || refusesWrites.load(ordering: .relaxed) { return .failed }
+    if isStalled.load(ordering: .relaxed) { return .stalled }
     return Int(unwritten.value) <= maximumPendingBytes ? .free : .full
   }
 
@@ -167,6 +217,40 @@ package final class Journal: @unchecked Sendable {
     return version
   }
 
+  /// Begins a group: no batch will end among the records appended from now on until `endGroup` is called with the number
+  /// that this returns. Nobody may wait for room in between.
+  package func beginGroup() -> Int {
+    lock.withLock {
+      pending.value.lastGroup += 1
+      let number = pending.value.lastGroup
+      pending.value.groups.append((number, pending.value.markPlace()))
+      return number
+    }
+  }
+
+  package func endGroup(_ number: Int) {
+    lock.withLock { pending.value.groups.removeAll { $0.number == number } }
+    signal.raise()
+  }
+
+  /// Has a batch end with the last record appended; that record's version. Nobody may append, nor have a group open,
+  /// meanwhile.
+  package func cut() -> UInt64 {
+    let version = lock.withLock {
+      let place = pending.value.markPlace()
+      if place.count > 0 { pending.value.cuts.append(place) }
+      return place.version
+    }
+    signal.raise()
+    return version
+  }
+
+  /// Has the journal's thread run `task` between two batches. Without a thread, the next `commit` runs it.
+  package func betweenBatches(_ task: @escaping @Sendable () -> Void) {
+    lock.withLock { pending.value.tasks.append(task) }
+    signal.raise()
+  }
+
   /// The version of the last record appended.
   package var lastVersion: UInt64 { lock.withLock { pending.value.lastVersion } }
 
@@ -179,6 +263,11 @@ package final class Journal: @unchecked Sendable {
   /// Why the log takes no more writes; nil while it does.
   package var failure: DiskError? {
     failureCode.load(ordering: .acquiring) == 0 ? nil : firstFailure.withLock { $0 }
+  }
+
+  /// Why no writes are taken for now; nil while they are, or when the failure is final.
+  package var stallReason: DiskError? {
+    isStalled.load(ordering: .acquiring) ? stall.withLock { $0 } : nil
   }
 
   /// Calls `listener` after every commit and on failure, from the journal's thread.
@@ -201,7 +290,8 @@ package final class Journal: @unchecked Sendable {
       return thread
     }
     running?.join()
-    commit()
+    repeat { commit() } while room != .stalled && failure == nil && hasWork
+    if let stall = stallReason { fail(stall) }
     syncNow()
     close()
     // They hold what holds this journal.
@@ -220,8 +310,19 @@ package final class Journal: @unchecked Sendable {
   }
 
   private func run() {
-    while !stopping.load(ordering: .acquiring) && failureCode.load(ordering: .relaxed) == 0 {
+    while !stopping.load(ordering: .acquiring) {
+      if failureCode.load(ordering: .relaxed) != 0 {
+        // Whoever waits for a task is told.
+        runTasks()
+        signal.wait()
+        continue
+      }
       waitForRecords()
+      if isStalled.load(ordering: .relaxed) {
+        signal.wait(nanoseconds: Self.retryInterval)
+        commit()
+        continue
+      }
       switch durability {
       case .always:
         collect(records: Int(worker.value.meanBatch), nanoseconds: Int64(worker.value.meanSync / 4))
@@ -231,15 +332,20 @@ package final class Journal: @unchecked Sendable {
     }
   }
 
+  /// Whether there is something to write, or to run between two batches.
+  private var hasWork: Bool {
+    worker.value.batchCount > 0
+      || lock.withLock { pending.value.limit.count > 0 || !pending.value.tasks.isEmpty }
+  }
+
   /// Sleeps until there is a record, or a sync is due.
   private func waitForRecords() {
     while !stopping.load(ordering: .acquiring) {
-      let isEmpty = lock.withLock {
+      lock.withLock {
         pending.value.wakeAtCount = 1
         pending.value.wakeAtBytes = 1
-        return pending.value.count == 0
       }
-      guard isEmpty else { return }
+      guard !hasWork else { return }
       guard durability == .everysec, !worker.value.isSynced else {
         signal.wait()
         continue
@@ -256,7 +362,9 @@ package final class Journal: @unchecked Sendable {
       let isEnough = lock.withLock {
         pending.value.wakeAtCount = records
         pending.value.wakeAtBytes = bytes
+        // Nothing more will be taken than what is before a cut.
         return pending.value.count >= records || pending.value.records.count >= bytes
+          || !pending.value.cuts.isEmpty || !pending.value.tasks.isEmpty
       }
       if isEnough { return }
       let left = deadline - WallClock.monotonicNanoseconds()
@@ -265,31 +373,25 @@ package final class Journal: @unchecked Sendable {
     }
   }
 
-  /// Writes what has been appended as one batch and, where every write waits for it, syncs.
+  /// Writes what has been appended as one batch and, where every write waits for it, syncs. Then runs what is to run
+  /// between two batches.
   package func commit() {
-    guard failureCode.load(ordering: .relaxed) == 0 else { return }
-    var commit = Commit(
-      first: worker.value.writtenVersion + 1, last: 0, time: clock.now(), synced: durable.value)
-    let count = lock.withLock {
-      swap(&worker.value.batch, &pending.value.records)
-      commit.last = pending.value.lastVersion
-      let count = pending.value.count
-      pending.value.count = 0
-      // A reader who takes the lines as commands is still in the database that the last batch ended in.
-      if pending.value.database != 0 { pending.value.database = nil }
-      // Nobody is to wake this thread while it works.
-      pending.value.wakeAtCount = .max
-      pending.value.wakeAtBytes = .max
-      return count
-    }
-    guard count > 0 else { return }
+    guard failureCode.load(ordering: .relaxed) == 0 else { return runTasks() }
+    if worker.value.batchCount == 0 { takeBatch() }
+    guard worker.value.batchCount > 0 else { return runTasks() }
+    let count = worker.value.batchCount
     let bytes = worker.value.batch.count
+    let commit = Commit(
+      first: worker.value.writtenVersion + 1, last: worker.value.batchLast, time: clock.now(),
+      synced: durable.value)
     do {
       try log.append(&worker.value.batch, commit)
       worker.value.batch.removeAll()
+      worker.value.batchCount = 0
       worker.value.writtenVersion = commit.last
       worker.value.isSynced = false
       unwritten.subtract(UInt64(bytes))
+      if isStalled.exchange(false, ordering: .acquiringAndReleasing) { stall.withLock { $0 = nil } }
       worker.value.meanBatch += (Double(count) - worker.value.meanBatch) / 4
       if durability == .always {
         try sync()
@@ -299,8 +401,68 @@ package final class Journal: @unchecked Sendable {
         try sync()
       }
     } catch {
-      fail(error)
+      if error.isLackOfRoom && worker.value.batchCount > 0 {
+        stall.withLock { $0 = error }
+        isStalled.store(true, ordering: .releasing)
+      } else {
+        fail(error)
+      }
     }
+    notify()
+    runTasks()
+  }
+
+  /// Takes what has been appended, as far as a batch may go.
+  private func takeBatch() {
+    lock.withLock {
+      let limit = pending.value.limit
+      if limit.count == pending.value.count {
+        swap(&worker.value.batch, &pending.value.records)
+        pending.value.count = 0
+        pending.value.cuts.removeAll()
+      } else if limit.count > 0 {
+        worker.value.batch.append(pending.value.records.bytes.extracting(0..<limit.offset))
+        pending.value.records.removeFirst(limit.offset)
+        pending.value.count -= limit.count
+        for index in pending.value.groups.indices {
+          pending.value.groups[index].start.offset -= limit.offset
+          pending.value.groups[index].start.count -= limit.count
+        }
+        pending.value.cuts.removeAll { $0.count <= limit.count }
+        for index in pending.value.cuts.indices {
+          pending.value.cuts[index].offset -= limit.offset
+          pending.value.cuts[index].count -= limit.count
+        }
+      }
+      worker.value.batchCount = limit.count
+      worker.value.batchLast = limit.version
+      // A reader who takes the lines as commands is still in the database that the last batch ended in.
+      if pending.value.count == 0 && pending.value.database != 0 { pending.value.database = nil }
+      // Nobody is to wake this thread while it works.
+      pending.value.wakeAtCount = .max
+      pending.value.wakeAtBytes = .max
+    }
+  }
+
+  private func runTasks() {
+    var tasks: [@Sendable () -> Void] = []
+    lock.withLock { swap(&tasks, &pending.value.tasks) }
+    for task in tasks { task() }
+  }
+
+  /// The version of the last record that the log has. For tasks between two batches.
+  package var writtenVersion: UInt64 { worker.value.writtenVersion }
+
+  /// Notes that all the log has is safe. For tasks between two batches.
+  package func noteAllDurable() {
+    worker.value.isSynced = true
+    durable.set(worker.value.writtenVersion)
+    notify()
+  }
+
+  /// Ends writing for good. For tasks between two batches.
+  package func noteFailure(_ error: DiskError) {
+    fail(error)
     notify()
   }
 
@@ -326,7 +488,8 @@ package final class Journal: @unchecked Sendable {
     failureCode.store(error.code == 0 ? -1 : error.code, ordering: .releasing)
   }
 
-  private func notify() {
+  /// Has everybody look again who waits for the journal. From any thread.
+  package func notify() {
     for listener in listeners.withLock({ $0 }) { listener() }
   }
 }

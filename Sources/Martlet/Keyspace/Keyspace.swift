@@ -35,6 +35,8 @@ package struct Key: ~Escapable {
   package let shardCount: Int
   package let databaseCount: Int
   let seed: SeedReference
+  /// Bytes that the shards have put aside for a checkpoint: no part of the data any more.
+  package let retainedBytes: SharedCounter
   /// The number that `seed` was made from.
   package let seedNumber: UInt64
 
@@ -49,11 +51,13 @@ package struct Key: ~Escapable {
     self.databaseCount = databaseCount
     self.seedNumber = seedNumber
     seed = SeedReference(HashSeed(seedNumber))
+    retainedBytes = SharedCounter()
     unsafe locks = .allocate(byteCount: shardCount * Self.lockStride, alignment: 128)
     unsafe shards = .allocate(capacity: shardCount)
     for index in 0..<shardCount {
       _ = unsafe Lock(at: locks + index * Self.lockStride)
-      unsafe (shards + index).initialize(to: Shard(databaseCount: databaseCount, seed: seed))
+      unsafe (shards + index).initialize(
+        to: Shard(databaseCount: databaseCount, seed: seed, retainedBytes: retainedBytes))
     }
   }
 
@@ -64,6 +68,7 @@ package struct Key: ~Escapable {
     unsafe shards.deallocate()
     unsafe locks.deallocate()
     seed.destroy()
+    retainedBytes.destroy()
   }
 
   /// A count of shards that lets `threads` threads meet seldom: a few for each, a power of two.

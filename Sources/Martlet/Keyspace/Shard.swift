@@ -12,8 +12,11 @@ package struct Shard: ~Copyable {
   package var allocator = Allocator()
   private let tables: TableArray
   private var deletions: [UInt64]
-  private let seed: SeedReference
-  private let databaseCount: Int
+  let seed: SeedReference
+  let databaseCount: Int
+  var cut = Cut()
+  /// Bytes put aside for a cut by all shards.
+  let retainedBytes: SharedCounter
 
   /// The highest version of any change in this shard.
   private(set) var lastVersion: UInt64 = 0
@@ -22,12 +25,13 @@ package struct Shard: ~Copyable {
   private(set) var expiringCount = 0
   private let published = PublishedCount()
 
-  init(databaseCount: Int, seed: SeedReference) {
+  init(databaseCount: Int, seed: SeedReference, retainedBytes: SharedCounter) {
     tables = TableArray(count: databaseCount, seed: seed)
     deletions = Array(repeating: 0, count: Self.deletionCells)
     expiringCounts = Array(repeating: 0, count: databaseCount)
     self.seed = seed
     self.databaseCount = databaseCount
+    self.retainedBytes = retainedBytes
   }
 
   // MARK: Reading
@@ -71,11 +75,11 @@ package struct Shard: ~Copyable {
     let tables = tables
     touched(version)
     if let old = tables[database].find(key, hash) {
-      if old.overwrite(value, metadata, version) { return }
+      if mayOverwrite(old, hash, database) && old.overwrite(value, metadata, version) { return }
       let item = Item.makeString(key, value, metadata, version, &allocator)
       countExpiry(database, old: old.expires, new: item.expires)
       _ = tables[database].replace(key, hash, with: item)
-      old.destroy(&allocator)
+      discard(old, hash, database)
     } else {
       let item = Item.makeString(key, value, metadata, version, &allocator)
       countExpiry(database, old: false, new: item.expires)
@@ -93,6 +97,7 @@ package struct Shard: ~Copyable {
     touched(version)
     var item: Item
     if let old = tables[database].find(key, hash) {
+      preserve(old, hash, database)
       item = old.metadata.cas == 0 ? old : withoutChosenCAS(old, key, hash, database, version)
     } else {
       item = Item.makeString(key, RawSpan(), ItemMetadata(), version, &allocator)
@@ -146,7 +151,7 @@ package struct Shard: ~Copyable {
     noteDeletion(hash, version)
     guard let item = tables[database].remove(key, hash, &allocator) else { return false }
     countExpiry(database, old: item.expires, new: false)
-    item.destroy(&allocator)
+    discard(item, hash, database)
     publish()
     return true
   }
@@ -158,6 +163,7 @@ package struct Shard: ~Copyable {
   ) {
     touched(version)
     guard let old = tables[database].find(key, hash) else { return }
+    preserve(old, hash, database)
     var metadata = old.metadata
     metadata.expiry = milliseconds
     if old.isString { metadata.cas = old.cas }
@@ -175,7 +181,7 @@ package struct Shard: ~Copyable {
     guard let item = tables[database].remove(key, hash, &allocator) else { return nil }
     countExpiry(database, old: item.expires, new: false)
     let detached = DetachedItem(item)
-    item.destroy(&allocator)
+    discard(item, hash, database)
     publish()
     return detached
   }
@@ -194,7 +200,7 @@ package struct Shard: ~Copyable {
       setString(key, hash, database, item.content.bytes, item.metadata, version)
     case .set:
       remove(key, hash, database, version)
-      let members = makeSet(key, hash, database, item.metadata, version)
+      let members = makeSet(key, hash, database, item.metadata, version).members
       item.forEachMember { _ = members.insert($0, &allocator) }
       publish()
     }
@@ -204,6 +210,7 @@ package struct Shard: ~Copyable {
   mutating func removeAll(_ database: Int, _ version: UInt64) {
     touched(version)
     for cell in deletions.indices { deletions[cell] = max(deletions[cell], version) }
+    flushCut()
     clear(database)
     publish()
   }
@@ -215,15 +222,15 @@ package struct Shard: ~Copyable {
     _ key: RawSpan, _ hash: UInt64, _ database: Int, _ members: borrowing Words, _ version: UInt64
   ) -> Int {
     touched(version)
-    let table: MemberTable
-    if let item = tables[database].find(key, hash) {
-      item.version = version
-      table = item.members
+    let item: Item
+    if let old = tables[database].find(key, hash) {
+      preserve(old, hash, database)
+      old.version = version
+      item = old
     } else {
-      table = makeSet(key, hash, database, ItemMetadata(), version)
+      item = makeSet(key, hash, database, ItemMetadata(), version)
     }
-    var added = 0
-    for index in 0..<members.count where table.insert(members[index], &allocator) { added += 1 }
+    let added = insert(members, into: item)
     publish()
     return added
   }
@@ -234,23 +241,22 @@ package struct Shard: ~Copyable {
   ) -> Int {
     touched(version)
     guard let item = tables[database].find(key, hash) else { return 0 }
+    preserve(item, hash, database)
     item.version = version
-    let table = item.members
-    var removed = 0
-    for index in 0..<members.count where table.remove(members[index], &allocator) { removed += 1 }
-    if table.count == 0 { remove(key, hash, database, version) }
+    let removed = remove(members, from: item)
+    if item.members.count == 0 { remove(key, hash, database, version) }
     publish()
     return removed
   }
 
   private mutating func makeSet(
     _ key: RawSpan, _ hash: UInt64, _ database: Int, _ metadata: ItemMetadata, _ version: UInt64
-  ) -> MemberTable {
+  ) -> Item {
     let tables = tables
     let item = Item.makeSet(key, metadata, version, seed, &allocator)
     countExpiry(database, old: false, new: item.expires)
     tables[database].insert(item, hash, &allocator)
-    return item.members
+    return item
   }
 
   // MARK: Accounts
@@ -273,7 +279,7 @@ package struct Shard: ~Copyable {
   }
 
   @inline(__always)
-  private func publish() { published.value = allocator.residentBytes }
+  func publish() { published.value = allocator.residentBytes }
 
   /// The bytes this shard holds, readable without its lock.
   var publishedBytes: Int { published.value }
@@ -282,13 +288,14 @@ package struct Shard: ~Copyable {
     let tables = self.tables
     tables[database].forEach { item in
       countExpiry(database, old: item.expires, new: false)
-      item.destroy(&allocator)
+      if cut.isActive { discard(item, seed.hash(item.key), database) } else { item.destroy(&allocator) }
     }
     tables[database].removeAll(&allocator)
   }
 
   /// Frees all that the shard holds, at its end.
   mutating func removeEverything() {
+    endCut()
     for database in 0..<databaseCount { clear(database) }
     tables.destroy()
     published.destroy()

@@ -273,6 +273,18 @@ extension TableEntry {
     unsafe Self.copy(bytes, to: valueStart + offset)
   }
 
+  /// A copy of all of it, at the same key and version. O(n).
+  func clone(_ seed: SeedReference, _ allocator: inout Allocator) -> Item {
+    switch kind {
+    case .string: return Item.makeString(key, value, metadata, version, &allocator)
+    case .set:
+      let copy = Item.makeSet(key, metadata, version, seed, &allocator)
+      let table = copy.members
+      members.forEach { _ = table.insert($0.key, &allocator) }
+      return copy
+    }
+  }
+
   /// Frees the item and all it owns.
   package func destroy(_ allocator: inout Allocator) {
     if kind == .set {
@@ -329,10 +341,22 @@ extension TableEntry {
 
   /// Removes a member; whether it was there. O(1).
   package func remove(_ member: RawSpan, _ allocator: inout Allocator) -> Bool {
-    let hash = unsafe table.pointee.hash(member)
-    guard let removed = unsafe table.pointee.remove(member, hash, &allocator) else { return false }
+    guard let removed = takeOut(member, &allocator) else { return false }
     removed.destroy(&allocator)
     return true
+  }
+
+  /// Removes a member, which is then the caller's to destroy; nil when it isn't there. O(1).
+  func takeOut(_ member: RawSpan, _ allocator: inout Allocator) -> Member? {
+    unsafe table.pointee.remove(member, table.pointee.hash(member), &allocator)
+  }
+
+  /// Whether both are the members of the same item.
+  func isSame(as other: MemberTable) -> Bool { unsafe table == other.table }
+
+  /// Where a member stands in the order in which `scan` goes.
+  func scanPlace(_ member: RawSpan) -> UInt64 {
+    unsafe Table<Member>.scanPlace(table.pointee.hash(member))
   }
 
   package func forEach(_ body: (Member) -> Void) { unsafe table.pointee.forEach(body) }

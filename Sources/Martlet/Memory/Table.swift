@@ -393,10 +393,13 @@
   }
 
   private func reversedIncrement(_ value: UInt64) -> UInt64 {
-    reversed(reversed(value) &+ 1)
+    Self.reversed(Self.reversed(value) &+ 1)
   }
 
-  private func reversed(_ value: UInt64) -> UInt64 {
+  /// Where a hash stands in the order in which `scan` goes.
+  static func scanPlace(_ hash: UInt64) -> UInt64 { reversed(hash) }
+
+  private static func reversed(_ value: UInt64) -> UInt64 {
     var bits = value.byteSwapped
     bits = (bits >> 4) & 0x0f0f_0f0f_0f0f_0f0f | (bits & 0x0f0f_0f0f_0f0f_0f0f) << 4
     bits = (bits >> 2) & 0x3333_3333_3333_3333 | (bits & 0x3333_3333_3333_3333) << 2

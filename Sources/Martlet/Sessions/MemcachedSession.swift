@@ -189,7 +189,7 @@ package struct MemcachedSession: Session, ~Copyable {
     switch execution.journal.room {
     case .free: break
     case .full: return .waitForRoom
-    case .failed: return journalFailed(end, &execution)
+    case .stalled, .failed: return journalFailed(end, &execution)
     }
     let start = execution.reply.buffer.count
     execution.beginReply()
@@ -280,7 +280,7 @@ package struct MemcachedSession: Session, ~Copyable {
     switch execution.journal.room {
     case .free: break
     case .full: return .waitForRoom
-    case .failed: return journalFailed(end, &execution)
+    case .stalled, .failed: return journalFailed(end, &execution)
     }
     if execution.isOverMemoryLimit {
       return answer("SERVER_ERROR out of memory storing object", end, isQuiet: isQuiet, &execution)
@@ -359,7 +359,7 @@ package struct MemcachedSession: Session, ~Copyable {
         if execution.findToChange(key, Self.database) != nil { execution.delete(key, Self.database) }
         execution.keyspace.unlock(key.shard)
       case .full: return .waitForRoom
-      case .failed: break
+      case .stalled, .failed: break
       }
     }
     if !isQuiet {
@@ -484,7 +484,7 @@ package struct MemcachedSession: Session, ~Copyable {
     switch execution.journal.room {
     case .free: break
     case .full: return .waitForRoom
-    case .failed: return journalFailed(end, &execution)
+    case .stalled, .failed: return journalFailed(end, &execution)
     }
     let start = execution.reply.buffer.count
     execution.beginReply()
@@ -518,7 +518,7 @@ package struct MemcachedSession: Session, ~Copyable {
     switch execution.journal.room {
     case .free: break
     case .full: return .waitForRoom
-    case .failed: return journalFailed(end, &execution)
+    case .stalled, .failed: return journalFailed(end, &execution)
     }
     execution.counters.value.flushes.add()
     if delay > 0 {

@@ -7,7 +7,8 @@ package final class StoreCore: Sendable {
   package let clock: WallClock
   /// What opening found; empty for a store in memory.
   package let report: RecoveryReport
-  private let file: DatabaseFile?
+  package let file: DatabaseFile?
+  package let checkpointer: Checkpointer
 
   /// Opens the database in a folder, which exists, reading back what it holds.
   ///
@@ -16,13 +17,14 @@ package final class StoreCore: Sendable {
   ///   - databases: how many numbered databases there are.
   package init(
     folder: String, disk: any Disk = SystemDisk(), durability: Durability, threads: Int, databases: Int = 16,
-    clock: WallClock = WallClock(), random: inout RandomSource
+    policy: CheckpointPolicy = CheckpointPolicy(), clock: WallClock = WallClock(),
+    random: inout RandomSource, progress: @escaping DatabaseLoader.Progress = { _, _ in }
   ) throws {
     let file = try DatabaseFile.open(folder, on: disk, random: &random)
     keyspace = Keyspace(
       shardCount: Keyspace.shardCount(threads: threads), databaseCount: databases, seedNumber: file.seed)
     do {
-      report = try file.recover(into: keyspace)
+      report = try file.recover(into: keyspace, threads: threads, progress: progress)
     } catch {
       keyspace.destroy()
       throw error
@@ -31,6 +33,7 @@ package final class StoreCore: Sendable {
     self.clock = clock
     journal = Journal(
       log: file, durability: durability, version: report.version, database: report.database, clock: clock)
+    checkpointer = Checkpointer(keyspace, journal, file, clock, policy, report: report)
   }
 
   /// A store that keeps nothing on a disk.
@@ -46,17 +49,21 @@ package final class StoreCore: Sendable {
     journal = Journal(
       log: ForgetfulLog(), durability: .never, version: 0, clock: clock,
       maximumPendingBytes: maximumPendingBytes)
+    checkpointer = Checkpointer(keyspace, journal, nil, clock, CheckpointPolicy(), report: report)
   }
 
   /// Opens the database in a folder that is locked for this process.
   package static func open(
-    _ folder: DataFolder, durability: Durability, threads: Int, databases: Int = 16
+    _ folder: DataFolder, durability: Durability, threads: Int, databases: Int = 16,
+    policy: CheckpointPolicy = CheckpointPolicy(),
+    progress: @escaping DatabaseLoader.Progress = { _, _ in }
   ) throws(StoreError) -> StoreCore {
     var system = SystemRandomNumberGenerator()
     var random = RandomSource(seed: system.next())
     do {
       return try StoreCore(
-        folder: folder.path, durability: durability, threads: threads, databases: databases, random: &random)
+        folder: folder.path, durability: durability, threads: threads, databases: databases, policy: policy,
+        random: &random, progress: progress)
     } catch let error as DatabaseError {
       throw .databaseDamaged(path: error.path, line: error.line, reason: error.reason)
     } catch {
@@ -65,6 +72,18 @@ package final class StoreCore: Sendable {
   }
 
   deinit { keyspace.destroy() }
+
+  /// Starts the threads that write.
+  package func start() {
+    journal.start()
+    checkpointer.start()
+  }
+
+  /// Writes and syncs what has been appended, and ends the threads.
+  package func stop() {
+    checkpointer.stop()
+    journal.stop()
+  }
 
   /// How many keys there are, expired ones that nobody has touched among them.
   package var keyCount: Int {

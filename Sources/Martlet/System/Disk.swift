@@ -22,16 +22,39 @@ public struct DiskError: Error, Equatable, CustomStringConvertible {
     self.code = code
   }
 
+  /// Stands for a system's error number where there is none: the open file has lost its name.
+  package static let replacedCode: Int32 = -2
+
+  /// Stands for a system's error number where there is none: the file doesn't hold what was written.
+  package static let damagedCode: Int32 = -3
+
   /// The system's own words for the code.
-  public var reason: String { unsafe String(cString: strerror(code)) }
+  public var reason: String {
+    switch code {
+    case Self.replacedCode: "somebody has replaced or removed the file while it was open"
+    case Self.damagedCode: "the file doesn't hold what was written to it"
+    default: unsafe String(cString: strerror(code))
+    }
+  }
 
   public var description: String { "\(operation) \(path): \(reason)" }
+
+  /// Whether the operation may succeed once there is more room on the disk.
+  package var isLackOfRoom: Bool { code == ENOSPC || code == EDQUOT || code == EFBIG }
 }
 
-/// A folder's files.
+/// Folders and files.
 package protocol Disk: Sendable {
   /// Opens a file for reading and writing, making it if it is missing.
   func open(_ path: String) throws(DiskError) -> any DiskFile
+  /// The names of a folder's entries, in no order.
+  func names(in folder: String) throws(DiskError) -> [String]
+  /// Gives a file another name, in place of the file that has it.
+  func rename(_ path: String, to newPath: String) throws(DiskError)
+  /// Gives a file a second name, which must be free.
+  func link(_ path: String, to newPath: String) throws(DiskError)
+  /// Takes a file's name away.
+  func remove(_ path: String) throws(DiskError)
   /// Makes the names in a folder durable.
   func syncFolder(_ path: String) throws(DiskError)
 }
@@ -48,6 +71,8 @@ package protocol DiskFile: AnyObject, Sendable {
   func sync() throws(DiskError)
   /// Cuts the file to `size` bytes.
   func truncate(to size: Int) throws(DiskError)
+  /// Whether this file, and no other, is what `path` names now.
+  func isNamed(_ path: String) throws(DiskError) -> Bool
 }
 
 /// The files of the operating system.
@@ -58,6 +83,31 @@ package struct SystemDisk: Disk {
     let descriptor = Self.retrying { openFile(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600) }
     guard descriptor >= 0 else { throw DiskError("open", path, code: errno) }
     return SystemFile(descriptor, path)
+  }
+
+  package func names(in folder: String) throws(DiskError) -> [String] {
+    guard let stream = unsafe opendir(folder) else { throw DiskError("open", folder, code: errno) }
+    defer { _ = unsafe closedir(stream) }
+    var names: [String] = []
+    while let entry = unsafe readdir(stream) {
+      let name = unsafe withUnsafePointer(to: &entry.pointee.d_name) { start in
+        unsafe String(cString: UnsafeRawPointer(start).assumingMemoryBound(to: CChar.self))
+      }
+      if name != "." && name != ".." { names.append(name) }
+    }
+    return names
+  }
+
+  package func rename(_ path: String, to newPath: String) throws(DiskError) {
+    guard renameFile(path, newPath) == 0 else { throw DiskError("rename", path, code: errno) }
+  }
+
+  package func link(_ path: String, to newPath: String) throws(DiskError) {
+    guard linkFile(path, newPath) == 0 else { throw DiskError("link", path, code: errno) }
+  }
+
+  package func remove(_ path: String) throws(DiskError) {
+    guard unsafe unlink(path) == 0 else { throw DiskError("remove", path, code: errno) }
   }
 
   package func syncFolder(_ path: String) throws(DiskError) {
@@ -80,6 +130,10 @@ package struct SystemDisk: Disk {
 private func openFile(_ path: String, _ flags: Int32, _ mode: mode_t) -> Int32 {
   unsafe path.withCString { unsafe open($0, flags, mode) }
 }
+
+private func renameFile(_ path: String, _ newPath: String) -> Int32 { unsafe rename(path, newPath) }
+
+private func linkFile(_ path: String, _ newPath: String) -> Int32 { unsafe link(path, newPath) }
 
 /// A file of the operating system. It closes with its last reference.
 private final class SystemFile: DiskFile {
@@ -140,5 +194,16 @@ private final class SystemFile: DiskFile {
     guard SystemDisk.retrying({ ftruncate(descriptor, off_t(size)) }) == 0 else {
       throw DiskError("truncate", path, code: errno)
     }
+  }
+
+  func isNamed(_ path: String) throws(DiskError) -> Bool {
+    var mine = stat()
+    var named = stat()
+    guard unsafe fstat(descriptor, &mine) == 0 else { throw DiskError("stat", path, code: errno) }
+    guard unsafe stat(path, &named) == 0 else {
+      if errno == ENOENT { return false }
+      throw DiskError("stat", path, code: errno)
+    }
+    return mine.st_ino == named.st_ino && mine.st_dev == named.st_dev
   }
 }

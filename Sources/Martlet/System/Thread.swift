@@ -1,4 +1,4 @@
-// A thread of the operating system, for the journal's work, which blocks.
+// Threads of the operating system, for work that blocks or that is shared.
 
 internal import CMartlet
 
@@ -58,6 +58,32 @@ internal import CMartlet
     #endif
   }
 
+  /// Has the calling thread run when others don't need the processor: it gets a tenth of the time of one that does.
+  static func yieldToOthers() {
+    #if !canImport(Darwin)
+      // On Linux a thread has a priority of its own (setpriority(2), "C library/kernel differences").
+      _ = setpriority(numericCast(PRIO_PROCESS.rawValue), 0, 10)
+    #endif
+  }
+
+  /// Has the calling thread sleep.
+  static func sleep(nanoseconds: Int64) {
+    var time = timespec(tv_sec: Int(nanoseconds / 1_000_000_000), tv_nsec: Int(nanoseconds % 1_000_000_000))
+    _ = unsafe nanosleep(&time, nil)
+  }
+
   /// Waits until the thread has ended.
   package func join() { _ = pthread_join(thread, nil) }
+}
+
+/// Work shared among threads.
+enum Parallel {
+  /// Runs `body` for each of 0..<`count`, each on a thread of its own (the first on the caller's), and waits for all.
+  static func run(_ count: Int, _ body: @escaping @Sendable (_ index: Int) -> Void) {
+    let others = (1..<max(1, count)).map { index in
+      SystemThread(name: "martlet-worker") { body(index) }
+    }
+    body(0)
+    for thread in others { thread.join() }
+  }
 }

@@ -108,3 +108,36 @@ extension ByteQueue {
     append(decimal: number)
   }
 }
+
+extension RawSpan {
+  /// The time that ISO 8601 text in UTC says, in milliseconds since 1970: `2026-11-22T16:07:12.123Z`, from the year 1 on;
+  /// the fraction may be missing. Nil for anything else.
+  package var time: Int64? {
+    guard byteCount >= 20, byte(4) == UInt8(ascii: "-"), byte(7) == UInt8(ascii: "-"),
+      byte(10) == UInt8(ascii: "T"), byte(13) == UInt8(ascii: ":"), byte(16) == UInt8(ascii: ":"),
+      byte(byteCount - 1) == UInt8(ascii: "Z"),
+      let year = extracting(0..<4).unsignedDecimal, let month = extracting(5..<7).unsignedDecimal,
+      let day = extracting(8..<10).unsignedDecimal, let hour = extracting(11..<13).unsignedDecimal,
+      let minute = extracting(14..<16).unsignedDecimal, let second = extracting(17..<19).unsignedDecimal,
+      (1...12).contains(month), (1...31).contains(day), hour < 24, minute < 60, second < 60
+    else { return nil }
+    var fraction: UInt64 = 0
+    if byteCount > 20 {
+      guard byteCount == 24, byte(19) == UInt8(ascii: "."),
+        let digits = extracting(20..<23).unsignedDecimal
+      else { return nil }
+      fraction = digits
+    }
+    // The day number of a civil date: Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms".
+    let shiftedYear = Int(year) - (month <= 2 ? 1 : 0)
+    guard shiftedYear >= 0 else { return nil }
+    let era = shiftedYear / 400
+    let yearOfEra = shiftedYear - era * 400
+    let shiftedMonth = Int(month) + (month > 2 ? -3 : 9)
+    let dayOfYear = (153 * shiftedMonth + 2) / 5 + Int(day) - 1
+    let dayOfEra = yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear
+    let days = era * 146_097 + dayOfEra - 719_468
+    let seconds = days * 86_400 + Int(hour) * 3600 + Int(minute) * 60 + Int(second)
+    return Int64(seconds * 1000 + Int(fraction))
+  }
+}

@@ -1,6 +1,6 @@
 // A disk in memory that fails as disks fail: it loses what was not synced, tears writes at any byte, keeps later writes
-// and loses earlier ones, forgets files whose folder was not synced, runs full, fails syncs, and loses power at any
-// operation. A seed decides, and repeats.
+// and loses earlier ones, forgets names of files that were given or taken since their folder was synced, runs full,
+// fails reads, writes, syncs and renames, and loses power at any operation. A seed decides, and repeats.
 import Martlet
 import Synchronization
 
@@ -16,6 +16,10 @@ final class SimulatedDisk: Disk {
     var write = 0.0
     /// The chance of a sync to fail with `inputOutputError`, and to lose what it should have written.
     var sync = 0.0
+    /// The chance of a rename or a link to fail with `inputOutputError`.
+    var rename = 0.0
+    /// The chance of a read to fail with `inputOutputError`.
+    var read = 0.0
     /// After this many operations the power goes; nil for never.
     var operationsUntilPowerLoss: Int?
   }
@@ -48,12 +52,34 @@ final class SimulatedDisk: Disk {
     var current: [UInt8] = []
     /// What has been done since the last sync.
     var pending: [Change] = []
-    /// Whether the folder has its name for certain.
-    var isNamed = false
+  }
+
+  /// What has been done to a folder's names.
+  fileprivate enum NameChange {
+    case give(String, file: Int)
+    case take(String)
+    case rename(String, to: String)
+
+    func apply(to names: inout [String: Int]) {
+      switch self {
+      case .give(let name, let file): names[name] = file
+      case .take(let name): names[name] = nil
+      case .rename(let name, let newName):
+        names[newName] = names[name]
+        names[name] = nil
+      }
+    }
   }
 
   fileprivate struct State {
-    var files: [String: File] = [:]
+    /// The files, by number: one stays as long as somebody may have it open.
+    var files: [Int: File] = [:]
+    var lastFile = 0
+    /// What each name names, for those who look now, and for certain after a crash.
+    var names: [String: Int] = [:]
+    var durableNames: [String: Int] = [:]
+    /// What has been done to the names since the folder was synced.
+    var pendingNames: [NameChange] = []
     var random: RandomSource
     var faults = Faults()
     var hasPower = true
@@ -63,6 +89,11 @@ final class SimulatedDisk: Disk {
 
     mutating func chance(_ probability: Double) -> Bool {
       probability > 0 && Double.random(in: 0..<1, using: &random) < probability
+    }
+
+    mutating func change(_ change: NameChange) {
+      change.apply(to: &names)
+      pendingNames.append(change)
     }
 
     /// Counts an operation; whether there is power for it to its end.
@@ -91,20 +122,65 @@ final class SimulatedDisk: Disk {
   init(seed: UInt64 = 0) { state = Mutex(State(seed: seed)) }
 
   func open(_ path: String) throws(DiskError) -> any DiskFile {
-    let isOpen = state.withLock { state in
-      if !state.begins() { return false }
-      if state.files[path] == nil { state.files[path] = File() }
+    let number = state.withLock { state -> Int? in
+      if !state.begins() { return nil }
+      if let number = state.names[path] { return number }
+      state.lastFile += 1
+      state.files[state.lastFile] = File()
+      state.change(.give(path, file: state.lastFile))
+      return state.lastFile
+    }
+    guard let number else { throw DiskError("open", path, code: Self.inputOutputError) }
+    return SimulatedFile(self, path, number)
+  }
+
+  func names(in folder: String) throws(DiskError) -> [String] {
+    let names = state.withLock { state -> [String]? in
+      guard state.begins() else { return nil }
+      return state.names.keys.filter { $0.hasPrefix(folder + "/") }.map {
+        String($0.dropFirst(folder.count + 1))
+      }
+    }
+    guard let names else { throw DiskError("open", folder, code: Self.inputOutputError) }
+    return names
+  }
+
+  func rename(_ path: String, to newPath: String) throws(DiskError) {
+    try changeName("rename", path) { state in
+      state.names[path] == nil ? nil : .rename(path, to: newPath)
+    }
+  }
+
+  func link(_ path: String, to newPath: String) throws(DiskError) {
+    try changeName("link", path) { state in
+      guard let number = state.names[path], state.names[newPath] == nil else { return nil }
+      return .give(newPath, file: number)
+    }
+  }
+
+  func remove(_ path: String) throws(DiskError) {
+    try changeName("remove", path) { state in state.names[path] == nil ? nil : .take(path) }
+  }
+
+  private func changeName(
+    _ operation: String, _ path: String, _ change: (borrowing State) -> NameChange?
+  ) throws(DiskError) {
+    let isDone = state.withLock { state in
+      guard state.begins(), !state.chance(state.faults.rename), let change = change(state) else {
+        return false
+      }
+      state.change(change)
       return true
     }
-    guard isOpen else { throw DiskError("open", path, code: Self.inputOutputError) }
-    return SimulatedFile(self, path)
+    guard isDone else { throw DiskError(operation, path, code: Self.inputOutputError) }
   }
 
   func syncFolder(_ path: String) throws(DiskError) {
     let isSynced = state.withLock { state in
       if !state.begins() { return false }
       if state.chance(state.faults.sync) { return false }
-      for name in state.files.keys where name.hasPrefix(path + "/") { state.files[name]?.isNamed = true }
+      state.durableNames = state.names
+      state.pendingNames = []
       return true
     }
     guard isSynced else { throw DiskError("fsync", path, code: Self.inputOutputError) }
@@ -120,15 +196,38 @@ final class SimulatedDisk: Disk {
   /// How many operations there have been.
   var operations: Int { state.withLock { $0.operations } }
 
-  /// The file as programs see it.
+  /// The database file as programs see it.
   var content: [UInt8] {
-    get { state.withLock { $0.files[Self.folder + "/" + DatabaseFile.name]?.current ?? [] } }
-    set {
-      state.withLock {
-        $0.files[Self.folder + "/" + DatabaseFile.name] = File(
-          durable: newValue, current: newValue, pending: [], isNamed: true)
+    get { self[DatabaseFile.name] ?? [] }
+    set { self[DatabaseFile.name] = newValue }
+  }
+
+  /// A file as programs see it; nil when there is none of that name.
+  subscript(name: String) -> [UInt8]? {
+    get {
+      state.withLock { state in
+        state.names[Self.folder + "/" + name].flatMap { state.files[$0]?.current }
       }
     }
+    set {
+      state.withLock { state in
+        let path = Self.folder + "/" + name
+        guard let newValue else {
+          state.names[path] = nil
+          state.durableNames[path] = nil
+          return
+        }
+        state.lastFile += 1
+        state.files[state.lastFile] = File(durable: newValue, current: newValue, pending: [])
+        state.names[path] = state.lastFile
+        state.durableNames[path] = state.lastFile
+      }
+    }
+  }
+
+  /// The names in the folder, in order.
+  var fileNames: [String] {
+    state.withLock { $0.names.keys.sorted().map { String($0.dropFirst(Self.folder.count + 1)) } }
   }
 
   var text: String { String(decoding: content, as: UTF8.self) }
@@ -136,16 +235,22 @@ final class SimulatedDisk: Disk {
   /// The power goes and comes back: what was not synced is there whole, in part, or not at all.
   func crash() {
     state.withLock { state in
-      for name in state.files.keys.sorted() {
-        guard var file = state.files[name] else { continue }
-        if !file.isNamed && Bool.random(using: &state.random) {
-          state.files[name] = nil
+      // Changes of names survive in their order, up to some one, as file systems with a journal have it.
+      let kept = Int.random(in: 0...state.pendingNames.count, using: &state.random)
+      for change in state.pendingNames[..<kept] { change.apply(to: &state.durableNames) }
+      state.names = state.durableNames
+      state.pendingNames = []
+      let named = Set(state.names.values)
+      for number in state.files.keys.sorted() {
+        guard var file = state.files[number] else { continue }
+        guard named.contains(number) else {
+          state.files[number] = nil
           continue
         }
         file.durable = Self.survivor(of: file, &state.random)
         file.current = file.durable
         file.pending = []
-        state.files[name] = file
+        state.files[number] = file
       }
       state.hasPower = true
       state.faults = Faults()
@@ -189,10 +294,12 @@ final class SimulatedDisk: Disk {
 private final class SimulatedFile: DiskFile {
   private let disk: SimulatedDisk
   private let path: String
+  private let number: Int
 
-  init(_ disk: SimulatedDisk, _ path: String) {
+  init(_ disk: SimulatedDisk, _ path: String, _ number: Int) {
     self.disk = disk
     self.path = path
+    self.number = number
   }
 
   private func failure(_ operation: String, _ code: Int32) -> DiskError {
@@ -200,14 +307,15 @@ private final class SimulatedFile: DiskFile {
   }
 
   func size() throws(DiskError) -> Int {
-    let size = disk.state.withLock { state in state.begins() ? state.files[path]?.current.count : nil }
+    let size = disk.state.withLock { state in state.begins() ? state.files[number]?.current.count : nil }
     guard let size else { throw failure("stat", SimulatedDisk.inputOutputError) }
     return size
   }
 
   func read(at offset: Int, count: Int, into buffer: inout ByteQueue) throws(DiskError) -> Int {
     let bytes = disk.state.withLock { state -> [UInt8]? in
-      guard state.begins(), let content = state.files[path]?.current else { return nil }
+      guard state.begins(), !state.chance(state.faults.read), let content = state.files[number]?.current
+      else { return nil }
       return Array(content[min(offset, content.count)..<min(offset + count, content.count)])
     }
     guard let bytes else { throw failure("read", SimulatedDisk.inputOutputError) }
@@ -223,10 +331,10 @@ private final class SimulatedFile: DiskFile {
       let isFull = power == .on && state.chance(state.faults.write)
       let length = isFull ? Int.random(in: 0...bytes.count, using: &state.random) : bytes.count
       let change = SimulatedDisk.Change.write(Array(bytes[..<length]), at: offset)
-      if var file = state.files.removeValue(forKey: path) {
+      if var file = state.files.removeValue(forKey: number) {
         change.apply(to: &file.current)
         file.pending.append(change)
-        state.files[path] = file
+        state.files[number] = file
       }
       if power == .goes { return SimulatedDisk.inputOutputError }
       return isFull ? SimulatedDisk.outOfSpace : 0
@@ -237,8 +345,8 @@ private final class SimulatedFile: DiskFile {
   func sync() throws(DiskError) {
     let isSynced = disk.state.withLock { state in
       if !state.begins() { return false }
-      guard var file = state.files.removeValue(forKey: path) else { return false }
-      defer { state.files[path] = file }
+      guard var file = state.files.removeValue(forKey: number) else { return false }
+      defer { state.files[number] = file }
       if state.chance(state.faults.sync) {
         // As Linux does it: what could not be written counts as written, though it is only in memory.
         file.pending.removeAll { _ in Bool.random(using: &state.random) }
@@ -254,10 +362,16 @@ private final class SimulatedFile: DiskFile {
   func truncate(to size: Int) throws(DiskError) {
     let isDone = disk.state.withLock { state in
       if !state.begins() { return false }
-      SimulatedDisk.Change.truncate(size).apply(to: &state.files[path, default: .init()].current)
-      state.files[path]?.pending.append(.truncate(size))
+      SimulatedDisk.Change.truncate(size).apply(to: &state.files[number, default: .init()].current)
+      state.files[number]?.pending.append(.truncate(size))
       return true
     }
     guard isDone else { throw failure("truncate", SimulatedDisk.inputOutputError) }
+  }
+
+  func isNamed(_ path: String) throws(DiskError) -> Bool {
+    let isNamed = disk.state.withLock { state in state.begins() ? state.names[path] == number : nil }
+    guard let isNamed else { throw failure("stat", SimulatedDisk.inputOutputError) }
+    return isNamed
   }
 }
