@@ -166,6 +166,8 @@ struct HeldRepliesTests {
     #expect(server.execution.reply.marks.isEmpty)
     server.send(redis: ["GET", "a"].map(bytes))
     #expect(server.isReplyHeld == true)
+    // Nobody is left waiting for a sync that can't come.
+    #expect(server.redis("WAITAOF", "1", "0", "0").hasPrefix("-MISCONF"))
     // No later commit makes good what a failed sync lost.
     disk.order(SimulatedDisk.Faults())
     server.store.journal.commit()

@@ -3,7 +3,7 @@
 /// Which command it is. `Execution.run` has a case for each; the declarations give each its name.
 package enum CommandID: UInt16, CaseIterable {
   // connection
-  case auth, client, echo, hello, ping, quit, select
+  case auth, client, echo, hello, ping, quit, reset, select, wait, waitaof
   // server
   case command, config, dbsize, flushall, flushdb, info, time
   // generic
@@ -100,7 +100,7 @@ extension CommandID {
 extension CommandDeclaration {
   /// Every command of the Redis protocol that there is, subcommands behind their command.
   public static let all: [CommandDeclaration] =
-    connectionCommands + serverCommands + genericCommands + stringCommands + setCommands
+    connectionCommands + waitCommands + serverCommands + genericCommands + stringCommands + setCommands
 
   /// The name as Redis shows it: `get`, `client|info`.
   var shownName: String { String(name.lowercased().map { $0 == " " ? "|" : $0 }) }

@@ -37,6 +37,9 @@ internal let connectionCommands: [CommandDeclaration] = [
   .init(
     "QUIT", arity: -1, [.noAuth, .fast], .connection, since: "1.0.0", "O(1)", "", "Ends the connection."),
   .init(
+    "RESET", arity: 1, [.noAuth, .fast], .connection, since: "6.2.0", "O(1)", "",
+    "Makes the connection what it was when it began."),
+  .init(
     "SELECT", arity: 2, [.fast], .connection, since: "1.0.0", "O(1)", "index",
     "Chooses the numbered database of the connection."),
 ]
@@ -58,6 +61,12 @@ extension Execution {
     session.database = number
     session.client.update { $0.database = number }
     reply.ok()
+  }
+
+  mutating func reset(_ session: inout SessionState) {
+    session.reset(context)
+    reply.version = session.protocolVersion
+    reply.simple("RESET")
   }
 
   // MARK: AUTH and HELLO

@@ -159,7 +159,7 @@ extension Execution {
       ("Server", "uptime_in_seconds", "\(uptime)"),
       ("Server", "uptime_in_days", "\(uptime / 86_400)"),
       ("Clients", "connected_clients", "\(context.clients.count)"),
-      ("Clients", "blocked_clients", "0"),
+      ("Clients", "blocked_clients", "\(context.clients.waitingCount)"),
       ("Memory", "used_memory", "\(resident)"),
       ("Memory", "used_memory_human", Self.human(resident)),
       ("Memory", "maxmemory", "\(limit)"),

@@ -6,6 +6,9 @@ enum DispatchOutcome {
   case done
   /// The journal is full: nothing was done; try again after its next commit.
   case waitForRoom
+  /// What the request waits for isn't there yet: try again after the journal's next commit, or at this time, in
+  /// nanoseconds of `WallClock.monotonicNanoseconds()`; `.max` for no such time.
+  case wait(until: Int64)
   /// The reply is the session's last.
   case close
 }
@@ -41,17 +44,21 @@ extension Execution {
         return .done
       }
     }
-    if context.logsCommands {
-      logCommand(words, session, CommandDeclaration.all[command.index])
+    // A request that waits comes here again and again, and counts once.
+    if !session.isWaiting {
+      if context.logsCommands {
+        logCommand(words, session, CommandDeclaration.all[command.index])
+      }
+      counters.value.commands.add()
+      session.client.noteCommand(command.index)
     }
-    counters.value.commands.add()
-    session.client.noteCommand(command.index)
     let start = reply.buffer.count
     beginReply()
     defer {
       reply.replaceIfOverfull(
         from: start, with: "-ERR the reply would be larger than 1 GiB: ask for less at a time\r\n")
       endReply(from: start)
+      if command.flags.contains(.write) { session.noteWritten(shown) }
     }
 
     let keys = command.keys
@@ -109,7 +116,9 @@ extension Execution {
     case .quit:
       reply.ok()
       return .close
+    case .reset: reset(&session)
     case .select: select(words, &session)
+    case .wait, .waitaof: return runWaiting(id, words, &session)
 
     case .command: command(words, session)
     case .config: config(words, session)
@@ -169,6 +178,16 @@ extension Execution {
     return .done
   }
 
+  /// Runs a command that may have its client wait.
+  private mutating func runWaiting(
+    _ id: CommandID, _ words: borrowing Words, _ session: inout SessionState
+  ) -> DispatchOutcome {
+    let outcome = id == .wait ? waitForReplicas(words, &session) : waitForSync(words, &session)
+    if case .wait = outcome { return outcome }
+    session.endWait()
+    return outcome
+  }
+
   // MARK: Refusals
 
   /// Whether the data takes more memory than the limit allows.
@@ -202,7 +221,7 @@ extension Execution {
   }
 
   @inline(never)
-  private mutating func replyJournalFailed() {
+  mutating func replyJournalFailed() {
     let reason = journal.failure?.description ?? "unknown"
     reply.error(
       "MISCONF Martlet can't write its database (\(reason)). Reads go on; mend the disk and restart the server."

@@ -89,6 +89,8 @@ package final class Journal: @unchecked Sendable {
   private let firstFailure = Mutex<DiskError?>(nil)
   private let stopping = Atomic<Bool>(false)
   private let refusesWrites = Atomic<Bool>(false)
+  /// Somebody waits for a sync that the setting alone would not bring.
+  private let wantsSync = Atomic<Bool>(false)
   private let listeners = Mutex<[@Sendable () -> Void]>([])
 
   // The journal's thread alone uses these.
@@ -176,6 +178,15 @@ package final class Journal: @unchecked Sendable {
     durability != .always || version <= durable.value
   }
 
+  /// Has what is written synced soon, whatever the setting, and the listeners called after it. Who waits for a record
+  /// that isn't written yet asks again when they are called after its commit.
+  package func requestSync() {
+    // Every commit brings its sync.
+    if durability == .always { return }
+    wantsSync.store(true, ordering: .sequentiallyConsistent)
+    signal.raise()
+  }
+
   /// Why the log takes no more writes; nil while it does.
   package var failure: DiskError? {
     failureCode.load(ordering: .acquiring) == 0 ? nil : firstFailure.withLock { $0 }
@@ -228,6 +239,7 @@ package final class Journal: @unchecked Sendable {
       case .everysec, .never: collect(bytes: Self.writeThreshold, nanoseconds: Self.writeInterval)
       }
       commit()
+      syncIfRequested()
     }
   }
 
@@ -240,6 +252,7 @@ package final class Journal: @unchecked Sendable {
         return pending.value.count == 0
       }
       guard isEmpty else { return }
+      syncIfRequested()
       guard durability == .everysec, !worker.value.isSynced else {
         signal.wait()
         continue
@@ -258,7 +271,7 @@ package final class Journal: @unchecked Sendable {
         pending.value.wakeAtBytes = bytes
         return pending.value.count >= records || pending.value.records.count >= bytes
       }
-      if isEnough { return }
+      if isEnough || wantsSync.load(ordering: .relaxed) { return }
       let left = deadline - WallClock.monotonicNanoseconds()
       if left <= 0 { return }
       signal.wait(nanoseconds: left)
@@ -304,7 +317,11 @@ package final class Journal: @unchecked Sendable {
     notify()
   }
 
-  /// Makes all that is written durable now, whatever the setting; for a clean end.
+  private func syncIfRequested() {
+    if wantsSync.exchange(false, ordering: .sequentiallyConsistent) { syncNow() }
+  }
+
+  /// Makes all that is written durable now, whatever the setting.
   private func syncNow() {
     guard failureCode.load(ordering: .relaxed) == 0, !worker.value.isSynced else { return }
     do { try sync() } catch { fail(error) }

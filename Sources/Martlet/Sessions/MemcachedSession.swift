@@ -75,6 +75,9 @@ package struct MemcachedSession: Session, ~Copyable {
     return SessionStep(consumed: position, next: .read(atLeast: 1))
   }
 
+  /// No command of this protocol waits.
+  package mutating func endWait() {}
+
   /// Whether a line, or what has come of it, isn't too long.
   @inline(__always)
   private static func isLengthAllowed(_ line: RawSpan) -> Bool {

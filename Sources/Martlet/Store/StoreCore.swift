@@ -34,8 +34,11 @@ package final class StoreCore: Sendable {
   }
 
   /// A store that keeps nothing on a disk.
+  ///
+  /// - Parameter durability: what its journal does about syncs, which sync nothing.
   package init(
-    inMemory threads: Int, databases: Int = 16, clock: WallClock = WallClock(),
+    inMemory threads: Int, databases: Int = 16, durability: Durability = .never,
+    clock: WallClock = WallClock(),
     maximumPendingBytes: Int = Journal.defaultPendingBytes, random: inout RandomSource
   ) {
     keyspace = Keyspace(
@@ -44,7 +47,7 @@ package final class StoreCore: Sendable {
     file = nil
     self.clock = clock
     journal = Journal(
-      log: ForgetfulLog(), durability: .never, version: 0, clock: clock,
+      log: ForgetfulLog(), durability: durability, version: 0, clock: clock,
       maximumPendingBytes: maximumPendingBytes)
   }
 
