@@ -9,7 +9,7 @@ import pytest
 import redis
 
 from servers import MartletServer, Server, eventually
-from wire import NOT_AN_INTEGER, OK, Error, RedisConnection, Status
+from wire import NOT_AN_INTEGER, OK, SYNTAX_ERROR, Error, RedisConnection, Status
 
 TIMEOUT_NOT_AN_INTEGER = Error("ERR timeout is not an integer or out of range")
 TIMEOUT_NEGATIVE = Error("ERR timeout is negative")
@@ -133,3 +133,39 @@ def test_reset_makes_the_connection_new(server: Server, wire: RedisConnection) -
     assert wire("GET", "k") is None
     assert isinstance(wire("HELLO"), list)
     assert wire("RESET", "now") == Error("ERR wrong number of arguments for 'reset' command")
+
+
+# CLIENT DURABILITY, which is Martlet's own.
+
+
+@pytest.mark.martlet
+@pytest.mark.parametrize("durability", ["always", "everysec", "never"])
+def test_client_durability_tells_what_holds(
+    new_server: Callable[..., MartletServer], durability: str
+) -> None:
+    with new_server("--durability", durability).redis() as connection:
+        assert connection("CLIENT", "DURABILITY") == durability.encode()
+        assert connection("CLIENT", "DURABILITY", "async") == OK
+        assert connection("CLIENT", "DURABILITY") == b"async"
+        assert connection("SET", "k", "v") == OK
+        assert connection("GET", "k") == b"v"
+        assert connection("WAITAOF", "1", "0", "0") == [1, 0]
+        assert connection("CLIENT", "DURABILITY", "DEFAULT") == OK
+        assert connection("CLIENT", "DURABILITY") == durability.encode()
+
+
+@pytest.mark.martlet
+def test_reset_and_nothing_else_ends_client_durability(wire: RedisConnection) -> None:
+    wire("CLIENT", "DURABILITY", "ASYNC")
+    wire("HELLO", "3")
+    wire("SELECT", "2")
+    assert wire("CLIENT", "DURABILITY") == b"async"
+    wire("RESET")
+    assert wire("CLIENT", "DURABILITY") == b"always"
+
+
+@pytest.mark.martlet
+@pytest.mark.parametrize("words", [("ALWAYS",), ("NEVER",), ("",), ("ASYNC", "ASYNC")])
+def test_client_durability_takes_only_its_words(wire: RedisConnection, words: tuple[str, ...]) -> None:
+    assert wire("CLIENT", "DURABILITY", *words) == SYNTAX_ERROR
+    assert wire("CLIENT", "DURABILITY") == b"always"

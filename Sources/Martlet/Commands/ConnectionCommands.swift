@@ -9,6 +9,10 @@ internal let connectionCommands: [CommandDeclaration] = [
     "CLIENT", arity: -2, [], .connection, since: "2.4.0", "Depends on the subcommand", "",
     "Commands about client connections."),
   .init(
+    "CLIENT DURABILITY", arity: -2, [], .connection, since: CommandDeclaration.own, "O(1)",
+    "[DEFAULT | ASYNC]",
+    "With ASYNC, this connection's replies don't wait for the disk. Without an argument, returns what holds now."),
+  .init(
     "CLIENT GETNAME", arity: 2, [], .connection, since: "2.6.9", "O(1)", "", "Returns the connection's name."),
   .init(
     "CLIENT ID", arity: 2, [], .connection, since: "5.0.0", "O(1)", "", "Returns the connection's number."),
@@ -154,6 +158,7 @@ extension Execution {
 
   mutating func client(_ words: borrowing Words, _ session: inout SessionState) {
     switch subcommand(words, session) {
+    case "CLIENT DURABILITY": clientDurability(words, &session)
     case "CLIENT GETNAME":
       let name = session.client.update { $0.name }
       if name.isEmpty { reply.null() } else { reply.bulk(name) }
@@ -168,6 +173,21 @@ extension Execution {
     case "CLIENT LIST": clientList(words)
     default: break
     }
+  }
+
+  private mutating func clientDurability(_ words: borrowing Words, _ session: inout SessionState) {
+    if words.count == 2 {
+      return reply.bulk(session.waitsForDisk ? journal.durability.rawValue : "async")
+    }
+    guard words.count == 3 else { return reply.error(Self.syntaxError) }
+    if words[2].equalsIgnoringCase("default") {
+      session.waitsForDisk = true
+    } else if words[2].equalsIgnoringCase("async") {
+      session.waitsForDisk = false
+    } else {
+      return reply.error(Self.syntaxError)
+    }
+    reply.ok()
   }
 
   private mutating func setClientInfo(_ words: borrowing Words, _ session: SessionState) {

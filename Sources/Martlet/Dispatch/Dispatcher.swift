@@ -57,7 +57,7 @@ extension Execution {
     defer {
       reply.replaceIfOverfull(
         from: start, with: "-ERR the reply would be larger than 1 GiB: ask for less at a time\r\n")
-      endReply(from: start)
+      endReply(from: start, waitsForDisk: session.waitsForDisk)
       if command.flags.contains(.write) { session.noteWritten(shown) }
     }
 

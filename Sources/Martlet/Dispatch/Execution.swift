@@ -12,6 +12,8 @@ package struct SessionState {
   var isAuthenticated: Bool
   package let client: ClientRecord
   let limits: SessionLimits
+  /// Whether its replies wait for the disk as the server's setting has it; if not, they never wait.
+  var waitsForDisk = true
   /// The highest version that its writes have made or shown; 0 before the first.
   private(set) var lastWritten: UInt64 = 0
   /// When the request that waits is to be replied to at the latest, in nanoseconds of
@@ -29,6 +31,7 @@ package struct SessionState {
     database = 0
     protocolVersion = 2
     isAuthenticated = context.password == nil
+    waitsForDisk = true
     client.update {
       $0.name = ""
       $0.database = 0
@@ -122,10 +125,10 @@ package struct Execution: ~Copyable {
   @inline(__always)
   mutating func beginReply() { shown = 0 }
 
-  /// Holds the reply that began at `start` until what it shows is durable.
+  /// Holds the reply that began at `start` until what it shows is durable, unless its session doesn't wait for that.
   @inline(__always)
-  mutating func endReply(from start: Int) {
-    if shown != 0 && !journal.mayShow(shown) { reply.hold(from: start, until: shown) }
+  mutating func endReply(from start: Int, waitsForDisk: Bool = true) {
+    if shown != 0 && !journal.mayShow(shown) && waitsForDisk { reply.hold(from: start, until: shown) }
   }
 
   // MARK: Reading
