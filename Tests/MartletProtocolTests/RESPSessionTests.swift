@@ -177,6 +177,7 @@ struct RESPSessionTests {
       ("MSET a 1 123456 2", key), ("RENAME 12345 123456", key), ("COPY 12345 123456", key),
       ("SADD 123456 m", key),
       ("EXPIRE 123456 1", key), ("SET k 12345678901", value), ("APPEND 12345 x", value),
+      ("PREPEND 12345 x", value),
       ("SETNX k 12345678901", value),
       ("SETEX k 9 12345678901", value), ("GETSET k 12345678901", value), ("MSET k 1 j 12345678901", value),
       ("SETRANGE k 5 123456", value), ("SADD s 12345678901", value), ("EXISTS k j s", ":0\r\n"),

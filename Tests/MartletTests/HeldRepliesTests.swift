@@ -32,7 +32,7 @@ struct HeldRepliesTests {
       ["GET", "new"], ["EXISTS", "old", "new"], ["TYPE", "new"], ["STRLEN", "new"],
       ["SET", "new", "2", "NX"],
       ["SETNX", "new", "2"], ["SADD", "new", "x"], ["TTL", "new"], ["MGET", "old", "new"],
-      ["APPEND", "newset", "x"],
+      ["APPEND", "newset", "x"], ["PREPEND", "newset", "x"],
       ["SISMEMBER", "newset", "m"], ["SCARD", "newset"], ["SMEMBERS", "newset"], ["SADD", "newset", "m"],
       ["SREM", "newset", "other"], ["RENAMENX", "old", "new"], ["COPY", "old", "new"], ["INCR", "newset"],
       ["DBSIZE"], ["KEYS", "*"], ["RANDOMKEY"], ["SCAN", "0", "COUNT", "1000"],

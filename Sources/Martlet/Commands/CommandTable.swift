@@ -10,9 +10,8 @@ package enum CommandID: UInt16, CaseIterable {
   case copy, del, exists, expire, expireat, expiretime, keys, persist, pexpire, pexpireat, pexpiretime, pttl
   case randomkey, rename, renamenx, scan, touch, ttl, type, unlink
   // string
-  case append, decr, decrby, get, getdel, getex, getrange, getset, incr, incrby, mget, mset, msetnx, psetex,
-    set
-  case setex, setnx, setrange, strlen, substr
+  case append, decr, decrby, get, getdel, getex, getrange, getset, incr, incrby, mget, mset, msetnx, prepend
+  case psetex, set, setex, setnx, setrange, strlen, substr
   // set
   case sadd, scard, sismember, smembers, smismember, spop, srandmember, srem, sscan
 }

@@ -159,6 +159,7 @@ extension Execution {
     case .mget: getAll(words, database)
     case .mset: setAll(words, database, session.limits, onlyIfAbsent: false)
     case .msetnx: setAll(words, database, session.limits, onlyIfAbsent: true)
+    case .prepend: prepend(words, database, session.limits)
     case .psetex: setExpiring(words, database, session.limits, .milliseconds)
     case .setex: setExpiring(words, database, session.limits, .seconds)
     case .setnx: setIfAbsent(words, database, session.limits)
