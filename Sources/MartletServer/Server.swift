@@ -3,6 +3,7 @@
 public import Logging
 import Martlet
 import NIOCore
+import Synchronization
 import UnixSignals
 
 #if canImport(Glibc)
@@ -15,8 +16,12 @@ import UnixSignals
 
 /// A server with its settings; ``run()`` is its life.
 public final class Server: Sendable {
+  /// How often loading says how far it is.
+  private static let progressInterval: Int64 = 2_000_000_000
+
   private let settings: Settings
   private let logger: Logger
+  private let store = Mutex<StoreCore?>(nil)
 
   /// - Parameters:
   ///   - settings: what to serve and how.
@@ -26,16 +31,21 @@ public final class Server: Sendable {
     self.logger = logger
   }
 
-  /// Serves until the process is told to stop by SIGTERM or SIGINT, then drains and returns.
+  /// Serves until the process is told to stop by SIGTERM or SIGINT, then drains and returns. SIGUSR1 has the database
+  /// file rewritten.
   /// A second signal while it drains ends the process at once, with 128 and the signal's number as exit status.
   ///
   /// - Throws: ``ServerError`` when it can't start.
   public func run() async throws {
-    let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint)
+    let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint, .sigusr1)
     let (stop, requestStop) = AsyncStream.makeStream(of: Never.self)
-    let listening = Task { [logger] in
+    let listening = Task { [self] in
       var isDraining = false
       for await signal in signals {
+        if signal == .sigusr1 {
+          _ = store.withLock { $0?.checkpointer.request() }
+          continue
+        }
         guard !isDraining else { _exit(128 + signal.rawValue) }
         isDraining = true
         logger.info("stopping", metadata: ["signal": "\(signal)"])
@@ -56,14 +66,18 @@ public final class Server: Sendable {
     do {
       folder = try DataFolder(settings.dataFolder)
       store = try StoreCore.open(
-        folder, durability: settings.durability, threads: settings.threads, databases: settings.databases)
+        folder, durability: settings.durability, threads: settings.threads, databases: settings.databases,
+        policy: policy, progress: loadingProgress())
     } catch {
       throw ServerError(error)
     }
     let loadTime = ContinuousClock.now - start
     warnOfTornTail(store.report, folder)
     let context = makeContext(store)
+    logCheckpoints(store)
     store.start()
+    self.store.withLock { $0 = store }
+    defer { self.store.withLock { $0 = nil } }
     let transport = NIOTransport(store, context, settings, logger)
     let addresses: [String]
     do {
@@ -89,7 +103,44 @@ public final class Server: Sendable {
     logger.info("stopped: everything is written")
   }
 
+  private var policy: CheckpointPolicy {
+    var policy = CheckpointPolicy()
+    policy.growthPercent = settings.checkpointGrowth
+    policy.minimumBytes = settings.checkpointMinSize
+    policy.maximumAge = settings.checkpointAge.components.seconds * 1000
+    policy.keptFiles = settings.keepFiles
+    return policy
+  }
+
+  /// Tells now and then how far the loading is, if it takes long.
+  private func loadingProgress() -> (Int, Int) -> Void {
+    let logger = logger
+    var next = WallClock.monotonicNanoseconds() + Self.progressInterval
+    return { done, total in
+      let now = WallClock.monotonicNanoseconds()
+      guard now >= next, total > 0 else { return }
+      next = now + Self.progressInterval
+      logger.info("loading: \(done / (total / 100 + 1)) % of \(total >> 20) MiB")
+    }
+  }
+
+  private func logCheckpoints(_ store: StoreCore) {
+    let logger = logger
+    store.checkpointer.onEvent { event in
+      switch event {
+      case .began(let version): logger.debug("checkpoint begins", metadata: ["version": "\(version)"])
+      case .finished(let version, let bytes, let milliseconds):
+        logger.info("checkpoint: version \(version), \(bytes) bytes, in \(milliseconds) ms")
+      case .failed(let reason):
+        logger.warning("the checkpoint failed: \(reason); the database file in use is as good as before")
+      }
+    }
+  }
+
   private func warnOfTornTail(_ report: RecoveryReport, _ folder: DataFolder) {
+    if report.hasRemovedUnfinishedCheckpoint {
+      logger.info("removed \(folder.file(DatabaseFile.unfinishedName)): a checkpoint that was not finished")
+    }
     guard report.droppedBytes > 0 else { return }
     let kept =
       report.droppedCopy.map { "; it held whole batches, so it is kept in \($0)" }
@@ -130,7 +181,7 @@ public final class Server: Sendable {
     let context = ServerContext(password: settings.password?.text) { log.print($0, $1) }
     context.memoryLimit = settings.memoryLimit
     context.logsCommands = settings.logCommands
-    context.parameters = parameters(context)
+    context.parameters = parameters(context, store)
     let settings = settings
     context.setFacts {
       [
@@ -145,12 +196,28 @@ public final class Server: Sendable {
   }
 
   /// The settings under Redis's names, where they mean the same, and under our own elsewhere.
-  private func parameters(_ context: ServerContext) -> [ConfigParameter] {
+  private func parameters(_ context: ServerContext, _ store: StoreCore) -> [ConfigParameter] {
     let settings = settings
     func fixed(_ name: String, _ value: String) -> ConfigParameter { ConfigParameter(name) { value } }
     return [
       fixed("appendfsync", settings.durability == .never ? "no" : settings.durability.rawValue),
       fixed("appendonly", "yes"),
+      ConfigParameter(
+        "auto-aof-rewrite-min-size", get: { "\(store.checkpointer.policy.minimumBytes)" }
+      ) { value in
+        guard let bytes = ByteSize.parse(value), bytes > 0 else { return "argument must be a memory value" }
+        store.checkpointer.policy.minimumBytes = bytes
+        return nil
+      },
+      ConfigParameter(
+        "auto-aof-rewrite-percentage", get: { "\(store.checkpointer.policy.growthPercent)" }
+      ) { value in
+        guard let percent = Int(value), (0...100_000).contains(percent) else {
+          return "argument must be between 0 and 100000 inclusive"
+        }
+        store.checkpointer.policy.growthPercent = percent
+        return nil
+      },
       fixed("bind", settings.host.joined(separator: " ")),
       fixed("databases", "\(settings.databases)"),
       fixed("dir", settings.dataFolder),

@@ -42,6 +42,10 @@ struct Serve: AsyncParsableCommand {
   @Option(.memcachedPort) var memcachedPort: String?
   @Option(.data, completion: .directory) var data: String?
   @Option(.durability) var durability: String?
+  @Option(.checkpointGrowth) var checkpointGrowth: String?
+  @Option(.checkpointMinSize) var checkpointMinSize: String?
+  @Option(.checkpointAge) var checkpointAge: String?
+  @Option(.keepFiles) var keepFiles: String?
   @Option(.memoryLimit) var memoryLimit: String?
   @Option(.maxKeyBytes) var maxKeyBytes: String?
   @Option(.maxValueBytes) var maxValueBytes: String?
@@ -84,7 +88,9 @@ struct Serve: AsyncParsableCommand {
     let given: [(Setting, String?)] = [
       (.host, host.isEmpty ? nil : host.joined(separator: ",")), (.port, port),
       (.memcachedPort, memcachedPort),
-      (.data, data), (.durability, durability), (.memoryLimit, memoryLimit), (.maxKeyBytes, maxKeyBytes),
+      (.data, data), (.durability, durability), (.checkpointGrowth, checkpointGrowth),
+      (.checkpointMinSize, checkpointMinSize), (.checkpointAge, checkpointAge), (.keepFiles, keepFiles),
+      (.memoryLimit, memoryLimit), (.maxKeyBytes, maxKeyBytes),
       (.maxValueBytes, maxValueBytes), (.maxConnections, maxConnections), (.databases, databases),
       (.threads, threads), (.password, password), (.protectedMode, protectedMode), (.logLevel, logLevel),
       (.logCommands, logCommands.map { $0 ? "yes" : "no" }),

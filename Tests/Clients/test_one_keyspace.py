@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 
 import pytest
+import redis
 
 from servers import MartletServer, Server
 from wire import OK, WRONGTYPE, MemcachedConnection, RedisConnection
@@ -81,6 +82,7 @@ def test_memcached_may_replace_a_collection(memcached: MemcachedConnection, wire
     [
         ["SET", "k", "1"],
         ["APPEND", "k", "1"],
+        ["PREPEND", "k", "1"],
         ["INCR", "k"],
         ["SETRANGE", "k", "0", "2"],
         ["GETSET", "k", "1"],
@@ -188,3 +190,19 @@ def test_limits_of_keys_and_values_are_settings(new_server: Callable[..., Martle
         assert redis("DBSIZE") == 1
         assert getattr(redis("APPEND", "0123456789", "z"), "text", "no error")[:4] == "ERR "
         assert redis("STRLEN", "0123456789") == 1000
+
+
+def test_redis_clients_can_set_memcached_flags(memcached: MemcachedConnection, client: redis.Redis) -> None:
+    assert client.execute_command("SET", "k", "v", "EX", 100, "FLAGS", 2**32 - 1)
+    assert memcached.ask(b"get k\r\n") == b"VALUE k 4294967295 1\r\nv\r\nEND\r\n"
+    with pytest.raises(redis.ResponseError):
+        client.execute_command("SET", "k", "v", "FLAGS", 2**32)
+
+
+def test_prepend_is_the_same_on_both_sides(memcached: MemcachedConnection, wire: RedisConnection) -> None:
+    assert wire("PREPEND", "k", "c") == 1
+    assert memcached.ask(b"prepend k 0 0 1\r\nb\r\n") == b"STORED\r\n"
+    assert wire("PREPEND", "k", "a") == 3
+    assert memcached.ask(b"get k\r\n") == b"VALUE k 0 3\r\nabc\r\nEND\r\n"
+    wire("SADD", "set", "a")
+    assert wire("PREPEND", "set", "a") == WRONGTYPE

@@ -26,6 +26,8 @@ COMMANDS: dict[str, tuple[int, int, int, int, str]] = {
     "flushdb": (-1, 0, 0, 0, "write"),
     "flushall": (-1, 0, 0, 0, "write"),
     "time": (1, 0, 0, 0, "fast"),
+    "reset": (1, 0, 0, 0, "fast no_auth"),
+    "wait": (3, 0, 0, 0, ""),
     "get": (2, 1, 1, 1, "readonly fast"),
     "set": (-3, 1, 1, 1, "write denyoom"),
     "getset": (3, 1, 1, 1, "write denyoom fast"),

@@ -57,8 +57,13 @@ struct CommandDeclarationTests {
     ("PTTL", 2, "fast readonly", 1, 1, 1),
     ("QUIT", -1, "fast no_auth", 0, 0, 0),
     ("RANDOMKEY", 1, "readonly", 0, 0, 0),
+    ("BGREWRITEAOF", 1, "admin", 0, 0, 0),
+    ("BGSAVE", -1, "admin", 0, 0, 0),
+    ("LASTSAVE", 1, "fast", 0, 0, 0),
+    ("SAVE", 1, "admin", 0, 0, 0),
     ("RENAME", 3, "write", 1, 2, 1),
     ("RENAMENX", 3, "fast write", 1, 2, 1),
+    ("RESET", 1, "fast no_auth", 0, 0, 0),
     ("SADD", -3, "denyoom fast write", 1, 1, 1),
     ("SCAN", -2, "readonly", 0, 0, 0),
     ("SCARD", 2, "fast readonly", 1, 1, 1),
@@ -81,9 +86,10 @@ struct CommandDeclarationTests {
     ("TTL", 2, "fast readonly", 1, 1, 1),
     ("TYPE", 2, "fast readonly", 1, 1, 1),
     ("UNLINK", -2, "fast write", 1, -1, 1),
+    ("WAIT", 3, "", 0, 0, 0),
   ]
-  /// Commands that Redis 7.0.15 doesn't have: CLIENT SETINFO came with 7.2, and client libraries call it.
-  private static let newer: Set<String> = ["CLIENT SETINFO"]
+  /// Commands that Redis 7.0.15 doesn't have: these came with 7.2, and Martlet's own.
+  private static let newer: Set<String> = ["CLIENT SETINFO", "WAITAOF", "CLIENT DURABILITY", "PREPEND"]
 
   private static func names(_ flags: CommandDeclaration.Flags) -> String {
     let names: [(CommandDeclaration.Flags, String)] = [

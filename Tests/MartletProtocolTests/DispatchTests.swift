@@ -213,6 +213,45 @@ struct DispatchTests {
         == ":1\r\n:-1\r\n:1\r\n*1\r\n$1\r\nb\r\n")
   }
 
+  // MARK: What only Martlet has
+
+  @Test("SET takes the flags of memcached's clients")
+  func flags() {
+    let server = TestServer()
+    let client = server.redisClient()
+    let memcached = server.memcachedClient()
+    #expect(client.send("SET k v FLAGS 4294967295 PX 100000\r\n") == "+OK\r\n")
+    #expect(memcached.send("get k\r\n") == "VALUE k 4294967295 1\r\nv\r\nEND\r\n")
+    #expect(client.send("SET k w NX FLAGS 1\r\nSET k w XX GET flags 7\r\n") == "$-1\r\n$1\r\nv\r\n")
+    #expect(memcached.send("get k\r\n") == "VALUE k 7 1\r\nw\r\nEND\r\n")
+    #expect(client.send("SET k x\r\n") == "+OK\r\n")
+    #expect(memcached.send("get k\r\n") == "VALUE k 0 1\r\nx\r\nEND\r\n")
+    for wrong in ["4294967296", "-1", "x", "\"\""] {
+      #expect(
+        client.send("SET k y FLAGS \(wrong)\r\n") == "-ERR value is not an integer or out of range\r\n")
+    }
+    for wrong in ["FLAGS", "FLAGS 1 FLAGS 1", "FLAGS 1 2"] {
+      #expect(client.send("SET k y \(wrong)\r\n") == "-ERR syntax error\r\n")
+    }
+    #expect(client.send("GET k\r\n") == "$1\r\nx\r\n")
+  }
+
+  @Test("PREPEND puts bytes before a string as APPEND puts them behind it")
+  func prepend() {
+    let client = TestServer().redisClient()
+    for (request, reply) in [
+      ("PREPEND k World", ":5"), ("PREPEND k \"Hello \"", ":11"), ("GETRANGE k 0 -1", "$11\r\nHello World"),
+      ("PREPEND k \"\"", ":11"), ("PREPEND e \"\"", ":0"), ("EXISTS e", ":1"), ("SETEX t 100 b", "+OK"),
+      ("PREPEND t a", ":2"), ("TTL t", ":100"), ("GET t", "$2\r\nab"), ("SADD s a", ":1"),
+      ("PREPEND s x", "-WRONGTYPE Operation against a key holding the wrong kind of value"),
+      ("PREPEND k", "-ERR wrong number of arguments for 'prepend' command"),
+    ] {
+      #expect(client.send(request + "\r\n") == reply + "\r\n", "\(request)")
+    }
+  }
+
+  // MARK: Time
+
   @Test("Every write treats an expired key as absent")
   func writesToExpired() {
     for (request, reply) in [
@@ -221,7 +260,7 @@ struct DispatchTests {
       ("GETSET k w", "$-1\r\n"), ("GETDEL k", "$-1\r\n"), ("GETEX k PERSIST", "$-1\r\n"),
       ("INCR k", ":1\r\n"),
       ("MSETNX k 1 j 2", ":1\r\n"), ("DEL k", ":0\r\n"), ("PERSIST k", ":0\r\n"), ("EXPIRE k 10", ":0\r\n"),
-      ("RENAME k j", "-ERR no such key\r\n"), ("COPY k j", ":0\r\n"), ("SETRANGE k 1 x", ":2\r\n"),
+      ("PREPEND k x", ":1\r\n"), ("RENAME k j", "-ERR no such key\r\n"), ("COPY k j", ":0\r\n"), ("SETRANGE k 1 x", ":2\r\n"),
       ("SREM k a", ":0\r\n"), ("SPOP k", "$-1\r\n"), ("SADD k a", ":1\r\n"), ("SET k w KEEPTTL", "+OK\r\n"),
     ] {
       let server = TestServer()

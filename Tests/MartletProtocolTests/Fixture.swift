@@ -49,12 +49,13 @@ final class TestServer: Sendable {
   let context: ServerContext
 
   init(
-    password: String? = nil, databases: Int = 16, maximumPendingBytes: Int = Journal.defaultPendingBytes,
+    password: String? = nil, databases: Int = 16, durability: Durability = .never,
+    maximumPendingBytes: Int = Journal.defaultPendingBytes,
     logger: @escaping @Sendable (String, String) -> Void = { _, _ in }
   ) {
     var random = RandomSource(seed: 7)
     store = StoreCore(
-      inMemory: 1, databases: databases, clock: WallClock(stoppedAt: Self.start),
+      inMemory: 1, databases: databases, durability: durability, clock: WallClock(stoppedAt: Self.start),
       maximumPendingBytes: maximumPendingBytes, random: &random)
     context = ServerContext(password: password, logger: logger)
   }
@@ -106,7 +107,7 @@ final class TestClient<S: Session & ~Copyable>: CustomReflectable {
         precondition(atLeast > input.count, "the session asks for what it has")
         wanted = atLeast
         return replies
-      case .waitForRoom: return replies
+      case .waitForRoom, .wait: return replies
       case .again: wanted = 1
       case .close: isClosed = true
       }
@@ -115,6 +116,15 @@ final class TestClient<S: Session & ~Copyable>: CustomReflectable {
   }
 
   func send(_ more: String) -> String { text(send(bytes(more))) }
+
+  /// What the session replies when it is called again with what it has not consumed.
+  func callAgain() -> String { send("") }
+
+  /// Tells the session that its client sends no more.
+  func finishSending() -> String {
+    session.endWait()
+    return callAgain()
+  }
 
   /// What the session has not consumed yet.
   var unconsumed: Int { input.count }

@@ -231,6 +231,73 @@ struct TransportTests {
     }
   }
 
+  // MARK: Requests that wait
+
+  @Test("WAITAOF returns when the write is on the disk, whatever the setting", arguments: Durability.allCases)
+  func waitsForSync(_ durability: Durability) async throws {
+    try await RunningServer.run({ $0.durability = durability }) { server in
+      let clients = try (0..<8).map { _ in try server.redis() }
+      let request = "SET k v\r\nWAITAOF 1 0 0\r\nPING\r\n"
+      let reply = "+OK\r\n*2\r\n:1\r\n:0\r\n+PONG\r\n"
+      for client in clients { client.send(String(repeating: request, count: 20)) }
+      let expected = String(repeating: reply, count: 20)
+      for client in clients {
+        #expect(String(decoding: client.receive(exactly: expected.utf8.count), as: UTF8.self) == expected)
+      }
+    }
+  }
+
+  @Test("What was replied before a request that waits is sent; what comes behind it waits; time ends it")
+  func waitsInOrder() async throws {
+    try await RunningServer.run({ $0.durability = .always }) { server in
+      let client = try server.redis()
+      let other = try server.redis()
+      #expect(client.ask("SET k v\r\nWAIT 1 0\r\nSET k w\r\n", expecting: "+OK\r\n"))
+      // Commits of others wake it, and it waits on.
+      for _ in 0..<20 { #expect(other.ask("SET j v\r\nGET k\r\n", expecting: "+OK\r\n$1\r\nv\r\n")) }
+      let third = try server.redis()
+      #expect(third.ask("WAIT 1 30\r\nSET k x\r\n", expecting: ":0\r\n+OK\r\n"))
+      #expect(other.ask("WAIT 1 30\r\nWAIT 1 30\r\nGET k\r\n", expecting: ":0\r\n:0\r\n$1\r\nx\r\n"))
+      client.finishSending()
+      #expect(String(decoding: client.receiveToEnd(), as: UTF8.self) == ":0\r\n+OK\r\n")
+      #expect(other.ask("GET k\r\n", expecting: "$1\r\nw\r\n"))
+    }
+  }
+
+  @Test("A client that goes away while it waits is gone")
+  func leavesWhileWaiting() async throws {
+    try await RunningServer.run { server in
+      let other = try server.redis()
+      func isAlone() -> Bool {
+        other.send("INFO clients\r\n")
+        var text = ""
+        while !text.contains("\r\nmaxclients:") || !text.hasSuffix("\r\n") {
+          text += String(decoding: other.receive(), as: UTF8.self)
+        }
+        return text.contains("connected_clients:1\r\n") && text.contains("blocked_clients:0\r\n")
+      }
+      for _ in 0..<50 {
+        let client = try server.redis()
+        #expect(client.ask("PING\r\nWAIT 1 0\r\nPING\r\n", expecting: "+PONG\r\n"))
+      }
+      var rounds = 0
+      while !isAlone() && rounds < 100_000 { rounds += 1 }
+      #expect(isAlone())
+    }
+  }
+
+  @Test("A server that ends closes on those who wait")
+  func endsWhileWaiting() async throws {
+    var clients: [RawSocket] = []
+    try await RunningServer.run { server in
+      clients = try (0..<5).map { _ in try server.redis() }
+      for client in clients {
+        #expect(client.ask("PING\r\nWAIT 1 3600000\r\n", expecting: "+PONG\r\n"))
+      }
+    }
+    for client in clients { #expect(client.receiveToEnd().isEmpty) }
+  }
+
   @Test("A port in use is told by its number")
   func portInUse() async throws {
     try await RunningServer.run { server in

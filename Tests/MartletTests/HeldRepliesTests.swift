@@ -32,7 +32,7 @@ struct HeldRepliesTests {
       ["GET", "new"], ["EXISTS", "old", "new"], ["TYPE", "new"], ["STRLEN", "new"],
       ["SET", "new", "2", "NX"],
       ["SETNX", "new", "2"], ["SADD", "new", "x"], ["TTL", "new"], ["MGET", "old", "new"],
-      ["APPEND", "newset", "x"],
+      ["APPEND", "newset", "x"], ["PREPEND", "newset", "x"],
       ["SISMEMBER", "newset", "m"], ["SCARD", "newset"], ["SMEMBERS", "newset"], ["SADD", "newset", "m"],
       ["SREM", "newset", "other"], ["RENAMENX", "old", "new"], ["COPY", "old", "new"], ["INCR", "newset"],
       ["DBSIZE"], ["KEYS", "*"], ["RANDOMKEY"], ["SCAN", "0", "COUNT", "1000"],
@@ -160,10 +160,21 @@ struct HeldRepliesTests {
     #expect(isLost)
     // Writes are refused with a reason, what is on the disk is still read, what is not is not shown.
     #expect(server.redis("SET", "b", "1").hasPrefix("-MISCONF"))
+    let refusal = "SERVER_ERROR the database can't be written: see the server's log\r\n"
+    for input in [
+      "set b 0 0 1\r\n1\r\n", "delete old\r\n", "gat 0 old\r\n", "incr old 1\r\n", "flush_all\r\n",
+    ] {
+      #expect(server.memcached(input) == refusal, "\(input)")
+    }
+    for input in ["set b 0 0 1 noreply\r\n1\r\n", "delete old noreply\r\n", "flush_all noreply\r\n"] {
+      #expect(server.memcached(input) == "", "\(input)")
+    }
     #expect(server.redis("GET", "old") == "$1\r\n1\r\n")
     #expect(server.execution.reply.marks.isEmpty)
     server.send(redis: ["GET", "a"].map(bytes))
     #expect(server.isReplyHeld == true)
+    // Nobody is left waiting for a sync that can't come.
+    #expect(server.redis("WAITAOF", "1", "0", "0").hasPrefix("-MISCONF"))
     // No later commit makes good what a failed sync lost.
     disk.order(SimulatedDisk.Faults())
     server.store.journal.commit()
@@ -175,6 +186,31 @@ struct HeldRepliesTests {
     var server = TestServer(try openStore(on: SimulatedDisk(), durability: .everysec))
     server.send(redis: ["SET", "a", "1"].map(bytes))
     #expect(server.isReplyHeld == false)
+  }
+
+  @Test("not for a client that doesn't want to wait, until it does again")
+  func asynchronous() throws {
+    var server = try server()
+    #expect(server.redis("CLIENT", "DURABILITY") == "$6\r\nalways\r\n")
+    #expect(server.redis("CLIENT", "DURABILITY", "ASYNC") == "+OK\r\n")
+    #expect(server.redis("CLIENT", "DURABILITY") == "$5\r\nasync\r\n")
+    for command in [["SET", "k", "1"], ["GET", "k"], ["DEL", "k", "doomed"], ["GET", "doomed"], ["DBSIZE"]] {
+      server.send(redis: command.map(bytes))
+      #expect(server.execution.reply.marks.isEmpty, "\(command)")
+    }
+    // Others wait for what it wrote, and so can it.
+    server.send(memcached: bytes("get doomed\r\n"))
+    #expect(server.isReplyHeld == true)
+    #expect(server.redis("WAITAOF", "0", "0", "0") == "*2\r\n:0\r\n:0\r\n")
+    for restore in [["CLIENT", "DURABILITY", "default"], ["RESET"]] {
+      _ = server.redis("CLIENT", "DURABILITY", "async")
+      server.send(redis: restore.map(bytes))
+      #expect(server.redis("CLIENT", "DURABILITY") == "$6\r\nalways\r\n")
+      server.send(redis: ["SET", "k", "1"].map(bytes))
+      #expect(server.isReplyHeld == true)
+    }
+    server.store.journal.commit()
+    #expect(server.redis("WAITAOF", "1", "0", "0") == "*2\r\n:1\r\n:0\r\n")
   }
 
   @Test("and the journal calls its listeners after a commit and after a failure")

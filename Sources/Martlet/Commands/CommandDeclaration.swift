@@ -63,8 +63,11 @@ public struct CommandDeclaration: Sendable {
   public let syntax: String
   /// The cost, in O notation, with what N is.
   public let complexity: String
-  /// The version of Redis that introduced it.
+  /// The version of Redis that introduced it; ``own`` for what Redis doesn't have.
   public let since: String
+
+  /// What `since` says of a command that Redis doesn't have.
+  package static let own = "Martlet 0.1.0"
 
   package init(
     _ name: String, arity: Int, _ flags: Flags, keys: KeyPositions = .none, _ group: Group, since: String,

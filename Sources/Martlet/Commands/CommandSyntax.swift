@@ -110,7 +110,7 @@ package enum CommandSyntax {
     case "pattern": .pattern
     case "seconds", "milliseconds", "count", "increment", "decrement", "offset", "start", "end", "cursor",
       "index",
-      "destination-db", "protover":
+      "destination-db", "protover", "numlocal", "numreplicas", "timeout", "flags":
       .integer
     case "unix-time-seconds", "unix-time-milliseconds": .unixTime
     default: .string

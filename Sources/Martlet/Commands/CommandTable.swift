@@ -3,16 +3,15 @@
 /// Which command it is. `Execution.run` has a case for each; the declarations give each its name.
 package enum CommandID: UInt16, CaseIterable {
   // connection
-  case auth, client, echo, hello, ping, quit, select
+  case auth, client, echo, hello, ping, quit, reset, select, wait, waitaof
   // server
-  case command, config, dbsize, flushall, flushdb, info, time
+  case bgrewriteaof, bgsave, command, config, dbsize, flushall, flushdb, info, lastsave, save, time
   // generic
   case copy, del, exists, expire, expireat, expiretime, keys, persist, pexpire, pexpireat, pexpiretime, pttl
   case randomkey, rename, renamenx, scan, touch, ttl, type, unlink
   // string
-  case append, decr, decrby, get, getdel, getex, getrange, getset, incr, incrby, mget, mset, msetnx, psetex,
-    set
-  case setex, setnx, setrange, strlen, substr
+  case append, decr, decrby, get, getdel, getex, getrange, getset, incr, incrby, mget, mset, msetnx, prepend
+  case psetex, set, setex, setnx, setrange, strlen, substr
   // set
   case sadd, scard, sismember, smembers, smismember, spop, srandmember, srem, sscan
 }
@@ -100,7 +99,8 @@ extension CommandID {
 extension CommandDeclaration {
   /// Every command of the Redis protocol that there is, subcommands behind their command.
   public static let all: [CommandDeclaration] =
-    connectionCommands + serverCommands + genericCommands + stringCommands + setCommands
+    connectionCommands + waitCommands + serverCommands + checkpointCommands + genericCommands + stringCommands
+    + setCommands
 
   /// The name as Redis shows it: `get`, `client|info`.
   var shownName: String { String(name.lowercased().map { $0 == " " ? "|" : $0 }) }

@@ -9,6 +9,11 @@ internal let connectionCommands: [CommandDeclaration] = [
     "CLIENT", arity: -2, [], .connection, since: "2.4.0", "Depends on the subcommand", "",
     "Commands about client connections."),
   .init(
+    "CLIENT DURABILITY", arity: -2, [], .connection, since: CommandDeclaration.own, "O(1)",
+    "[DEFAULT | ASYNC]",
+    "With ASYNC, this connection's replies don't wait for the disk. Without an argument, returns what holds now."
+  ),
+  .init(
     "CLIENT GETNAME", arity: 2, [], .connection, since: "2.6.9", "O(1)", "", "Returns the connection's name."),
   .init(
     "CLIENT ID", arity: 2, [], .connection, since: "5.0.0", "O(1)", "", "Returns the connection's number."),
@@ -37,6 +42,9 @@ internal let connectionCommands: [CommandDeclaration] = [
   .init(
     "QUIT", arity: -1, [.noAuth, .fast], .connection, since: "1.0.0", "O(1)", "", "Ends the connection."),
   .init(
+    "RESET", arity: 1, [.noAuth, .fast], .connection, since: "6.2.0", "O(1)", "",
+    "Makes the connection what it was when it began."),
+  .init(
     "SELECT", arity: 2, [.fast], .connection, since: "1.0.0", "O(1)", "index",
     "Chooses the numbered database of the connection."),
 ]
@@ -58,6 +66,12 @@ extension Execution {
     session.database = number
     session.client.update { $0.database = number }
     reply.ok()
+  }
+
+  mutating func reset(_ session: inout SessionState) {
+    session.reset(context)
+    reply.version = session.protocolVersion
+    reply.simple("RESET")
   }
 
   // MARK: AUTH and HELLO
@@ -145,6 +159,7 @@ extension Execution {
 
   mutating func client(_ words: borrowing Words, _ session: inout SessionState) {
     switch subcommand(words, session) {
+    case "CLIENT DURABILITY": clientDurability(words, &session)
     case "CLIENT GETNAME":
       let name = session.client.update { $0.name }
       if name.isEmpty { reply.null() } else { reply.bulk(name) }
@@ -159,6 +174,21 @@ extension Execution {
     case "CLIENT LIST": clientList(words)
     default: break
     }
+  }
+
+  private mutating func clientDurability(_ words: borrowing Words, _ session: inout SessionState) {
+    if words.count == 2 {
+      return reply.bulk(session.waitsForDisk ? journal.durability.rawValue : "async")
+    }
+    guard words.count == 3 else { return reply.error(Self.syntaxError) }
+    if words[2].equalsIgnoringCase("default") {
+      session.waitsForDisk = true
+    } else if words[2].equalsIgnoringCase("async") {
+      session.waitsForDisk = false
+    } else {
+      return reply.error(Self.syntaxError)
+    }
+    reply.ok()
   }
 
   private mutating func setClientInfo(_ words: borrowing Words, _ session: SessionState) {

@@ -150,7 +150,8 @@ extension Execution {
     let misses = context.sum { $0.misses.value }
     let resident = keyspace.residentBytes
     let limit = context.memoryLimit
-    let failure = journal.failure
+    let failure = journal.failure ?? journal.stallReason
+    let checkpoints = store.checkpointer.status
     var facts: [(section: String, name: String, value: String)] = [
       ("Server", "redis_version", ServerContext.redisVersion),
       ("Server", "martlet_version", ServerContext.version),
@@ -159,7 +160,7 @@ extension Execution {
       ("Server", "uptime_in_seconds", "\(uptime)"),
       ("Server", "uptime_in_days", "\(uptime / 86_400)"),
       ("Clients", "connected_clients", "\(context.clients.count)"),
-      ("Clients", "blocked_clients", "0"),
+      ("Clients", "blocked_clients", "\(context.clients.waitingCount)"),
       ("Memory", "used_memory", "\(resident)"),
       ("Memory", "used_memory_human", Self.human(resident)),
       ("Memory", "maxmemory", "\(limit)"),
@@ -170,9 +171,20 @@ extension Execution {
       ("Persistence", "last_version", "\(journal.lastVersion)"),
       ("Persistence", "durable_version", "\(journal.durable.value)"),
       ("Persistence", "journal_status", failure.map { "err (\($0))" } ?? "ok"),
-      ("Persistence", "rdb_bgsave_in_progress", "0"),
-      ("Persistence", "rdb_last_bgsave_status", failure == nil ? "ok" : "err"),
+      ("Persistence", "rdb_changes_since_last_save", "\(journal.lastVersion - checkpoints.lastVersion)"),
+      ("Persistence", "rdb_bgsave_in_progress", checkpoints.isRunning ? "1" : "0"),
+      ("Persistence", "rdb_last_save_time", "\(checkpoints.lastTime / 1000)"),
+      ("Persistence", "rdb_last_bgsave_status", checkpoints.problem == nil ? "ok" : "err"),
+      ("Persistence", "rdb_last_bgsave_time_sec", "\(checkpoints.lastDuration / 1000)"),
       ("Persistence", "aof_enabled", "1"),
+      ("Persistence", "aof_rewrite_in_progress", checkpoints.isRunning ? "1" : "0"),
+      ("Persistence", "aof_last_bgrewrite_status", checkpoints.problem == nil ? "ok" : "err"),
+      ("Persistence", "aof_last_rewrite_time_sec", "\(checkpoints.lastDuration / 1000)"),
+      ("Persistence", "aof_rewrites", "\(checkpoints.finished)"),
+      ("Persistence", "aof_current_size", "\(store.checkpointer.fileBytes)"),
+      ("Persistence", "aof_base_size", "\(store.checkpointer.bodyBytes)"),
+      ("Persistence", "checkpoint_version", "\(checkpoints.lastVersion)"),
+      ("Persistence", "checkpoint_retained_bytes", "\(keyspace.retainedBytes.value)"),
       ("Persistence", "aof_last_write_status", failure == nil ? "ok" : "err"),
       ("Stats", "total_connections_received", "\(context.clients.total)"),
       ("Stats", "total_commands_processed", "\(context.sum { $0.commands.value })"),

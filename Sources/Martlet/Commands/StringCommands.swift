@@ -45,14 +45,17 @@ internal let stringCommands: [CommandDeclaration] = [
     "MSETNX", arity: -3, [.write, .denyOOM], keys: .pairs, .string, since: "1.0.1", "O(N), N being the keys",
     "key value [key value ...]", "Sets several strings at once, if none of the keys is there."),
   .init(
+    "PREPEND", arity: 3, [.write, .denyOOM, .fast], keys: .one, .string, since: CommandDeclaration.own,
+    "O(N), N being the string's bytes", "key value", "Puts bytes before a string, or makes one."),
+  .init(
     "PSETEX", arity: 4, [.write, .denyOOM], keys: .one, .string, since: "2.6.0", "O(1)",
     "key milliseconds value",
     "Sets a string that expires after some milliseconds."),
   .init(
     "SET", arity: -3, [.write, .denyOOM], keys: .one, .string, since: "1.0.0", "O(1)",
     "key value [NX | XX] [GET] [EX seconds | PX milliseconds | EXAT unix-time-seconds | "
-      + "PXAT unix-time-milliseconds | KEEPTTL]",
-    "Sets a string, whatever the key held before."),
+      + "PXAT unix-time-milliseconds | KEEPTTL] [FLAGS flags]",
+    "Sets a string, whatever the key held before. The flags are those of memcached's clients."),
   .init(
     "SETEX", arity: 4, [.write, .denyOOM], keys: .one, .string, since: "2.0.0", "O(1)", "key seconds value",
     "Sets a string that expires after some seconds."),
@@ -182,6 +185,7 @@ extension Execution {
     var onlyIfPresent = false
     var returnsOld = false
     var expiry = ExpiryRequest.unspecified
+    var flags: UInt32?
     var index = 3
     while index < words.count {
       let option = words[index]
@@ -193,6 +197,12 @@ extension Execution {
         returnsOld = true
       } else if option.equalsIgnoringCase("keepttl"), expiry == .unspecified {
         expiry = .keep
+      } else if option.equalsIgnoringCase("flags"), flags == nil, index + 1 < words.count {
+        index += 1
+        guard let number = words[index].unsignedDecimal, let given = UInt32(exactly: number) else {
+          return reply.error(Self.notInteger)
+        }
+        flags = given
       } else if expiry == .unspecified, let request = expiryOption(words, &index) {
         expiry = request
       } else {
@@ -214,7 +224,7 @@ extension Execution {
       if !returnsOld { reply.null() }
       return
     }
-    var metadata = ItemMetadata()
+    var metadata = ItemMetadata(flags: flags ?? 0)
     switch expiry {
     case .at(let time): metadata.expiry = time
     case .keep: metadata.expiry = old?.expiry ?? 0
@@ -356,13 +366,32 @@ extension Execution {
   // MARK: Changing a part
 
   mutating func append(_ words: borrowing Words, _ database: Int, _ limits: SessionLimits) {
-    let key = keyspace.place(words[1])
-    let old = findToChange(key, database)
-    if let old, !old.isString { return replyWrongType() }
-    let length = (old?.valueCount ?? 0) + words[2].byteCount
-    guard length <= limits.valueBytes else { return replyTooLong(limits.valueBytes) }
-    append(key, database, words[2])
+    guard let length = lengthened(words, database, limits) else { return }
+    append(keyspace.place(words[1]), database, words[2])
     reply.integer(length)
+  }
+
+  mutating func prepend(_ words: borrowing Words, _ database: Int, _ limits: SessionLimits) {
+    guard let length = lengthened(words, database, limits) else { return }
+    prepend(keyspace.place(words[1]), database, words[2])
+    reply.integer(length)
+  }
+
+  /// The length of the string at a key with a value put to it; nil, with the reply saying why, when that can't be.
+  private mutating func lengthened(
+    _ words: borrowing Words, _ database: Int, _ limits: SessionLimits
+  ) -> Int? {
+    let old = findToChange(keyspace.place(words[1]), database)
+    if let old, !old.isString {
+      replyWrongType()
+      return nil
+    }
+    let length = (old?.valueCount ?? 0) + words[2].byteCount
+    guard length <= limits.valueBytes else {
+      replyTooLong(limits.valueBytes)
+      return nil
+    }
+    return length
   }
 
   mutating func setRange(_ words: borrowing Words, _ database: Int, _ limits: SessionLimits) {

@@ -6,6 +6,9 @@ enum DispatchOutcome {
   case done
   /// The journal is full: nothing was done; try again after its next commit.
   case waitForRoom
+  /// What the request waits for isn't there yet: try again after the journal's next commit, or at this time, in
+  /// nanoseconds of `WallClock.monotonicNanoseconds()`; `.max` for no such time.
+  case wait(until: Int64)
   /// The reply is the session's last.
   case close
 }
@@ -41,17 +44,21 @@ extension Execution {
         return .done
       }
     }
-    if context.logsCommands {
-      logCommand(words, session, CommandDeclaration.all[command.index])
+    // A request that waits comes here again and again, and counts once.
+    if !session.isWaiting {
+      if context.logsCommands {
+        logCommand(words, session, CommandDeclaration.all[command.index])
+      }
+      counters.value.commands.add()
+      session.client.noteCommand(command.index)
     }
-    counters.value.commands.add()
-    session.client.noteCommand(command.index)
     let start = reply.buffer.count
     beginReply()
     defer {
       reply.replaceIfOverfull(
         from: start, with: "-ERR the reply would be larger than 1 GiB: ask for less at a time\r\n")
-      endReply(from: start)
+      endReply(from: start, waitsForDisk: session.waitsForDisk)
+      if command.flags.contains(.write) { session.noteWritten(shown) }
     }
 
     let keys = command.keys
@@ -109,8 +116,13 @@ extension Execution {
     case .quit:
       reply.ok()
       return .close
+    case .reset: reset(&session)
     case .select: select(words, &session)
+    case .save, .wait, .waitaof: return runWaiting(id, words, &session)
 
+    case .bgrewriteaof: rewriteInBackground()
+    case .bgsave: saveInBackground(words)
+    case .lastsave: lastSave()
     case .command: command(words, session)
     case .config: config(words, session)
     case .dbsize: dbsize(database)
@@ -150,6 +162,7 @@ extension Execution {
     case .mget: getAll(words, database)
     case .mset: setAll(words, database, session.limits, onlyIfAbsent: false)
     case .msetnx: setAll(words, database, session.limits, onlyIfAbsent: true)
+    case .prepend: prepend(words, database, session.limits)
     case .psetex: setExpiring(words, database, session.limits, .milliseconds)
     case .setex: setExpiring(words, database, session.limits, .seconds)
     case .setnx: setIfAbsent(words, database, session.limits)
@@ -167,6 +180,21 @@ extension Execution {
     case .sscan: scanMembers(words, database)
     }
     return .done
+  }
+
+  /// Runs a command that may have its client wait.
+  private mutating func runWaiting(
+    _ id: CommandID, _ words: borrowing Words, _ session: inout SessionState
+  ) -> DispatchOutcome {
+    let outcome: DispatchOutcome
+    switch id {
+    case .save: outcome = save(&session)
+    case .wait: outcome = waitForReplicas(words, &session)
+    default: outcome = waitForSync(words, &session)
+    }
+    if case .wait = outcome { return outcome }
+    session.endWait()
+    return outcome
   }
 
   // MARK: Refusals
@@ -202,7 +230,12 @@ extension Execution {
   }
 
   @inline(never)
-  private mutating func replyJournalFailed() {
+  mutating func replyJournalFailed() {
+    if let stall = journal.stallReason {
+      return reply.error(
+        "MISCONF the disk is full: Martlet can't write its database (\(stall)). Reads go on; writes resume by "
+          + "themselves when there is room.")
+    }
     let reason = journal.failure?.description ?? "unknown"
     reply.error(
       "MISCONF Martlet can't write its database (\(reason)). Reads go on; mend the disk and restart the server."

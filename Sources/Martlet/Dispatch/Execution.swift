@@ -12,16 +12,83 @@ package struct SessionState {
   var isAuthenticated: Bool
   package let client: ClientRecord
   let limits: SessionLimits
+  /// Whether its replies wait for the disk as the server's setting has it; if not, they never wait.
+  var waitsForDisk = true
+  /// The highest version that its writes have made or shown; 0 before the first.
+  private(set) var lastWritten: UInt64 = 0
+  /// The checkpoint that the request which waits has asked for.
+  var awaitedCheckpoint: Int?
+  /// When the request that waits is to be replied to at the latest, in nanoseconds of
+  /// `WallClock.monotonicNanoseconds()`; nil when none waits.
+  private var deadline: Int64?
 
   package init(_ client: ClientRecord, _ limits: SessionLimits, _ context: ServerContext) {
     self.client = client
     self.limits = limits
     isAuthenticated = context.password == nil
   }
+
+  /// Makes it what it was when the connection began, but for what the client has written.
+  mutating func reset(_ context: ServerContext) {
+    database = 0
+    protocolVersion = 2
+    isAuthenticated = context.password == nil
+    waitsForDisk = true
+    client.update {
+      $0.name = ""
+      $0.database = 0
+      $0.protocolVersion = 2
+    }
+  }
+
+  /// Notes what a write has shown.
+  @inline(__always)
+  mutating func noteWritten(_ version: UInt64) { lastWritten = max(lastWritten, version) }
+
+  // MARK: Waiting
+
+  /// Whether the next request is one that has begun to wait.
+  var isWaiting: Bool {
+    @inline(__always) get { deadline != nil }
+  }
+
+  /// Has the request under way wait, until so many milliseconds after it began to (0: for as long as it takes); nil
+  /// when that time is over.
+  mutating func wait(milliseconds: Int) -> DispatchOutcome? {
+    let now = WallClock.monotonicNanoseconds()
+    if deadline == nil {
+      deadline = milliseconds == 0 ? .max : now.advanced(byMilliseconds: milliseconds)
+      client.isWaiting = true
+    }
+    guard let deadline, deadline > now else { return nil }
+    return .wait(until: deadline)
+  }
+
+  /// Has the request that waits find its time over.
+  mutating func shortenWait() {
+    if isWaiting { deadline = .min }
+  }
+
+  /// Notes that the request that waited is replied to.
+  mutating func endWait() {
+    guard isWaiting else { return }
+    deadline = nil
+    client.isWaiting = false
+  }
+}
+
+extension Int64 {
+  /// So many milliseconds later, for a time in nanoseconds; at most `.max`.
+  fileprivate func advanced(byMilliseconds milliseconds: Int) -> Int64 {
+    let (nanoseconds, overflow) = Int64(milliseconds).multipliedReportingOverflow(by: 1_000_000)
+    let (sum, carry) = addingReportingOverflow(nanoseconds)
+    return overflow || carry ? .max : sum
+  }
 }
 
 /// The means of one lane to run commands, one at a time.
 package struct Execution: ~Copyable {
+  let store: StoreCore
   let keyspace: Keyspace
   let journal: Journal
   let clock: WallClock
@@ -37,6 +104,7 @@ package struct Execution: ~Copyable {
 
   /// - Parameter seed: for the members that commands take by chance.
   package init(_ store: StoreCore, _ context: ServerContext, seed: UInt64) {
+    self.store = store
     keyspace = store.keyspace
     journal = store.journal
     clock = store.clock
@@ -61,10 +129,10 @@ package struct Execution: ~Copyable {
   @inline(__always)
   mutating func beginReply() { shown = 0 }
 
-  /// Holds the reply that began at `start` until what it shows is durable.
+  /// Holds the reply that began at `start` until what it shows is durable, unless its session doesn't wait for that.
   @inline(__always)
-  mutating func endReply(from start: Int) {
-    if shown != 0 && !journal.mayShow(shown) { reply.hold(from: start, until: shown) }
+  mutating func endReply(from start: Int, waitsForDisk: Bool = true) {
+    if shown != 0 && !journal.mayShow(shown) && waitsForDisk { reply.hold(from: start, until: shown) }
   }
 
   // MARK: Reading

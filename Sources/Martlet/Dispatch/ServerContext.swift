@@ -188,6 +188,7 @@ package final class ClientRecord: Sendable {
   private let lastActive: Atomic<Int64>
   /// The place of the last command's declaration; −1 for none yet.
   private let lastCommand = Atomic<Int>(-1)
+  private let isWaitingBox = Atomic<Bool>(false)
 
   init(id: Int, address: String, localAddress: String) {
     self.id = id
@@ -210,6 +211,12 @@ package final class ClientRecord: Sendable {
   @inline(__always)
   func noteCommand(_ index: Int) { lastCommand.store(index, ordering: .relaxed) }
 
+  /// Whether a request of the client waits for something.
+  package internal(set) var isWaiting: Bool {
+    get { isWaitingBox.load(ordering: .relaxed) }
+    set { isWaitingBox.store(newValue, ordering: .relaxed) }
+  }
+
   /// The line of `CLIENT LIST`, with Redis's field names.
   var line: String {
     let now = WallClock.systemMicroseconds() / 1000
@@ -218,7 +225,7 @@ package final class ClientRecord: Sendable {
     let idle = max(0, now - lastActive.load(ordering: .relaxed)) / 1000
     return details.withLock { details in
       "id=\(id) addr=\(address) laddr=\(localAddress) fd=-1 name=\(details.name) "
-        + "age=\((now - connectedAt) / 1000) idle=\(idle) flags=N "
+        + "age=\((now - connectedAt) / 1000) idle=\(idle) flags=\(isWaiting ? "b" : "N") "
         + "db=\(details.database) sub=0 psub=0 ssub=0 multi=-1 cmd=\(commandName) user=default redir=-1 "
         + "resp=\(details.protocolVersion) lib-name=\(details.libraryName) lib-ver=\(details.libraryVersion)"
     }
@@ -253,6 +260,11 @@ package final class ClientRegistry: Sendable {
 
   /// How many there have been since the start.
   package var total: Int { state.withLock { $0.lastID } }
+
+  /// How many of them wait for something.
+  package var waitingCount: Int {
+    state.withLock { state in state.clients.values.reduce(0) { $0 + ($1.isWaiting ? 1 : 0) } }
+  }
 
   /// All clients by age.
   var all: [ClientRecord] { state.withLock { $0.clients.values.sorted { $0.id < $1.id } } }

@@ -76,6 +76,24 @@ public final class Store: Sendable {
     folder.withLock { $0 = nil }
   }
 
+  /// Has the database file rewritten, so that it holds the data as it is without its past, and returns when that is
+  /// done. Other methods go on meanwhile. (It also happens by itself when the file has grown.) O(size of the data).
+  public func checkpoint() async throws(StoreError) {
+    guard !isClosed.load(ordering: .acquiring) else { throw .closed }
+    var number = core.checkpointer.request()
+    while number == nil {
+      // One that is under way may have begun before what this one is to hold.
+      try await waitForJournal()
+      number = core.checkpointer.request()
+    }
+    while core.checkpointer.status.answered < number ?? 0 { try await waitForJournal() }
+    if let problem = core.checkpointer.status.problem { throw .databaseNotWritten(reason: problem) }
+  }
+
+  private func waitForJournal() async throws(StoreError) {
+    do { try await Task.sleep(for: .milliseconds(1)) } catch { throw .databaseNotWritten(reason: "\(error)") }
+  }
+
   /// How many keys there are. O(shards).
   public var count: Int { core.keyCount }
 
@@ -221,6 +239,9 @@ public final class Store: Sendable {
     _ body: (borrowing Key, inout Execution) throws(StoreError) -> Result
   ) async throws(StoreError) -> Result {
     while case .full = core.journal.room { try await wait(for: nil) }
+    if let stall = core.journal.stallReason {
+      throw .databaseNotWritten(reason: "\(stall): no change is taken until there is room")
+    }
     if let failure = core.journal.failure { throw .databaseNotWritten(reason: failure.description) }
     return try await read(key, body)
   }

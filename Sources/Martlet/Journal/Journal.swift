@@ -126,6 +126,9 @@ package final class Journal: @unchecked Sendable {
   private let signal = Signal()
   /// Bytes appended and not yet written.
   private let unwritten = SharedCounter()
+  /// Bytes that something else keeps for as long as the disk is behind, and how many there may be.
+  private let retained: SharedCounter?
+  private let maximumRetainedBytes: UInt64
   /// The highest version whose record survives a crash.
   package let durable: SharedCounter
   private let failureCode = Atomic<Int32>(0)
@@ -135,6 +138,8 @@ package final class Journal: @unchecked Sendable {
   private let isStalled = Atomic<Bool>(false)
   private let stopping = Atomic<Bool>(false)
   private let refusesWrites = Atomic<Bool>(false)
+  /// Somebody waits for a sync that the setting alone would not bring.
+  private let wantsSync = Atomic<Bool>(false)
   private let listeners = Mutex<[@Sendable () -> Void]>([])
 
   // The journal's thread alone uses these.
@@ -159,14 +164,18 @@ package final class Journal: @unchecked Sendable {
   ///   - version: the version of the last record the log has.
   ///   - database: the numbered database that the log's last batch ended in.
   ///   - maximumPendingBytes: how many bytes of records may wait to be written before writers wait.
+  ///   - retained: bytes that something else keeps; when there are more than `maximumRetainedBytes`, writers wait, too.
   package init(
     log: any JournalLog, durability: Durability, version: UInt64, database: Int = 0, clock: WallClock,
-    maximumPendingBytes: Int = Journal.defaultPendingBytes
+    maximumPendingBytes: Int = Journal.defaultPendingBytes, retained: SharedCounter? = nil,
+    maximumRetainedBytes: UInt64 = .max
   ) {
     self.log = log
     self.durability = durability
     self.clock = clock
     self.maximumPendingBytes = maximumPendingBytes
+    self.retained = retained
+    self.maximumRetainedBytes = maximumRetainedBytes
     firstVersion = version
     pending = Pinned(Pending(lastVersion: version, database: database == 0 ? 0 : nil))
     worker = Pinned(Worker(writtenVersion: version))
@@ -189,6 +198,7 @@ package final class Journal: @unchecked Sendable {
   package var room: Room {
     if failureCode.load(ordering: .relaxed) != 0 || refusesWrites.load(ordering: .relaxed) { return .failed }
     if isStalled.load(ordering: .relaxed) { return .stalled }
+    if let retained, retained.value > maximumRetainedBytes { return .full }
     return Int(unwritten.value) <= maximumPendingBytes ? .free : .full
   }
 
@@ -260,6 +270,15 @@ package final class Journal: @unchecked Sendable {
     durability != .always || version <= durable.value
   }
 
+  /// Has what is written synced soon, whatever the setting, and the listeners called after it. Who waits for a record
+  /// that isn't written yet asks again when they are called after its commit.
+  package func requestSync() {
+    // Every commit brings its sync.
+    if durability == .always { return }
+    wantsSync.store(true, ordering: .sequentiallyConsistent)
+    signal.raise()
+  }
+
   /// Why the log takes no more writes; nil while it does.
   package var failure: DiskError? {
     failureCode.load(ordering: .acquiring) == 0 ? nil : firstFailure.withLock { $0 }
@@ -329,6 +348,7 @@ package final class Journal: @unchecked Sendable {
       case .everysec, .never: collect(bytes: Self.writeThreshold, nanoseconds: Self.writeInterval)
       }
       commit()
+      syncIfRequested()
     }
   }
 
@@ -346,6 +366,7 @@ package final class Journal: @unchecked Sendable {
         pending.value.wakeAtBytes = 1
       }
       guard !hasWork else { return }
+      syncIfRequested()
       guard durability == .everysec, !worker.value.isSynced else {
         signal.wait()
         continue
@@ -366,7 +387,7 @@ package final class Journal: @unchecked Sendable {
         return pending.value.count >= records || pending.value.records.count >= bytes
           || !pending.value.cuts.isEmpty || !pending.value.tasks.isEmpty
       }
-      if isEnough { return }
+      if isEnough || wantsSync.load(ordering: .relaxed) { return }
       let left = deadline - WallClock.monotonicNanoseconds()
       if left <= 0 { return }
       signal.wait(nanoseconds: left)
@@ -466,7 +487,11 @@ package final class Journal: @unchecked Sendable {
     notify()
   }
 
-  /// Makes all that is written durable now, whatever the setting; for a clean end.
+  private func syncIfRequested() {
+    if wantsSync.exchange(false, ordering: .sequentiallyConsistent) { syncNow() }
+  }
+
+  /// Makes all that is written durable now, whatever the setting.
   private func syncNow() {
     guard failureCode.load(ordering: .relaxed) == 0, !worker.value.isSynced else { return }
     do { try sync() } catch { fail(error) }

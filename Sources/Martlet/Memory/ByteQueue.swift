@@ -83,11 +83,6 @@ internal import CMartlet
     capacity = wanted
   }
 
-  /// The CRC-32C of the bytes from `start` on, continuing from `crc`.
-  func crc32c(from start: Int, continuing crc: UInt32) -> UInt32 {
-    bytes.extracting(start..<count).crc32c(continuing: crc)
-  }
-
   @inline(__always)
   package mutating func append(_ span: RawSpan) {
     reserve(span.byteCount)
@@ -181,12 +176,6 @@ internal import CMartlet
       count += got
     }
     return got
-  }
-
-  /// Writes over a byte that is there already.
-  package mutating func set(_ byte: UInt8, at index: Int) {
-    precondition(index >= 0 && index < count)
-    unsafe base.unsafelyUnwrapped.storeBytes(of: byte, toByteOffset: index, as: UInt8.self)
   }
 }
 

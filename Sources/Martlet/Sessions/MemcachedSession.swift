@@ -75,6 +75,9 @@ package struct MemcachedSession: Session, ~Copyable {
     return SessionStep(consumed: position, next: .read(atLeast: 1))
   }
 
+  /// No command of this protocol waits.
+  package mutating func endWait() {}
+
   /// Whether a line, or what has come of it, isn't too long.
   @inline(__always)
   private static func isLengthAllowed(_ line: RawSpan) -> Bool {
@@ -151,12 +154,45 @@ package struct MemcachedSession: Session, ~Copyable {
     return .done(end: end)
   }
 
+  /// Why the journal takes no write now; nil when it does. To be asked before a lock is taken.
+  @inline(__always)
+  private func refusal(_ end: Int, isQuiet: Bool, _ execution: inout Execution) -> Outcome? {
+    switch execution.journal.room {
+    case .free: nil
+    case .full: .waitForRoom
+    case .stalled:
+      answer(
+        "SERVER_ERROR the disk is full; writes resume by themselves when there is room", end,
+        isQuiet: isQuiet,
+        &execution)
+    case .failed:
+      answer(
+        "SERVER_ERROR the database can't be written: see the server's log", end, isQuiet: isQuiet, &execution)
+    }
+  }
+
   // MARK: get, gets, gat, gats
 
-  private func get(
-    _ keys: borrowing Words, withCAS: Bool, _ end: Int, _ execution: inout Execution
+  private func getAndTouch(
+    _ words: borrowing Words, withCAS: Bool, _ end: Int, _ execution: inout Execution
   ) -> Outcome {
-    guard keys.count > 0 else { return error("ERROR", end, &execution) }
+    guard words.count > 1 else { return error("ERROR", end, &execution) }
+    guard let seconds = words[1].signedNumber else {
+      return error("CLIENT_ERROR invalid exptime argument", end, &execution)
+    }
+    if let refusal = refusal(end, isQuiet: false, &execution) { return refusal }
+    let expiry = expiry(seconds, execution.clock)
+    return get(words.from(2), withCAS: withCAS, settingExpiry: expiry, end, &execution)
+  }
+
+  /// Replies the values of keys, and gives those that are there an expiry, if there is one to give.
+  @inline(__always)
+  private func get(
+    _ keys: borrowing Words, withCAS: Bool, settingExpiry expiry: Int64? = nil, _ end: Int,
+    _ execution: inout Execution
+  ) -> Outcome {
+    // `gat` of no key is no error in memcached, either.
+    guard keys.count > 0 || expiry != nil else { return error("ERROR", end, &execution) }
     let start = execution.reply.buffer.count
     execution.beginReply()
     for index in 0..<keys.count {
@@ -168,6 +204,7 @@ package struct MemcachedSession: Session, ~Copyable {
       let key = execution.keyspace.place(keys[index])
       execution.keyspace.lock(key.shard)
       let isRight = execution.appendValue(key, withCAS: withCAS, replyStart: start)
+      if isRight, let expiry { touch(key, expiry, &execution) }
       execution.keyspace.unlock(key.shard)
       guard isRight else {
         execution.endReply(from: start)
@@ -179,43 +216,14 @@ package struct MemcachedSession: Session, ~Copyable {
     return .done(end: end)
   }
 
-  private func getAndTouch(
-    _ words: borrowing Words, withCAS: Bool, _ end: Int, _ execution: inout Execution
-  ) -> Outcome {
-    guard words.count > 1 else { return error("ERROR", end, &execution) }
-    guard let seconds = words[1].signedNumber else {
-      return error("CLIENT_ERROR invalid exptime argument", end, &execution)
-    }
-    switch execution.journal.room {
-    case .free: break
-    case .full: return .waitForRoom
-    case .stalled, .failed: return journalFailed(end, &execution)
-    }
-    let start = execution.reply.buffer.count
-    execution.beginReply()
-    for index in 2..<words.count {
-      guard words[index].byteCount <= state.limits.keyBytes else {
-        execution.reply.buffer.truncate(to: start)
-        return error("CLIENT_ERROR bad command line format", end, &execution)
-      }
-      execution.counters.value.gets.add()
-      execution.counters.value.touches.add()
-      let key = execution.keyspace.place(words[index])
-      execution.keyspace.lock(key.shard)
-      let isRight = execution.appendValue(key, withCAS: withCAS, replyStart: start)
-      if isRight, execution.findToChange(key, Self.database) != nil {
-        execution.counters.value.touchHits.add()
-        execution.setExpiryOrDelete(key, Self.database, expiry(seconds, execution.clock))
-      }
-      execution.keyspace.unlock(key.shard)
-      guard isRight else {
-        execution.endReply(from: start)
-        return .done(end: end)
-      }
-    }
-    execution.reply.buffer.append("END\r\n")
-    execution.endReply(from: start)
-    return .done(end: end)
+  /// Gives a key an expiry if it is there; whether it is.
+  @discardableResult
+  private func touch(_ key: borrowing Key, _ expiry: Int64, _ execution: inout Execution) -> Bool {
+    execution.counters.value.touches.add()
+    guard execution.findToChange(key, Self.database) != nil else { return false }
+    execution.counters.value.touchHits.add()
+    execution.setExpiryOrDelete(key, Self.database, expiry)
+    return true
   }
 
   // MARK: Storage
@@ -277,11 +285,7 @@ package struct MemcachedSession: Session, ~Copyable {
     }
     let value = request.extracting(bodyStart..<bodyStart + length)
     guard state.isAuthenticated else { return authenticate(value, end, &execution) }
-    switch execution.journal.room {
-    case .free: break
-    case .full: return .waitForRoom
-    case .stalled, .failed: return journalFailed(end, &execution)
-    }
+    if let refusal = refusal(end, isQuiet: isQuiet, &execution) { return refusal }
     if execution.isOverMemoryLimit {
       return answer("SERVER_ERROR out of memory storing object", end, isQuiet: isQuiet, &execution)
     }
@@ -429,11 +433,7 @@ package struct MemcachedSession: Session, ~Copyable {
     }
     let expiry = expiry(seconds, execution.clock)
     return change(words[1], end, isQuiet: words.isQuiet, &execution) { key, execution in
-      execution.counters.value.touches.add()
-      guard execution.findToChange(key, Self.database) != nil else { return "NOT_FOUND\r\n" }
-      execution.counters.value.touchHits.add()
-      execution.setExpiryOrDelete(key, Self.database, expiry)
-      return "TOUCHED\r\n"
+      touch(key, expiry, &execution) ? "TOUCHED\r\n" : "NOT_FOUND\r\n"
     }
   }
 
@@ -481,11 +481,7 @@ package struct MemcachedSession: Session, ~Copyable {
     _ keyBytes: RawSpan, _ end: Int, isQuiet: Bool, _ execution: inout Execution,
     _ body: (borrowing Key, inout Execution) -> StaticString
   ) -> Outcome {
-    switch execution.journal.room {
-    case .free: break
-    case .full: return .waitForRoom
-    case .stalled, .failed: return journalFailed(end, &execution)
-    }
+    if let refusal = refusal(end, isQuiet: isQuiet, &execution) { return refusal }
     let start = execution.reply.buffer.count
     execution.beginReply()
     let key = execution.keyspace.place(keyBytes)
@@ -501,10 +497,6 @@ package struct MemcachedSession: Session, ~Copyable {
     return .done(end: end)
   }
 
-  private func journalFailed(_ end: Int, _ execution: inout Execution) -> Outcome {
-    error("SERVER_ERROR the database can't be written: see the server's log", end, &execution)
-  }
-
   private func flush(_ words: borrowing Words, _ end: Int, _ execution: inout Execution) -> Outcome {
     let isQuiet = words.isQuiet
     guard words.count <= 3 else { return error("ERROR", end, &execution) }
@@ -515,11 +507,7 @@ package struct MemcachedSession: Session, ~Copyable {
       }
       delay = seconds
     }
-    switch execution.journal.room {
-    case .free: break
-    case .full: return .waitForRoom
-    case .stalled, .failed: return journalFailed(end, &execution)
-    }
+    if let refusal = refusal(end, isQuiet: isQuiet, &execution) { return refusal }
     execution.counters.value.flushes.add()
     if delay > 0 {
       execution.context.scheduleFlush(at: expiry(delay, execution.clock))

@@ -59,6 +59,7 @@ package struct RESPSession: Session, ~Copyable {
         case .done: position = end
         case .close: return SessionStep(consumed: end, next: .close)
         case .waitForRoom: return SessionStep(consumed: position, next: .waitForRoom)
+        case .wait(let deadline): return SessionStep(consumed: position, next: .wait(until: deadline))
         }
       case .nothing(let end): position = end
       case .incomplete(let length): return SessionStep(consumed: position, next: .read(atLeast: length))
@@ -71,6 +72,8 @@ package struct RESPSession: Session, ~Copyable {
     state.client.noteActivity()
     return SessionStep(consumed: position, next: .read(atLeast: 1))
   }
+
+  package mutating func endWait() { state.shortenWait() }
 
   private func fail(_ text: StaticString, _ execution: inout Execution) -> SessionStep {
     execution.reply.error(text)
@@ -208,6 +211,7 @@ package struct RESPSession: Session, ~Copyable {
       case .done: break
       case .close: return SessionStep(consumed: newline + 1, next: .close)
       case .waitForRoom: return SessionStep(consumed: start, next: .waitForRoom)
+      case .wait(let deadline): return SessionStep(consumed: start, next: .wait(until: deadline))
       }
     }
     position = newline + 1

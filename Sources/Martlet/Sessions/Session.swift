@@ -11,6 +11,9 @@ package struct SessionStep {
     case read(atLeast: Int)
     /// The journal is full: call again with the same input after its next commit.
     case waitForRoom
+    /// A request waits for something: call again with the same input after the journal's next commit, or when this time
+    /// has come, whichever is first. In nanoseconds of `WallClock.monotonicNanoseconds()`; `.max` for no such time.
+    case wait(until: Int64)
     /// Replies enough for one turn: send them, and call again.
     case again
     /// Send the replies and close.
@@ -25,6 +28,10 @@ package struct SessionStep {
 package protocol Session: ~Copyable {
   /// Runs the whole requests in `input`.
   mutating func receive(_ input: RawSpan, _ execution: inout Execution) -> SessionStep
+
+  /// Has the request that waits, if one does, be replied to when the session is called next, as if its time were over:
+  /// the client sends no more, and may be gone.
+  mutating func endWait()
 }
 
 /// Bounds for every session, whatever its protocol.

@@ -32,13 +32,17 @@ package final class StoreCore: Sendable {
     self.file = file
     self.clock = clock
     journal = Journal(
-      log: file, durability: durability, version: report.version, database: report.database, clock: clock)
+      log: file, durability: durability, version: report.version, database: report.database, clock: clock,
+      retained: keyspace.retainedBytes, maximumRetainedBytes: Checkpointer.maximumRetainedBytes)
     checkpointer = Checkpointer(keyspace, journal, file, clock, policy, report: report)
   }
 
   /// A store that keeps nothing on a disk.
+  ///
+  /// - Parameter durability: what its journal does about syncs, which sync nothing.
   package init(
-    inMemory threads: Int, databases: Int = 16, clock: WallClock = WallClock(),
+    inMemory threads: Int, databases: Int = 16, durability: Durability = .never,
+    clock: WallClock = WallClock(),
     maximumPendingBytes: Int = Journal.defaultPendingBytes, random: inout RandomSource
   ) {
     keyspace = Keyspace(
@@ -47,7 +51,7 @@ package final class StoreCore: Sendable {
     file = nil
     self.clock = clock
     journal = Journal(
-      log: ForgetfulLog(), durability: .never, version: 0, clock: clock,
+      log: ForgetfulLog(), durability: durability, version: 0, clock: clock,
       maximumPendingBytes: maximumPendingBytes)
     checkpointer = Checkpointer(keyspace, journal, nil, clock, CheckpointPolicy(), report: report)
   }
@@ -61,9 +65,25 @@ package final class StoreCore: Sendable {
     var system = SystemRandomNumberGenerator()
     var random = RandomSource(seed: system.next())
     do {
-      return try StoreCore(
+      let disk = SystemDisk()
+      if let database = folder.database, try !disk.names(in: folder.path).contains(DatabaseFile.name) {
+        throw DatabaseError(
+          path: folder.file(DatabaseFile.name), line: 0,
+          reason:
+            "the file is missing, though the folder has held the database \(database). Nothing was started. "
+            + "Restore it from a backup; to begin anew, remove \(folder.file("lock"))")
+      }
+      let store = try StoreCore(
         folder: folder.path, durability: durability, threads: threads, databases: databases, policy: policy,
         random: &random, progress: progress)
+      if let file = store.file {
+        var identity = ByteQueue()
+        identity.append(hexadecimal: file.identity, width: 16)
+        try folder.note(identity.bytes.text)
+      }
+      return store
+    } catch let error as StoreError {
+      throw error
     } catch let error as DatabaseError {
       throw .databaseDamaged(path: error.path, line: error.line, reason: error.reason)
     } catch {

@@ -14,8 +14,11 @@
 public final class DataFolder: Sendable {
   /// The folder's path, as it was given.
   public let path: String
-  /// The open lock file.
+  /// The open lock file. Its first line is the pid of the process that has the folder, its second one, if there is one,
+  /// names the database that the folder holds.
   private let lock: CInt
+  /// The database that the folder is known to hold; nil for none.
+  public let database: String?
 
   /// Creates the folder if it is missing (for its owner only), checks that it can be written in, and locks it.
   ///
@@ -29,13 +32,28 @@ public final class DataFolder: Sendable {
     guard unsafe access(path + "/.", W_OK | X_OK) == 0 else {
       throw .folderNotWritable(path: path, reason: Self.reason(errno))
     }
-    self.lock = try Self.takeLock(of: path)
+    let lock = try Self.takeLock(of: path)
+    self.lock = lock
+    database = Self.lines(of: lock).dropFirst().first.flatMap { line in
+      line.hasPrefix(Self.databasePrefix) ? String(line.dropFirst(Self.databasePrefix.count)) : nil
+    }
+    try note(database)
   }
 
   deinit {
-    // The pid is of no use to anybody any more; closing the file is what gives the lock back.
-    _ = ftruncate(lock, 0)
+    // The pid stays; it is of no use to anybody any more. Closing the file is what gives the lock back.
     close(lock)
+  }
+
+  private static var databasePrefix: String { "database " }
+
+  /// Has the folder be known to hold a database, so that the loss of its file is noticed.
+  package func note(_ database: String?) throws(StoreError) {
+    let text = "\(getpid())\n" + (database.map { Self.databasePrefix + $0 + "\n" } ?? "")
+    let bytes = Array(text.utf8)
+    guard ftruncate(lock, 0) == 0, unsafe pwrite(lock, bytes, bytes.count, 0) == bytes.count else {
+      throw .folderNotWritable(path: path, reason: Self.reason(errno))
+    }
   }
 
   /// The path of a file in the folder.
@@ -68,22 +86,19 @@ public final class DataFolder: Sendable {
       if code == EWOULDBLOCK { throw .folderInUse(path: path, pid: readPid(from: lock)) }
       throw .folderNotWritable(path: path, reason: "it can't be locked: \(reason(code))")
     }
-    let line = Array("\(getpid())\n".utf8)
-    guard ftruncate(lock, 0) == 0, unsafe pwrite(lock, line, line.count, 0) == line.count else {
-      let code = errno
-      close(lock)
-      throw .folderNotWritable(path: path, reason: reason(code))
-    }
     return lock
   }
 
   /// The system's words for an error number.
   private static func reason(_ code: CInt) -> String { DiskError("", "", code: code).reason }
 
-  private static func readPid(from lock: CInt) -> Int32? {
-    var bytes = [UInt8](repeating: 0, count: 16)
+  private static func readPid(from lock: CInt) -> Int32? { lines(of: lock).first.flatMap { Int32($0) } }
+
+  private static func lines(of lock: CInt) -> [Substring] {
+    var bytes = [UInt8](repeating: 0, count: 128)
     let count = unsafe pread(lock, &bytes, bytes.count, 0)
-    guard count > 0 else { return nil }
-    return Int32(String(decoding: bytes[..<count].prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self))
+    guard count > 0 else { return [] }
+    return String(decoding: bytes[..<count], as: UTF8.self)
+      .split(separator: "\n", omittingEmptySubsequences: false)
   }
 }

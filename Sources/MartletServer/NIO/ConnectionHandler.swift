@@ -22,8 +22,10 @@ final class ConnectionHandler<S: Session & ~Copyable>: ChannelDuplexHandler, Lan
   private var isWaiting = false
   /// The client sends no more: what it has sent is run, and then the connection ends.
   private var isInputClosed = false
-  /// The session has not gone on since the journal was full.
-  private var wantsRoom = false
+  /// The session waits, for room in the journal or for something else, until the journal's next commit or the alarm.
+  private var isPaused = false
+  /// When the request that waits is over.
+  private var alarm: (deadline: Int64, task: Scheduled<Void>)?
   /// The session has ended: what is left to send is sent, then the connection closes.
   private var isEnding = false
   private var isClosing = false
@@ -43,6 +45,7 @@ final class ConnectionHandler<S: Session & ~Copyable>: ChannelDuplexHandler, Lan
 
   func channelInactive(context: ChannelHandlerContext) {
     isClosing = true
+    cancelAlarm()
     onClose()
     context.fireChannelInactive()
   }
@@ -76,7 +79,11 @@ final class ConnectionHandler<S: Session & ~Copyable>: ChannelDuplexHandler, Lan
   func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
     if case ChannelEvent.inputClosed = event {
       isInputClosed = true
+      // The client may be gone for good: nothing is waited for on its behalf.
+      session.endWait()
+      isPaused = false
       process(context)
+      context.flush()
     }
     context.fireUserInboundEventTriggered(event)
   }
@@ -84,13 +91,14 @@ final class ConnectionHandler<S: Session & ~Copyable>: ChannelDuplexHandler, Lan
   func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
 
   private func mayRead(_ context: ChannelHandlerContext) -> Bool {
-    !wantsRoom && context.channel.isWritable && held.count < HeldReplies.maximumBytes
+    !isPaused && context.channel.isWritable && held.count < HeldReplies.maximumBytes
   }
 
   /// Goes on where the connection had to stop.
   private func resume(_ context: ChannelHandlerContext) {
     process(context)
     context.flush()
+    if !isPaused { cancelAlarm() }
     if hasPendingRead && !isEnding && mayRead(context) {
       hasPendingRead = false
       context.read()
@@ -110,15 +118,43 @@ final class ConnectionHandler<S: Session & ~Copyable>: ChannelDuplexHandler, Lan
       switch step.next {
       case .read(let atLeast): wanted = atLeast
       case .again: wanted = 1
-      case .waitForRoom:
-        wanted = 1
-        wantsRoom = true
-        waitForJournal()
+      case .waitForRoom: pause(until: .max)
+      case .wait(let deadline):
+        if isInputClosed { session.endWait() } else { pause(until: deadline) }
       case .close: end(context)
       }
     }
     if input.readableBytes == 0 { input = ByteBuffer() }
-    if isInputClosed && !isEnding && !wantsRoom && input.readableBytes < wanted { end(context) }
+    if isInputClosed && !isEnding && !isPaused && input.readableBytes < wanted { end(context) }
+  }
+
+  // MARK: Waiting
+
+  /// Has the session called again after the journal's next commit, or at a deadline.
+  private func pause(until deadline: Int64) {
+    wanted = 1
+    guard isWaiting else {
+      // What it waits for may have come after it looked and before the lane knew that somebody waits: it looks again.
+      return waitForJournal()
+    }
+    isPaused = true
+    guard deadline != .max, deadline != alarm?.deadline else { return }
+    cancelAlarm()
+    let delay = max(0, deadline - WallClock.monotonicNanoseconds())
+    let task = lane.eventLoop.assumeIsolated().scheduleTask(in: .nanoseconds(delay)) { self.alarmRang() }
+    alarm = (deadline, task)
+  }
+
+  private func alarmRang() {
+    alarm = nil
+    guard let context, !isClosing, !isEnding else { return }
+    isPaused = false
+    resume(context)
+  }
+
+  private func cancelAlarm() {
+    alarm?.task.cancel()
+    alarm = nil
   }
 
   // MARK: Sending
@@ -140,11 +176,9 @@ final class ConnectionHandler<S: Session & ~Copyable>: ChannelDuplexHandler, Lan
     guard !isWaiting else { return }
     isWaiting = true
     lane.wait(self)
-    // The commit may have come after the session looked and before the lane knew that somebody waits.
+    // The commit may have come before the lane knew that somebody waits.
     let isReleased = held.releasedCount(by: lane.store.journal) > 0
-    let hasRoom: Bool
-    if case .full = lane.store.journal.room { hasRoom = false } else { hasRoom = wantsRoom }
-    if isReleased || hasRoom || lane.store.journal.failure != nil {
+    if isReleased || held.isLost(by: lane.store.journal) {
       let lane = lane
       lane.eventLoop.execute { lane.advance() }
     }
@@ -153,7 +187,7 @@ final class ConnectionHandler<S: Session & ~Copyable>: ChannelDuplexHandler, Lan
   func journalAdvanced() {
     isWaiting = false
     guard let context, !isClosing else { return }
-    wantsRoom = false
+    isPaused = false
     let length = held.releasedCount(by: lane.store.journal)
     if length > 0 {
       context.write(wrapOutboundOut(lane.copy(held.prefix(length))), promise: nil)
@@ -175,6 +209,7 @@ final class ConnectionHandler<S: Session & ~Copyable>: ChannelDuplexHandler, Lan
   /// Takes no more requests; closes when all replies have left.
   private func end(_ context: ChannelHandlerContext) {
     isEnding = true
+    cancelAlarm()
     finishEnding(context)
   }
 

@@ -22,6 +22,24 @@ extension Setting {
     "durability", \.durability, .choice("when"),
     "When a write is on disk: always is before its reply, everysec within about a second, never when the system likes"
   )
+  /// What ``Settings/checkpointGrowth`` is set by.
+  public static let checkpointGrowth = Setting(
+    "checkpoint-growth", \.checkpointGrowth, .number("percent", in: 0...100_000),
+    "The database file is rewritten when the changes behind its checkpoint have grown to this many percent of it; "
+      + "0 for never")
+  /// What ``Settings/checkpointMinSize`` is set by.
+  public static let checkpointMinSize = Setting(
+    "checkpoint-min-size", \.checkpointMinSize, .size(in: 1...1 << 40),
+    "A database file smaller than this isn't rewritten because it has grown")
+  /// What ``Settings/checkpointAge`` is set by.
+  public static let checkpointAge = Setting(
+    "checkpoint-age", \.checkpointAge, .durationOrNone, default: "0, at any age",
+    "The database file is rewritten when its checkpoint is this old and there have been changes")
+  /// What ``Settings/keepFiles`` is set by.
+  public static let keepFiles = Setting(
+    "keep-files", \.keepFiles, .number(in: 0...1000),
+    "How many earlier database files to keep when it is rewritten, as database.txt.until-VERSION, "
+      + "so that martlet restore can go back in them")
   /// What ``Settings/memoryLimit`` is set by.
   public static let memoryLimit = Setting(
     "memory-limit", \.memoryLimit, .sizeOrNone(from: 1 << 20), default: "0, no limit",
@@ -68,7 +86,8 @@ extension Setting {
 
   /// Every setting, in the order of the help.
   public static let all: [Setting] = [
-    .host, .port, .memcachedPort, .data, .durability, .memoryLimit, .maxKeyBytes, .maxValueBytes,
+    .host, .port, .memcachedPort, .data, .durability, .checkpointGrowth, .checkpointMinSize, .checkpointAge,
+    .keepFiles, .memoryLimit, .maxKeyBytes, .maxValueBytes,
     .maxConnections,
     .databases, .threads, .password, .protectedMode, .logLevel, .logCommands,
   ]

@@ -43,6 +43,22 @@ extension SettingFormat<Int> {
   }
 }
 
+extension SettingFormat<Duration> {
+  /// A time with a unit, or 0 for none.
+  static let durationOrNone = Self(
+    placeholder: "time",
+    allowed: "0, or a number with a unit: s, m, h or d, for instance 90s, 30m, 24h or 7d",
+    parse: { text in
+      if text == "0" { return .zero }
+      let units: [Character: Int] = ["s": 1, "m": 60, "h": 3600, "d": 86_400]
+      guard let unit = text.last.flatMap({ units[$0] }), let number = Int(text.dropLast()),
+        (0...1_000_000).contains(number)
+      else { return nil }
+      return .seconds(number * unit)
+    },
+    text: { $0 == .zero ? "0" : "\($0.components.seconds)s" })
+}
+
 extension SettingFormat<Bool> {
   /// Yes or no; `true` and `false` mean the same.
   static let yesOrNo = Self(

@@ -40,6 +40,14 @@ public struct Settings: Sendable, Equatable {
   public var memoryLimit = 0
   /// When an acknowledged write is on disk.
   public var durability = Durability.always
+  /// How many percent of its checkpoint the changes behind it may come to before the file is rewritten; 0 for any.
+  public var checkpointGrowth = 100
+  /// A file smaller than this, in bytes, isn't rewritten because it has grown.
+  public var checkpointMinSize = 64 << 20
+  /// How old a checkpoint may become while there are changes; zero for any age.
+  public var checkpointAge = Duration.zero
+  /// How many earlier database files are kept.
+  public var keepFiles = 1
   /// The number of numbered databases on the Redis side.
   public var databases = 16
   /// The least severe messages to log.

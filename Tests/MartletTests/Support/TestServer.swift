@@ -58,6 +58,15 @@ struct TestServer: ~Copyable {
     #expect(step.consumed == input.count)
   }
 
+  /// The reply to a line as a person would type it.
+  mutating func redis(line: String) -> String {
+    execution.reply.removeAll()
+    let input = bytes(line + "\r\n")
+    let step = unsafe redisSession.receive(input.span.bytes, &execution)
+    #expect(step.consumed == input.count)
+    return execution.reply.buffer.bytes.text
+  }
+
   /// Whether the last reply waits for the disk.
   var isReplyHeld: Bool { !execution.reply.isFree(by: store.journal) }
 
