@@ -68,7 +68,8 @@ struct SettingsPrecedenceTests {
   func everySettingFromEverySource() async throws {
     let texts = [
       "host": "0.0.0.0,::", "port": "7000", "memcached-port": "7001", "data": "/tmp/d",
-      "durability": "everysec", "checkpoint-growth": "50", "checkpoint-min-size": "1mb", "checkpoint-age": "24h",
+      "durability": "everysec", "checkpoint-growth": "50", "checkpoint-min-size": "1mb",
+      "checkpoint-age": "24h",
       "keep-files": "3",
       "memory-limit": "1gb", "max-key-bytes": "1kb", "max-value-bytes": "2mb", "max-connections": "5",
       "databases": "4", "threads": "2", "password": "secret", "protected-mode": "no", "log-level": "debug",

@@ -194,7 +194,9 @@ struct HeldRepliesTests {
     #expect(server.redis("CLIENT", "DURABILITY") == "$6\r\nalways\r\n")
     #expect(server.redis("CLIENT", "DURABILITY", "ASYNC") == "+OK\r\n")
     #expect(server.redis("CLIENT", "DURABILITY") == "$5\r\nasync\r\n")
-    for command in [["SET", "k", "1"], ["GET", "k"], ["DEL", "k", "doomed"], ["GET", "doomed"], ["DBSIZE"]] {
+    for command in [
+      ["SET", "k", "1"], ["GET", "k"], ["DEL", "k", "doomed"], ["GET", "doomed"], ["DBSIZE"],
+    ] {
       server.send(redis: command.map(bytes))
       #expect(server.execution.reply.marks.isEmpty, "\(command)")
     }

@@ -23,7 +23,7 @@ package struct Checkpoint: ~Copyable {
   /// Entries taken under one hold of a shard's lock.
   private static let entriesAtOnce = 32
   /// What may be written before it is synced, so that the syncs of the journal don't wait for much.
-  private static let unsyncedBytes = 4 << 20
+  private static let unsyncedBytes = 256 << 10
   /// What may be left for the journal's thread to copy.
   private static let lastCopyBytes = 256 << 10
   /// The bytes of batches copied in one step.

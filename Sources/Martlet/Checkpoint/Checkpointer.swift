@@ -25,7 +25,12 @@ package final class Checkpointer: Sendable {
   /// After one that failed, how long until the next by itself.
   private static let retryInterval: Int64 = 60_000_000_000
   /// How long to sleep while the journal's thread does its part.
-  private static let pauseInterval: Int64 = 200_000
+  private static let waitInterval: Int64 = 200_000
+  /// A checkpoint works for this long at a time, then rests for `restFactor` times as long as it worked, so that clients
+  /// find the processor and the disk free; not longer than `longestRest`.
+  private static let workInterval: Int64 = 150_000
+  private static let restFactor: Int64 = 3
+  private static let longestRest: Int64 = 20_000_000
 
   /// What there is to know of the checkpoints so far.
   package struct Status: Sendable {
@@ -198,18 +203,36 @@ package final class Checkpointer: Sendable {
     return false
   }
 
+  /// Whether there's no time to rest: writers would soon have to wait, or the file has grown by as much as the new one
+  /// is going to be smaller.
+  private func isPressed(_ startBytes: Int) -> Bool {
+    keyspace.retainedBytes.value > Self.maximumRetainedBytes / 4
+      || fileBytes - startBytes > max(policy.minimumBytes, startBytes) / 4
+  }
+
   private func run(_ file: DatabaseFile, outlivesFlush: Bool) -> CheckpointOutcome {
     do {
       var checkpoint = try Checkpoint(
         keyspace, journal, file, clock, outlivesFlush: outlivesFlush, keptFiles: policy.keptFiles)
       listener.withLock { $0 }(.began(version: checkpoint.version))
+      let startBytes = fileBytes
+      var workStart = WallClock.monotonicNanoseconds()
       while true {
         if let outcome = checkpoint.step() { return outcome }
         if checkpoint.isWaiting {
-          SystemThread.sleep(nanoseconds: Self.pauseInterval)
-        } else if isStopping.load(ordering: .acquiring) {
+          SystemThread.sleep(nanoseconds: Self.waitInterval)
+          continue
+        }
+        if isStopping.load(ordering: .acquiring) {
           checkpoint.abandon()
           return .failed("the server stops")
+        }
+        let worked = WallClock.monotonicNanoseconds() - workStart
+        if worked >= Self.workInterval {
+          if !isPressed(startBytes) {
+            SystemThread.sleep(nanoseconds: min(worked * Self.restFactor, Self.longestRest))
+          }
+          workStart = WallClock.monotonicNanoseconds()
         }
       }
     } catch {
