@@ -260,8 +260,8 @@ struct DispatchTests {
       ("GETSET k w", "$-1\r\n"), ("GETDEL k", "$-1\r\n"), ("GETEX k PERSIST", "$-1\r\n"),
       ("INCR k", ":1\r\n"),
       ("MSETNX k 1 j 2", ":1\r\n"), ("DEL k", ":0\r\n"), ("PERSIST k", ":0\r\n"), ("EXPIRE k 10", ":0\r\n"),
-      ("PREPEND k x", ":1\r\n"), ("RENAME k j", "-ERR no such key\r\n"), ("COPY k j", ":0\r\n"),
-      ("SETRANGE k 1 x", ":2\r\n"),
+      ("PREPEND k x", ":1\r\n"), ("RENAME k j", "-ERR no such key\r\n"),
+      ("COPY k j", ":0\r\n"), ("SETRANGE k 1 x", ":2\r\n"),
       ("SREM k a", ":0\r\n"), ("SPOP k", "$-1\r\n"), ("SADD k a", ":1\r\n"), ("SET k w KEEPTTL", "+OK\r\n"),
     ] {
       let server = TestServer()

@@ -231,6 +231,48 @@ struct TransportTests {
     }
   }
 
+  @Test("When all connections hold as much as they may, those that hold something rest until some leaves")
+  func boundOfHeldBytes() async throws {
+    let folder = try TemporaryFolder()
+    // The journal's thread isn't started: commits come when this test makes them.
+    let store = try StoreCore.open(try DataFolder(folder.path), durability: .always, threads: 1)
+    let inAll = HeldBytes(maximum: 10_000)
+    var settings = Settings()
+    settings.threads = 1
+    let transport = NIOTransport(store, ServerContext(), settings, RunningServer.silent, heldBytes: inAll)
+    let port = try await transport.listen("127.0.0.1", 0, .redis)
+    let watcher = try RawSocket(port: port)
+    #expect(watcher.ask("CLIENT DURABILITY ASYNC\r\n", expecting: "+OK\r\n"))
+    let clients = try (0..<20).map { _ in try RawSocket(port: port) }
+    let echo = String(repeating: "x", count: 1000)
+    for (number, client) in clients.enumerated() {
+      // Each holds nothing before, so its first requests are run, whatever the others hold.
+      client.send("SET first:\(number) v\r\nECHO \(echo)\r\n")
+      #expect(watcher.seesKey("first:\(number)"))
+    }
+    #expect(inAll.count == 20 * (5 + 1009))
+    for (number, client) in clients.enumerated() { client.send("SET second:\(number) v\r\nPING\r\n") }
+    // The one event loop would have come past them all by now.
+    for _ in 0..<100 { #expect(watcher.ask("PING\r\n", expecting: "+PONG\r\n")) }
+    #expect(watcher.ask("DBSIZE\r\n", expecting: ":20\r\n"))
+    store.journal.commit()
+    let first = "+OK\r\n$1000\r\n\(echo)\r\n"
+    for client in clients {
+      #expect(client.receive(exactly: first.utf8.count) == Array(first.utf8))
+    }
+    // What has left makes room, and nobody is forgotten.
+    for number in clients.indices { #expect(watcher.seesKey("second:\(number)")) }
+    store.journal.commit()
+    for client in clients {
+      #expect(String(decoding: client.receive(exactly: 12), as: UTF8.self) == "+OK\r\n+PONG\r\n")
+    }
+    #expect(watcher.ask("PING\r\n", expecting: "+PONG\r\n"))
+    #expect(inAll.count == 0)
+    await transport.drain()
+    store.journal.stop()
+    await transport.stop()
+  }
+
   // MARK: Requests that wait
 
   @Test("WAITAOF returns when the write is on the disk, whatever the setting", arguments: Durability.allCases)
@@ -341,5 +383,16 @@ struct TransportTests {
             "EXISTS k\(number)-\(count - 1) k\(number)-0\r\n", expecting: count > 0 ? ":2\r\n" : ":0\r\n"))
       }
     }
+  }
+}
+
+extension RawSocket {
+  /// Whether a key comes to be there: asked again and again, for as long as a very busy machine may take.
+  fileprivate func seesKey(_ key: String) -> Bool {
+    let limit = WallClock.monotonicNanoseconds() + 20_000_000_000
+    while WallClock.monotonicNanoseconds() < limit {
+      if ask("EXISTS \(key)\r\n", expecting: ":1\r\n") { return true }
+    }
+    return false
   }
 }

@@ -76,7 +76,7 @@ private struct Simulation {
   private mutating func work(_ store: StoreCore, _ start: Model) throws {
     var model = start
     var server = TestServer(store, seed: random.next())
-    var held = HeldReplies()
+    var held = HeldReplies(HeldBytes())
     /// Where in all the bytes ever held each reply ends, and the version it shows.
     var replies: [(end: Int, shows: UInt64)] = []
     var received = 0

@@ -109,7 +109,7 @@ struct HeldRepliesTests {
   @Test("and those behind it wait their turn")
   func order() throws {
     var server = try server()
-    var held = HeldReplies()
+    var held = HeldReplies(HeldBytes())
     server.send(redis: ["GET", "old"].map(bytes))
     let first = server.execution.reply.buffer.count
     held.append(server.execution.reply)
@@ -142,12 +142,14 @@ struct HeldRepliesTests {
 
   @Test(
     "for ever when the log has failed, and then counts as lost",
-    arguments: [SimulatedDisk.Faults(sync: 1)])
+    arguments: [
+      SimulatedDisk.Faults(write: 1), SimulatedDisk.Faults(sync: 1),
+    ])
   func lost(faults: SimulatedDisk.Faults) throws {
     let disk = SimulatedDisk()
     var server = try server(disk)
     disk.order(faults)
-    var held = HeldReplies()
+    var held = HeldReplies(HeldBytes())
     server.send(redis: ["SET", "a", "1"].map(bytes))
     held.append(server.execution.reply)
     let isLostBefore = held.isLost(by: server.store.journal)
@@ -194,9 +196,7 @@ struct HeldRepliesTests {
     #expect(server.redis("CLIENT", "DURABILITY") == "$6\r\nalways\r\n")
     #expect(server.redis("CLIENT", "DURABILITY", "ASYNC") == "+OK\r\n")
     #expect(server.redis("CLIENT", "DURABILITY") == "$5\r\nasync\r\n")
-    for command in [
-      ["SET", "k", "1"], ["GET", "k"], ["DEL", "k", "doomed"], ["GET", "doomed"], ["DBSIZE"],
-    ] {
+    for command in [["SET", "k", "1"], ["GET", "k"], ["DEL", "doomed"], ["GET", "doomed"], ["DBSIZE"]] {
       server.send(redis: command.map(bytes))
       #expect(server.execution.reply.marks.isEmpty, "\(command)")
     }
@@ -213,6 +213,41 @@ struct HeldRepliesTests {
     }
     server.store.journal.commit()
     #expect(server.redis("WAITAOF", "1", "0", "0") == "*2\r\n:1\r\n:0\r\n")
+  }
+
+  @Test("within bounds: so much for one connection, and for all that hold anything")
+  func bounds() throws {
+    let inAll = HeldBytes(maximum: 1000)
+    var server = try server()
+    var first = HeldReplies(inAll)
+    var second = HeldReplies(inAll)
+    server.send(redis: ["SET", "a", "1"].map(bytes))
+    first.append(server.execution.reply)
+    second.append(server.execution.reply)
+    var isFull = (first.isFull, second.isFull)
+    #expect(isFull == (false, false))
+    server.send(redis: ["ECHO", String(repeating: "x", count: 1000)].map(bytes))
+    second.append(server.execution.reply)
+    isFull = (first.isFull, second.isFull)
+    #expect(isFull == (true, true))
+    #expect(inAll.count == 2 * 5 + 1009)
+    // Who holds nothing is free.
+    first.removeFirst(5)
+    isFull = (first.isFull, second.isFull)
+    #expect(isFull == (false, true))
+    server.send(redis: ["SET", "a", "1"].map(bytes))
+    first.append(server.execution.reply)
+    second.removeFirst(500)
+    isFull = (first.isFull, second.isFull)
+    #expect(isFull == (false, false))
+    // What goes with its connection is held no more.
+    second = HeldReplies(inAll)
+    #expect(inAll.count == 5)
+    server.send(redis: ["ECHO", String(repeating: "x", count: HeldReplies.maximumBytes)].map(bytes))
+    var alone = HeldReplies(HeldBytes())
+    alone.append(server.execution.reply)
+    let isAloneFull = alone.isFull
+    #expect(isAloneFull)
   }
 
   @Test("and the journal calls its listeners after a commit and after a failure")

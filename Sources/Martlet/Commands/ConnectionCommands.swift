@@ -11,8 +11,7 @@ internal let connectionCommands: [CommandDeclaration] = [
   .init(
     "CLIENT DURABILITY", arity: -2, [], .connection, since: CommandDeclaration.own, "O(1)",
     "[DEFAULT | ASYNC]",
-    "With ASYNC, this connection's replies don't wait for the disk. Without an argument, returns what holds now."
-  ),
+    "With ASYNC, this connection's replies don't wait for the disk. Without an argument, returns what holds."),
   .init(
     "CLIENT GETNAME", arity: 2, [], .connection, since: "2.6.9", "O(1)", "", "Returns the connection's name."),
   .init(

@@ -19,8 +19,8 @@ package struct SessionState {
   /// The checkpoint that the request which waits has asked for.
   var awaitedCheckpoint: Int?
   /// When the request that waits is to be replied to at the latest, in nanoseconds of
-  /// `WallClock.monotonicNanoseconds()`; nil when none waits.
-  private var deadline: Int64?
+  /// `WallClock.monotonicNanoseconds()`; 0 when none waits.
+  private var deadline: Int64 = 0
 
   package init(_ client: ClientRecord, _ limits: SessionLimits, _ context: ServerContext) {
     self.client = client
@@ -49,18 +49,18 @@ package struct SessionState {
 
   /// Whether the next request is one that has begun to wait.
   var isWaiting: Bool {
-    @inline(__always) get { deadline != nil }
+    @inline(__always) get { deadline != 0 }
   }
 
   /// Has the request under way wait, until so many milliseconds after it began to (0: for as long as it takes); nil
   /// when that time is over.
   mutating func wait(milliseconds: Int) -> DispatchOutcome? {
     let now = WallClock.monotonicNanoseconds()
-    if deadline == nil {
+    if !isWaiting {
       deadline = milliseconds == 0 ? .max : now.advanced(byMilliseconds: milliseconds)
       client.isWaiting = true
     }
-    guard let deadline, deadline > now else { return nil }
+    guard deadline > now else { return nil }
     return .wait(until: deadline)
   }
 
@@ -72,7 +72,7 @@ package struct SessionState {
   /// Notes that the request that waited is replied to.
   mutating func endWait() {
     guard isWaiting else { return }
-    deadline = nil
+    deadline = 0
     client.isWaiting = false
   }
 }

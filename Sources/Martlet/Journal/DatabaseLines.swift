@@ -169,9 +169,11 @@ struct ClosingChain: Sendable {
 extension RawSpan {
   /// Where the first line that could be a closing line and is there to its end begins, and where it ends. `position`
   /// moves to where the next search has to start.
-  func nextClosingLine(from position: inout Int) -> (start: Int, end: Int)? {
+  ///
+  /// - Parameter anywhere: whether to look within lines, too: behind a line feed that is none any more.
+  func nextClosingLine(from position: inout Int, anywhere: Bool = false) -> (start: Int, end: Int)? {
     while let start = firstIndex(of: UInt8(ascii: "#"), from: position) {
-      let beginsLine = start == 0 || byte(start - 1) == UInt8(ascii: "\n")
+      let beginsLine = anywhere || start == 0 || byte(start - 1) == UInt8(ascii: "\n")
       guard beginsLine else {
         position = start + 1
         continue
@@ -180,7 +182,7 @@ extension RawSpan {
         position = start
         return nil
       }
-      position = newline + 1
+      position = anywhere ? start + 1 : newline + 1
       if ClosingLine.isPossible(extracting(start..<newline)) { return (start, newline + 1) }
     }
     position = byteCount

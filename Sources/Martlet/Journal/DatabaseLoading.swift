@@ -294,7 +294,7 @@ package struct DatabaseLoader {
     var start = end
     var searched = 0
     while try reader.file.read(at: start + buffer.count, count: 8 << 20, into: &buffer) > 0 {
-      while let place = buffer.bytes.nextClosingLine(from: &searched) {
+      while let place = buffer.bytes.nextClosingLine(from: &searched, anywhere: true) {
         guard let read = ClosingLine.read(buffer.bytes, at: place.start) else { continue }
         loaded.tail?.holdsBatches = true
         if read.identity != loaded.header.identity {

@@ -309,7 +309,7 @@ package final class Journal: @unchecked Sendable {
       return thread
     }
     running?.join()
-    repeat { commit() } while room != .stalled && failure == nil && hasWork
+    repeat { commit() } while stallReason == nil && failure == nil && hasWork
     if let stall = stallReason { fail(stall) }
     syncNow()
     close()

@@ -1,17 +1,45 @@
 // The replies of one connection that wait for the disk, in their order.
 
+/// How many bytes all connections together hold: one for a transport, shared by its lanes.
+package final class HeldBytes: Sendable {
+  private let counter = SharedCounter()
+  private let maximum: Int
+
+  package init(maximum: Int = HeldReplies.maximumBytesInAll) { self.maximum = maximum }
+
+  deinit { counter.destroy() }
+
+  package var count: Int { Int(counter.value) }
+
+  package var isFull: Bool { count >= maximum }
+
+  fileprivate func add(_ bytes: Int) { counter.add(UInt64(bytes)) }
+
+  fileprivate func subtract(_ bytes: Int) { counter.subtract(UInt64(bytes)) }
+}
+
 /// Bytes that may leave only when the versions they show are durable.
 package struct HeldReplies: ~Copyable {
   /// A connection that holds more than this is not read from until some of it has left.
   package static let maximumBytes = 1 << 20
+  /// While all connections together hold more than this, none that holds anything is read from.
+  package static let maximumBytesInAll = 256 << 20
 
   private var bytes = ByteQueue()
   private var marks: [HoldMark] = []
+  private let inAll: HeldBytes
 
-  package init() {}
+  /// - Parameter inAll: what this and all others of the transport hold.
+  package init(_ inAll: HeldBytes) { self.inAll = inAll }
+
+  deinit { inAll.subtract(bytes.count) }
 
   package var isEmpty: Bool { bytes.isEmpty }
   package var count: Int { bytes.count }
+
+  /// Whether so much is held that the connection is not to be read from. Then a commit is to come that has some of it
+  /// leave: who holds nothing is never told to wait for what others hold.
+  package var isFull: Bool { !isEmpty && (count >= Self.maximumBytes || inAll.isFull) }
 
   /// Takes over what a session has replied.
   package mutating func append(_ reply: borrowing Reply) {
@@ -19,6 +47,7 @@ package struct HeldReplies: ~Copyable {
       marks.append(HoldMark(start: bytes.count + mark.start, version: mark.version))
     }
     bytes.append(reply.buffer.bytes)
+    inAll.add(reply.buffer.count)
   }
 
   /// How many of the first bytes may leave now.
@@ -33,6 +62,7 @@ package struct HeldReplies: ~Copyable {
   /// Drops the first bytes, which have left.
   package mutating func removeFirst(_ length: Int) {
     bytes.removeFirst(length)
+    inAll.subtract(length)
     var kept: [HoldMark] = []
     for mark in marks {
       if mark.start >= length {

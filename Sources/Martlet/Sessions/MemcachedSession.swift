@@ -173,6 +173,13 @@ package struct MemcachedSession: Session, ~Copyable {
 
   // MARK: get, gets, gat, gats
 
+  private func get(
+    _ keys: borrowing Words, withCAS: Bool, _ end: Int, _ execution: inout Execution
+  ) -> Outcome {
+    guard keys.count > 0 else { return error("ERROR", end, &execution) }
+    return values(keys, withCAS: withCAS, end, &execution) { _, _ in }
+  }
+
   private func getAndTouch(
     _ words: borrowing Words, withCAS: Bool, _ end: Int, _ execution: inout Execution
   ) -> Outcome {
@@ -182,17 +189,17 @@ package struct MemcachedSession: Session, ~Copyable {
     }
     if let refusal = refusal(end, isQuiet: false, &execution) { return refusal }
     let expiry = expiry(seconds, execution.clock)
-    return get(words.from(2), withCAS: withCAS, settingExpiry: expiry, end, &execution)
+    return values(words.from(2), withCAS: withCAS, end, &execution) { key, execution in
+      touch(key, expiry, &execution)
+    }
   }
 
-  /// Replies the values of keys, and gives those that are there an expiry, if there is one to give.
+  /// Replies the values of keys; `body` is called for each whose value could be replied, under its shard's lock.
   @inline(__always)
-  private func get(
-    _ keys: borrowing Words, withCAS: Bool, settingExpiry expiry: Int64? = nil, _ end: Int,
-    _ execution: inout Execution
+  private func values(
+    _ keys: borrowing Words, withCAS: Bool, _ end: Int, _ execution: inout Execution,
+    _ body: (borrowing Key, inout Execution) -> Void
   ) -> Outcome {
-    // `gat` of no key is no error in memcached, either.
-    guard keys.count > 0 || expiry != nil else { return error("ERROR", end, &execution) }
     let start = execution.reply.buffer.count
     execution.beginReply()
     for index in 0..<keys.count {
@@ -204,7 +211,7 @@ package struct MemcachedSession: Session, ~Copyable {
       let key = execution.keyspace.place(keys[index])
       execution.keyspace.lock(key.shard)
       let isRight = execution.appendValue(key, withCAS: withCAS, replyStart: start)
-      if isRight, let expiry { touch(key, expiry, &execution) }
+      if isRight { body(key, &execution) }
       execution.keyspace.unlock(key.shard)
       guard isRight else {
         execution.endReply(from: start)

@@ -18,7 +18,7 @@ final class ConnectionHandler<S: Session & ~Copyable>: ChannelDuplexHandler, Lan
   private var input = ByteBuffer()
   /// The session wants to be called when there are this many bytes of it.
   private var wanted = 1
-  private var held = HeldReplies()
+  private var held: HeldReplies
   private var isWaiting = false
   /// The client sends no more: what it has sent is run, and then the connection ends.
   private var isInputClosed = false
@@ -36,6 +36,7 @@ final class ConnectionHandler<S: Session & ~Copyable>: ChannelDuplexHandler, Lan
   init(_ lane: Lane, _ session: consuming S, onClose: @escaping () -> Void) {
     self.lane = lane
     self.session = session
+    held = HeldReplies(lane.heldBytes)
     self.onClose = onClose
   }
 
@@ -46,6 +47,7 @@ final class ConnectionHandler<S: Session & ~Copyable>: ChannelDuplexHandler, Lan
   func channelInactive(context: ChannelHandlerContext) {
     isClosing = true
     cancelAlarm()
+    held = HeldReplies(lane.heldBytes)
     onClose()
     context.fireChannelInactive()
   }
@@ -91,7 +93,7 @@ final class ConnectionHandler<S: Session & ~Copyable>: ChannelDuplexHandler, Lan
   func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
 
   private func mayRead(_ context: ChannelHandlerContext) -> Bool {
-    !isPaused && context.channel.isWritable && held.count < HeldReplies.maximumBytes
+    !isPaused && context.channel.isWritable && !held.isFull
   }
 
   /// Goes on where the connection had to stop.

@@ -1,6 +1,6 @@
 // The portable transport: SwiftNIO's event loops, one lane each, and the listening sockets.
-import Logging
-import Martlet
+package import Logging
+package import Martlet
 import NIOCore
 import NIOPosix
 import Synchronization
@@ -31,14 +31,18 @@ package final class NIOTransport: Sendable {
   /// Ends each connection from its own event loop.
   private let drains = Mutex<[Int: @Sendable () -> Void]>([:])
 
-  init(_ store: StoreCore, _ context: ServerContext, _ settings: Settings, _ logger: Logger) {
+  /// - Parameter heldBytes: counts what all connections hold, up to its maximum.
+  package init(
+    _ store: StoreCore, _ context: ServerContext, _ settings: Settings, _ logger: Logger,
+    heldBytes: HeldBytes = HeldBytes()
+  ) {
     self.store = store
     self.context = context
     self.settings = settings
     self.logger = logger
     group = MultiThreadedEventLoopGroup(numberOfThreads: settings.threads)
     var random = SystemRandomNumberGenerator()
-    lanes = group.makeIterator().map { Lane(store, context, $0, seed: random.next()) }
+    lanes = group.makeIterator().map { Lane(store, context, $0, heldBytes, seed: random.next()) }
     let lanes = lanes
     store.journal.onCommit { for lane in lanes { lane.wake() } }
     scheduleSweeper()
@@ -55,7 +59,7 @@ package final class NIOTransport: Sendable {
   // MARK: Listening
 
   /// Listens on an address; the port it got.
-  func listen(_ host: String, _ port: Int, _ wire: WireProtocol) async throws -> Int {
+  package func listen(_ host: String, _ port: Int, _ wire: WireProtocol) async throws -> Int {
     let lanes = lanes
     let bootstrap = ServerBootstrap(group: group)
       .serverChannelOption(.backlog, value: 1024)
@@ -149,7 +153,7 @@ package final class NIOTransport: Sendable {
   // MARK: Ending
 
   /// Stops listening, lets the connections send what they owe, and closes them.
-  func drain() async {
+  package func drain() async {
     for listener in listeners.withLock({ $0 }) { try? await listener.close().get() }
     isDraining.store(true, ordering: .sequentiallyConsistent)
     // A connection that was just being let in is in the list once its event loop has been here.
@@ -172,7 +176,7 @@ package final class NIOTransport: Sendable {
   }
 
   /// Ends the event loops.
-  func stop() async { try? await group.shutdownGracefully() }
+  package func stop() async { try? await group.shutdownGracefully() }
 }
 
 /// Holds the sweeper for its event loop.
