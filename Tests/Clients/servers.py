@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from faults import Faults
 from wire import Connection, MemcachedConnection, RedisConnection
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -51,12 +52,17 @@ def free_ports(count: int) -> list[int]:
 class Process:
     """A program that runs in the background; what it prints goes to files, so that no pipe can fill up."""
 
-    def __init__(self, command: list[str], folder: Path, name: str) -> None:
+    def __init__(self, command: list[str], folder: Path, name: str, environment: dict[str, str]) -> None:
         self.output_path = folder / f"{name}.stdout"
         self.error_path = folder / f"{name}.stderr"
         with self.output_path.open("ab") as output, self.error_path.open("ab") as errors:
             self.process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=output, stderr=errors, cwd=folder
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=errors,
+                cwd=folder,
+                env=environment,
             )
 
     @property
@@ -91,14 +97,23 @@ class Server:
         self.folder = folder
         self.redis_port, self.memcached_port = free_ports(2)
         self.processes: list[Process] = []
+        self.environment: dict[str, str] = {}
+        """Variables that the programs get besides those of the tests."""
 
     def commands(self) -> dict[str, list[str]]:
         """The programs to start, each with its arguments, by name."""
         raise NotImplementedError
 
+    @property
+    def complete_environment(self) -> dict[str, str]:
+        return {**os.environ, **self.environment}
+
     def start(self) -> None:
         """Starts the server and returns when both ports answer."""
-        self.processes = [Process(command, self.folder, name) for name, command in self.commands().items()]
+        self.processes = [
+            Process(command, self.folder, name, self.complete_environment)
+            for name, command in self.commands().items()
+        ]
         if not eventually(lambda: not self.running or self.answers(), START_LIMIT):
             self.kill()
             raise ServerFailed(f"no answer on both ports after {START_LIMIT:.0f} s; {self.printed}")
@@ -197,6 +212,22 @@ class MartletServer(Server):
             env={**os.environ, "HOME": str(self.folder)},
             check=False,
         )
+
+
+class FaultyServer(MartletServer):
+    """Martlet on a disk that fails when a test wants it to."""
+
+    def __init__(self, folder: Path, library: Path, *options: str) -> None:
+        super().__init__(folder, *options)
+        self.faults = Faults(library, self.data, folder / "faults")
+        self.environment = self.faults.environment
+
+    def start(self) -> None:
+        before = self.faults.attached
+        super().start()
+        if self.faults.attached == before:
+            self.kill()
+            raise ServerFailed("the server didn't load the library that makes its disk fail")
 
 
 class Peers(Server):
