@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from faults import Faults
-from wire import Connection, MemcachedConnection, RedisConnection
+from wire import Connection, Error, MemcachedConnection, RedisConnection
 
 ROOT = Path(__file__).resolve().parents[2]
 MARTLET = Path(os.environ.get("MARTLET", ROOT / ".build/release/martlet")).absolute()
@@ -189,6 +189,28 @@ class MartletServer(Server):
     @property
     def database_lines(self) -> list[str]:
         return self.database.read_text().splitlines()
+
+    def begin_checkpoint(self) -> bool:
+        """Asks for a checkpoint, which goes on in the background; whether the server knows how."""
+        with self.redis() as connection:
+            reply = connection("BGREWRITEAOF")
+        if isinstance(reply, Error) and not reply.text.startswith("ERR unknown command"):
+            raise ServerFailed(f"no checkpoint: {reply.text}")
+        return not isinstance(reply, Error)
+
+    def checkpoint(self) -> bool:
+        """Makes a checkpoint and waits until the database begins with it; whether the server knows how."""
+        before = self.header
+        known = self.begin_checkpoint()
+        if known and not eventually(lambda: self.header != before, START_LIMIT):
+            raise ServerFailed(f"no checkpoint after {START_LIMIT:.0f} s; {self.printed}")
+        return known
+
+    @property
+    def header(self) -> bytes:
+        """The first line of the database, which says what checkpoint it begins with."""
+        with self.database.open("rb") as file:
+            return file.readline()
 
     def restart(self) -> None:
         """Ends the server with SIGTERM, which must succeed, and starts it on the same folder."""
