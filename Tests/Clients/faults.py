@@ -11,8 +11,10 @@ from pathlib import Path
 
 SOURCE = Path(__file__).resolve().parents[1] / "Faults/faults.c"
 NUMBER = struct.Struct("=q")
-HEADER = 2
-"""How many numbers stand before the rules: `attached` and `capacity`."""
+HEADER = 3
+"""How many numbers stand before the rules: `attached`, `capacity` and `remembered`."""
+SYNCED = 64
+"""How many files there is room for behind the rules, of two numbers each."""
 FOREVER = 3600.0
 
 
@@ -37,6 +39,9 @@ class Rule(IntEnum):
     FAILED = 5
 
 
+SYNCED_PLACE = HEADER + len(Call) * len(Rule)
+
+
 def compile_library(folder: Path) -> Path:
     """Compiles the library into a folder; its path."""
     library = folder / "faults.so"
@@ -51,7 +56,7 @@ class Faults:
 
     def __init__(self, library: Path, folder: Path, control: Path) -> None:
         """A disk without faults for the files in `folder`, which need not exist yet."""
-        control.write_bytes(bytes(NUMBER.size * (HEADER + len(Call) * len(Rule))))
+        control.write_bytes(bytes(NUMBER.size * (SYNCED_PLACE + 2 * SYNCED)))
         with control.open("r+b") as file:
             self.memory = mmap.mmap(file.fileno(), 0)
         self.environment = {
@@ -101,6 +106,14 @@ class Faults:
     def failed(self, call: Call) -> int:
         """How many calls have been made to fail."""
         return self._read(self._place(call, Rule.FAILED))
+
+    def synced_size(self, path: Path) -> int:
+        """How long a file was when the last sync of it began that succeeded; 0 if there was none."""
+        inode = path.stat().st_ino
+        for place in range(SYNCED_PLACE, SYNCED_PLACE + 2 * min(self._read(2), SYNCED), 2):
+            if self._read(place) == inode:
+                return self._read(place + 1)
+        return 0
 
     @staticmethod
     def _place(call: Call, field: Rule) -> int:

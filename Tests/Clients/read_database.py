@@ -5,10 +5,11 @@ from collections import namedtuple
 TABLE = list(range(256))
 for _ in range(8):  # CRC-32C's polynomial, the lowest bit first
     TABLE = [entry >> 1 ^ (0x82F63B78 if entry & 1 else 0) for entry in TABLE]
-HEADER = re.compile(rb"# martlet database, format 1, id (\w+), hash seed \w+(?:, checkpoint (\d+))?, crc (\w{8})")
+HEADER = re.compile(
+    rb"# martlet database, format 1, id (\w+), hash seed \w+(?:, checkpoint (\d+))?, crc ([\da-f]{8})")
 CLOSING = re.compile(
     rb"# (?:part (\d+) of checkpoint (\d+)|checkpoint (\d+) parts (\d+) keys (\d+) time \S+"
-    rb"|commit (\d+)-(\d+) synced (\d+) time \S+) db (\w+) crc (\w{8})")
+    rb"|commit (\d+)-(\d+) synced (\d+) time \S+) db (\w+) crc ([\da-f]{8})")
 WORD = re.compile(rb'(?:"((?:[^"\\]|\\(?:[nrt"\\]|x[0-9a-fA-F]{2}))*)"|b64"([^"]*)"|([^ "]+))(?: |$)')
 ESCAPE = re.compile(rb"\\(?:x(..)|(.))")
 OPTIONS = {b"PXAT", b"FLAGS", b"CAS", b"VERSION"}

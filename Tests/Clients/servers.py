@@ -251,6 +251,14 @@ class FaultyServer(MartletServer):
             self.kill()
             raise ServerFailed("the server didn't load the library that makes its disk fail")
 
+    def lose_power(self, kept: float) -> None:
+        """Ends the server, and takes from the database what no sync has vouched for, but for this part of it."""
+        self.kill()
+        synced = self.faults.synced_size(self.database)
+        size = self.database.stat().st_size
+        assert synced <= size, "the database is shorter than it was when it was synced"
+        os.truncate(self.database, synced + int((size - synced) * kept))
+
 
 class Peers(Server):
     """Redis and memcached themselves: what they answer is what the tests expect."""

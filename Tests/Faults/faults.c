@@ -41,13 +41,25 @@ struct rule {
   int64_t failed;
 };
 
+// How long a file was when a sync of it began that succeeded: what a loss of power may not take.
+struct synced {
+  int64_t inode;
+  int64_t size;
+};
+
+// How many files are remembered; a new one takes the place of the oldest.
+#define SYNCED 64
+
 struct control {
   // How many processes have loaded this library.
   int64_t attached;
   // How many bytes the files directly in the folder may hold together; below 0, no limit. As on a full disk, a write
   // that would need more is short, and fails with ENOSPC if not a byte fits.
   int64_t capacity;
+  // How many files have been put into `synced`.
+  int64_t remembered;
   struct rule rules[CALLS];
+  struct synced synced[SYNCED];
 };
 
 static struct control *control;
@@ -232,12 +244,35 @@ static int fails(enum call call) {
   return error;
 }
 
+static void remember(const struct stat *status) {
+  pthread_mutex_lock(&lock);
+  int64_t count = READ(control->remembered);
+  int64_t place = 0;
+  while (place < count && place < SYNCED && READ(control->synced[place].inode) != (int64_t)status->st_ino) place++;
+  if (place == count || place == SYNCED) {
+    place = count % SYNCED;
+    WRITE_TO(control->remembered, count + 1);
+  }
+  WRITE_TO(control->synced[place].size, status->st_size);
+  WRITE_TO(control->synced[place].inode, (int64_t)status->st_ino);
+  pthread_mutex_unlock(&lock);
+}
+
+static int limited_sync(int descriptor, int (*sync)(int)) {
+  struct stat status;
+  int is_known = fstat(descriptor, &status) == 0 && S_ISREG(status.st_mode);
+  if (fails(SYNC)) return -1;
+  int result = sync(descriptor);
+  if (result == 0 && is_known) remember(&status);
+  return result;
+}
+
 int fsync(int descriptor) {
-  return concerns(descriptor) && fails(SYNC) ? -1 : NEXT(fsync)(descriptor);
+  return concerns(descriptor) ? limited_sync(descriptor, NEXT(fsync)) : NEXT(fsync)(descriptor);
 }
 
 int fdatasync(int descriptor) {
-  return concerns(descriptor) && fails(SYNC) ? -1 : NEXT(fdatasync)(descriptor);
+  return concerns(descriptor) ? limited_sync(descriptor, NEXT(fdatasync)) : NEXT(fdatasync)(descriptor);
 }
 
 int ftruncate(int descriptor, off_t size) {
