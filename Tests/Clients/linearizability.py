@@ -1,11 +1,11 @@
-"""Decides whether a history of concurrent operations is linearizable: whether each could have happened at one moment
-between its call and its return, in an order that explains all that was answered.
+"""Decides whether a history of concurrent operations is linearizable: whether each of them could have happened
+at one moment between its call and its return, in an order that explains all that was answered.
 
 The method is the search of Wing and Gong ("Testing and verifying concurrent objects", 1993), key by key, for
 linearizability is local (Herlihy and Wing, "Linearizability", 1990). Two things of Lowe's ("Testing for
-linearizability", 2017) keep it short: no situation is looked at twice, and an operation is put in its place only when a
-return demands it ("just in time"). A third is for operations whose connection broke: a situation that used up more of
-them than another, equal one can explain nothing that the other can't.
+linearizability", 2017) keep it short: no situation is looked at twice, and an operation is put in its place only
+when a return demands it ("just in time"). A third is for operations whose connection broke: a situation that used
+up more of them than another, equal one can explain nothing that the other can't.
 """
 
 from __future__ import annotations

@@ -12,7 +12,6 @@ CLOSING = re.compile(
     rb"|commit (\d+)-(\d+) synced (\d+) time \S+) db (\w+) crc ([\da-f]{8})")
 WORD = re.compile(rb'(?:"((?:[^"\\]|\\(?:[nrt"\\]|x[0-9a-fA-F]{2}))*)"|b64"([^"]*)"|([^ "]+))(?: |$)')
 ESCAPE = re.compile(rb"\\(?:x(..)|(.))")
-OPTIONS = {b"PXAT", b"FLAGS", b"CAS", b"VERSION"}
 ESCAPED = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b'"': b'"', b"\\": b"\\"}
 # A value is bytes, or a set of them; an expiry is in milliseconds, or 0; the token is what `gets` shows.
 Item = namedtuple("Item", "value version expiry flags token", defaults=[0, 0, 0, 0])
@@ -36,7 +35,7 @@ def apply(keys, database, version, name, *words):
     key, gone, changed = (database, *words[:1]), [], dict(version=version, token=version)
     old = keys.get(key, Item(frozenset() if name == b"SADD" else b""))
     match name, *words:
-        case b"SET", _, value, *options if OPTIONS.issuperset(options[::2]):
+        case b"SET", _, value, *options if {b"PXAT", b"FLAGS", b"CAS", b"VERSION"}.issuperset(options[::2]):
             named = {b"VERSION": version} | dict(zip(options[::2], map(int, options[1::2]), strict=True))
             version, token = int(named[b"VERSION"]), named.get(b"CAS", 0)
             keys[key] = Item(value, version, named.get(b"PXAT", 0), named.get(b"FLAGS", 0), token or version)

@@ -192,8 +192,8 @@ def test_what_was_not_acknowledged_when_the_server_died_was_shown_to_nobody(faul
 
 
 def test_closed_loop_clients_share_their_syncs(faulty: FaultyServer) -> None:
-    """All clients that wait for a sync should be in the next batch together. If the next sync began as soon as one ends,
-    they would split into two convoys, each waiting for the other's sync, with half of the clients in each batch."""
+    """All clients that wait for a sync should be in the next batch together. If the next sync began as soon as one
+    ends, they would split into two convoys that wait for each other's syncs, each batch with half of the clients."""
     faulty.faults.delay(Call.SYNC, SLOW_SYNC)
     load = ["-t", "set", "-c", str(CLIENTS), "-n", str(WRITES), "-r", "1000", "-q"]
     command = [required("redis-benchmark"), "-p", str(faulty.redis_port), *load]

@@ -1,5 +1,6 @@
-// Lets calls on the files of one folder fail, take long, or run out of room, as a disk would. For Linux: the tests
-// compile it and preload it into a server (ld.so(8), LD_PRELOAD), which needs to know nothing of it.
+// Lets calls on the files of one folder fail, take long, or run out of room, as a disk would, and remembers what was
+// synced. For Linux: the tests compile it and preload it into a server (ld.so(8), LD_PRELOAD), which needs to know
+// nothing of it.
 //
 //     FAULTS_FOLDER   the folder, an absolute path without symbolic links; files anywhere below it are concerned
 //     FAULTS_CONTROL  a file that holds `struct control`; it is mapped, so that a test can change it at any time
@@ -248,7 +249,8 @@ static void remember(const struct stat *status) {
   pthread_mutex_lock(&lock);
   int64_t count = READ(control->remembered);
   int64_t place = 0;
-  while (place < count && place < SYNCED && READ(control->synced[place].inode) != (int64_t)status->st_ino) place++;
+  while (place < count && place < SYNCED && READ(control->synced[place].inode) != (int64_t)status->st_ino)
+    place++;
   if (place == count || place == SYNCED) {
     place = count % SYNCED;
     WRITE_TO(control->remembered, count + 1);
