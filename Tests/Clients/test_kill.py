@@ -376,17 +376,18 @@ def check_after_crash(server: MartletServer, ledgers: list[Ledger]) -> None:
 
 
 def test_many_kills_of_one_growing_database(martlet: MartletServer) -> None:
-    """Every second one comes while a checkpoint is under way or just made; some come while the server starts."""
+    """Half of them come while a checkpoint is under way, some when one was just made, some while the server starts."""
     chance = random.Random(1)
     load_much(martlet)
     ledgers = [Ledger(number) for number in range(8)]
-    makes_checkpoints = False
     for round in range(KILLS):
         load = Load(martlet, ledgers)
         reached = load.reaches(chance.randrange(20, 120))
-        if round % 2:
+        if round % 8 == 0:
+            martlet.checkpoint()
+        elif round % 2:
             files = set(os.listdir(martlet.data))
-            makes_checkpoints = martlet.begin_checkpoint()
+            martlet.begin_checkpoint()
             # At any moment of the checkpoint: as soon as its file is there, or some writes later.
             limit = load.done + chance.choice([0, 10, 100])
             reached = reached and eventually(
@@ -405,8 +406,6 @@ def test_many_kills_of_one_growing_database(martlet: MartletServer) -> None:
         with martlet.redis() as connection:
             assert connection("DBSIZE") >= LOADED
     assert all(ledger.step > KILLS for ledger in ledgers)
-    if makes_checkpoints:
-        assert b", checkpoint 0," not in martlet.header, "not one checkpoint was completed"
 
 
 def start_and_kill(server: MartletServer, patience: float) -> None:
