@@ -13,7 +13,8 @@ import pytest
 import redis
 from pymemcache.client.base import Client as PymemcacheClient
 
-from servers import MARTLET, PEER, MartletServer, Peers, Server
+from faults import compile_library
+from servers import MARTLET, PEER, FaultyServer, MartletServer, Peers, Server
 from wire import MemcachedConnection, RedisConnection
 
 started: list[Server] = []
@@ -94,6 +95,27 @@ def new_server(tmp_path: Path) -> Iterator[Callable[..., MartletServer]]:
 def martlet(new_server: Callable[..., MartletServer]) -> MartletServer:
     """A Martlet server of the test's own, with a fresh data folder, that may be restarted and killed."""
     return new_server()
+
+
+@pytest.fixture(scope="session")
+def faults_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What makes a server's disk fail, compiled."""
+    return compile_library(tmp_path_factory.mktemp("faults"))
+
+
+@pytest.fixture
+def faulty(tmp_path: Path, faults_library: Path) -> Iterator[FaultyServer]:
+    """A Martlet server on a disk whose faults the test controls, running."""
+    folder = tmp_path / "faulty"
+    folder.mkdir()
+    server = FaultyServer(folder, faults_library)
+    started.append(server)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.kill()
+        started.remove(server)
 
 
 @pytest.fixture(params=[2, 3], ids=["RESP2", "RESP3"])

@@ -11,7 +11,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from wire import Connection, MemcachedConnection, RedisConnection
+from faults import Faults
+from wire import Connection, Error, MemcachedConnection, RedisConnection
 
 ROOT = Path(__file__).resolve().parents[2]
 MARTLET = Path(os.environ.get("MARTLET", ROOT / ".build/release/martlet")).absolute()
@@ -51,12 +52,17 @@ def free_ports(count: int) -> list[int]:
 class Process:
     """A program that runs in the background; what it prints goes to files, so that no pipe can fill up."""
 
-    def __init__(self, command: list[str], folder: Path, name: str) -> None:
+    def __init__(self, command: list[str], folder: Path, name: str, environment: dict[str, str]) -> None:
         self.output_path = folder / f"{name}.stdout"
         self.error_path = folder / f"{name}.stderr"
         with self.output_path.open("ab") as output, self.error_path.open("ab") as errors:
             self.process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=output, stderr=errors, cwd=folder
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=errors,
+                cwd=folder,
+                env=environment,
             )
 
     @property
@@ -91,14 +97,23 @@ class Server:
         self.folder = folder
         self.redis_port, self.memcached_port = free_ports(2)
         self.processes: list[Process] = []
+        self.environment: dict[str, str] = {}
+        """Variables that the programs get besides those of the tests."""
 
     def commands(self) -> dict[str, list[str]]:
         """The programs to start, each with its arguments, by name."""
         raise NotImplementedError
 
+    @property
+    def complete_environment(self) -> dict[str, str]:
+        return {**os.environ, **self.environment}
+
     def start(self) -> None:
         """Starts the server and returns when both ports answer."""
-        self.processes = [Process(command, self.folder, name) for name, command in self.commands().items()]
+        self.processes = [
+            Process(command, self.folder, name, self.complete_environment)
+            for name, command in self.commands().items()
+        ]
         if not eventually(lambda: not self.running or self.answers(), START_LIMIT):
             self.kill()
             raise ServerFailed(f"no answer on both ports after {START_LIMIT:.0f} s; {self.printed}")
@@ -175,6 +190,28 @@ class MartletServer(Server):
     def database_lines(self) -> list[str]:
         return self.database.read_text().splitlines()
 
+    def begin_checkpoint(self) -> bool:
+        """Asks for a checkpoint, which goes on in the background; whether the server knows how."""
+        with self.redis() as connection:
+            reply = connection("BGREWRITEAOF")
+        if isinstance(reply, Error) and not reply.text.startswith("ERR unknown command"):
+            raise ServerFailed(f"no checkpoint: {reply.text}")
+        return not isinstance(reply, Error)
+
+    def checkpoint(self) -> bool:
+        """Makes a checkpoint and waits until the database begins with it; whether the server knows how."""
+        before = self.header
+        known = self.begin_checkpoint()
+        if known and not eventually(lambda: self.header != before, START_LIMIT):
+            raise ServerFailed(f"no checkpoint after {START_LIMIT:.0f} s; {self.printed}")
+        return known
+
+    @property
+    def header(self) -> bytes:
+        """The first line of the database, which says what checkpoint it begins with."""
+        with self.database.open("rb") as file:
+            return file.readline()
+
     def restart(self) -> None:
         """Ends the server with SIGTERM, which must succeed, and starts it on the same folder."""
         statuses = self.stop()
@@ -197,6 +234,30 @@ class MartletServer(Server):
             env={**os.environ, "HOME": str(self.folder)},
             check=False,
         )
+
+
+class FaultyServer(MartletServer):
+    """Martlet on a disk that fails when a test wants it to."""
+
+    def __init__(self, folder: Path, library: Path, *options: str) -> None:
+        super().__init__(folder, *options)
+        self.faults = Faults(library, self.data, folder / "faults")
+        self.environment = self.faults.environment
+
+    def start(self) -> None:
+        before = self.faults.attached
+        super().start()
+        if self.faults.attached == before:
+            self.kill()
+            raise ServerFailed("the server didn't load the library that makes its disk fail")
+
+    def lose_power(self, kept: float) -> None:
+        """Ends the server, and takes from the database what no sync has vouched for, but for this part of it."""
+        self.kill()
+        synced = self.faults.synced_size(self.database)
+        size = self.database.stat().st_size
+        assert synced <= size, "the database is shorter than it was when it was synced"
+        os.truncate(self.database, synced + int((size - synced) * kept))
 
 
 class Peers(Server):

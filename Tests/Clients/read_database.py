@@ -1,0 +1,109 @@
+"""Reads a database without Martlet, by docs/FORMAT.md alone: `read_database.py database.txt` shows it."""
+import base64, re, sys
+from collections import namedtuple
+
+TABLE = list(range(256))
+for _ in range(8):  # CRC-32C's polynomial, the lowest bit first
+    TABLE = [entry >> 1 ^ (0x82F63B78 if entry & 1 else 0) for entry in TABLE]
+HEADER = re.compile(
+    rb"# martlet database, format 1, id (\w+), hash seed \w+(?:, checkpoint (\d+))?, crc ([\da-f]{8})")
+CLOSING = re.compile(
+    rb"# (?:part (\d+) of checkpoint (\d+)|checkpoint (\d+) parts (\d+) keys (\d+) time \S+"
+    rb"|commit (\d+)-(\d+) synced (\d+) time \S+) db (\w+) crc ([\da-f]{8})")
+WORD = re.compile(rb'(?:"((?:[^"\\]|\\(?:[nrt"\\]|x[0-9a-fA-F]{2}))*)"|b64"([^"]*)"|([^ "]+))(?: |$)')
+ESCAPE = re.compile(rb"\\(?:x(..)|(.))")
+ESCAPED = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b'"': b'"', b"\\": b"\\"}
+# A value is bytes, or a set of them; an expiry is in milliseconds, or 0; the token is what `gets` shows.
+Item = namedtuple("Item", "value version expiry flags token", defaults=[0, 0, 0, 0])
+class Refused(ValueError): """The file is damaged, or no file of this format."""
+
+def crc32c(data, crc):
+    crc ^= 0xFFFFFFFF
+    for byte in data:
+        crc = TABLE[(crc ^ byte) & 0xFF] ^ crc >> 8
+    return crc ^ 0xFFFFFFFF
+
+def words_of(line):
+    found = list(WORD.finditer(line))
+    if not found or line.endswith(b" ") or b"".join(each[0] for each in found) != line:
+        raise Refused(f"not words with single spaces: {line[:80]}")
+    plain = lambda each: bytes.fromhex(each[1].decode()) if each[1] else ESCAPED[each[2]]
+    return [ESCAPE.sub(plain, each[1]) if each[1] is not None else each[3]
+            or base64.b64decode(each[2], validate=True) for each in found]
+
+def apply(keys, database, version, name, *words):
+    key, gone, changed = (database, *words[:1]), [], dict(version=version, token=version)
+    old = keys.get(key, Item(frozenset() if name == b"SADD" else b""))
+    match name, *words:
+        case b"SET", _, value, *options if {b"PXAT", b"FLAGS", b"CAS", b"VERSION"}.issuperset(options[::2]):
+            named = {b"VERSION": version} | dict(zip(options[::2], map(int, options[1::2]), strict=True))
+            version, token = int(named[b"VERSION"]), named.get(b"CAS", 0)
+            keys[key] = Item(value, version, named.get(b"PXAT", 0), named.get(b"FLAGS", 0), token or version)
+        case b"MSET", *pairs:
+            keys |= {(database, each): Item(value, **changed) for each, value in zip(pairs[::2], pairs[1::2])}
+        case (b"APPEND" | b"PREPEND" | b"SETRANGE"), _, *offset, value:
+            start = int(offset[0]) if offset else len(old.value) if name == b"APPEND" else 0
+            end = start + len(value) if name != b"PREPEND" else 0
+            value = old.value[:start].ljust(start, b"\0") + value + old.value[end:]
+            keys[key] = old._replace(value=value, **changed)
+        case (b"SADD" | b"SREM"), _, *members:
+            value = old.value.union(members) if name == b"SADD" else old.value.difference(members)
+            keys[key], gone = old._replace(value=value, **changed), [] if value else [key]
+        case (b"PEXPIREAT" | b"PERSIST"), _, *expiry:  # the value stays, and so does its token
+            keys |= {key: old._replace(version=version, expiry=int([*expiry, 0][0]))} if key in keys else {}
+        case (b"RENAME" | b"COPY"), _, target, *number:
+            token = version if old.token == old.version else old.token  # one that a client chose stays
+            keys[int(number[1]) if number else database, target] = old._replace(version=version, token=token)
+            gone = [key] if name == b"RENAME" and target != key[1] else []
+        case b"VERSION", _, number:
+            keys[key] = old._replace(version=int(number), token=int(number))
+        case (b"DEL" | b"FLUSHDB" | b"FLUSHALL"), *names:
+            gone = [each for each in keys if each[0] == database or name == b"FLUSHALL"]
+            gone = [(database, each) for each in names] if name == b"DEL" else gone
+        case _:
+            raise Refused(f"no record of this format: {name}")
+    for each in gone:
+        keys.pop(each, None)
+
+def replay(keys, lines, version, database=0):
+    for name, *words in (words_of(line) for line in lines if not line.startswith(b"#")):
+        if name.upper() == b"SELECT":
+            database = int(words[0])
+        else:
+            apply(keys, database, version, name.upper(), *words)
+            version += 1
+    return version
+
+def read(content):
+    """The items of a file with this content, by (number of the database, key)."""
+    lines = content.split(b"\n")[:-1]
+    header = HEADER.fullmatch(lines[0] if lines else b"")
+    if not header or (crc := crc32c(lines[0][:-8], 0)) != int(header[3], 16):
+        raise Refused("line 1: no header of format 1, or a damaged one")
+    keys, version, parts, start, checkpoint = {}, 0, 0, 1, int(header[2] or 0)
+    in_body = checkpoint > 0
+    for end, line in enumerate(lines):
+        if not line.startswith((b"# part ", b"# checkpoint ", b"# commit ") if in_body else b"# commit "):
+            continue
+        records, fields = lines[start:end], CLOSING.fullmatch(line)
+        crc = crc32c(b"\n".join([*records, line[:-8]]), crc)
+        if not fields or fields[9] != header[1] or int(fields[10], 16) != crc:
+            break
+        numbers, start = [int(each) for each in fields.groups()[:8] if each], end + 1
+        if in_body and numbers == [parts + 1, checkpoint]:
+            replay(keys, records, 0)
+            parts += 1
+        elif in_body and fields[3] and not records and numbers == [checkpoint, parts, len(keys)]:
+            in_body, version = False, checkpoint
+        elif in_body or numbers[0] <= version or replay(keys, records, numbers[0]) != numbers[1] + 1:
+            raise Refused(f"line {end + 1}: doesn't fit what stands before it")
+        else:
+            version = numbers[1]
+    # What is left was under way in a crash, unless it is the body, or a line says that it was once synced.
+    later = [each for each in map(CLOSING.fullmatch, lines[start:]) if each and each[8]]
+    if in_body or any(each[9] != header[1] or int(each[8]) > version for each in later):
+        raise Refused(f"line {start + 1}: damaged")
+    return keys
+
+if __name__ == "__main__":
+    print(*read(open(sys.argv[1], "rb").read()).items(), sep="\n")
