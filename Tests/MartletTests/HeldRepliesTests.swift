@@ -145,7 +145,7 @@ struct HeldRepliesTests {
     let disk = SimulatedDisk()
     var server = try server(disk)
     disk.order(SimulatedDisk.Faults(write: 1))
-    var held = HeldReplies()
+    var held = HeldReplies(HeldBytes())
     server.send(redis: ["SET", "a", "1"].map(bytes))
     held.append(server.execution.reply)
     for _ in 0..<3 {
