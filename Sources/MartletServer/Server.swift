@@ -64,7 +64,15 @@ public final class Server: Sendable {
     warnOfTornTail(store.report, folder)
     let context = makeContext(store)
     store.journal.start()
-    let transport = NIOTransport(store, context, settings, logger)
+    let transport: any Transport
+    do {
+      transport = try makeTransport(
+        Reception(store: store, context: context, settings: settings, logger: logger))
+    } catch {
+      store.journal.stop()
+      throw error
+    }
+    context.setFacts { [settings, name = transport.name] in Self.facts(settings, transport: name) }
     let addresses: [String]
     do {
       addresses = try await listen(transport)
@@ -74,7 +82,7 @@ public final class Server: Sendable {
       throw error
     }
     logger.info(
-      "ready: \(addresses.joined(separator: ", ")); \(folder.file(DatabaseFile.name)): \(store.keyCount) keys loaded in \(loadTime.seconds)"
+      "ready: \(addresses.joined(separator: ", ")); \(folder.file(DatabaseFile.name)): \(store.keyCount) keys loaded in \(loadTime.seconds); \(transport.name)"
     )
     await untilStopped()
     await transport.drain()
@@ -101,15 +109,36 @@ public final class Server: Sendable {
       """)
   }
 
+  /// The transport that the settings ask for, or the best that there is.
+  private func makeTransport(_ reception: Reception) throws(ServerError) -> any Transport {
+    guard settings.transport != .nio else { return NIOTransport(reception) }
+    let name = Settings.TransportChoice.ioUring.rawValue
+    #if os(Linux)
+      let reason: String
+      do {
+        return try UringTransport(reception)
+      } catch {
+        reason = error.description
+      }
+    #else
+      let reason = "only Linux has it"
+    #endif
+    guard settings.transport == .auto else {
+      throw .transportNotAvailable(name, reason: reason)
+    }
+    logger.notice("\(name) can't be used: \(reason)")
+    return NIOTransport(reception)
+  }
+
   /// Listens wherever the settings say; the addresses, as the log shows them.
-  private func listen(_ transport: NIOTransport) async throws -> [String] {
+  private func listen(_ transport: any Transport) async throws -> [String] {
     var shown: [String] = []
     for (wire, port) in [(WireProtocol.redis, settings.port), (.memcached, settings.memcachedPort)]
     where port != 0 {
       var hosts: [String] = []
       for host in settings.host {
         do {
-          _ = try await transport.listen(host, port, wire)
+          try await transport.listen(host, port, wire)
           hosts.append(host)
         } catch ServerError.cannotBind(_, _, let reason) where host == "::1" && settings.host.count > 1 {
           // Many machines have no IPv6; the default addresses don't insist on it.
@@ -131,17 +160,21 @@ public final class Server: Sendable {
     context.memoryLimit = settings.memoryLimit
     context.logsCommands = settings.logCommands
     context.parameters = parameters(context)
-    let settings = settings
-    context.setFacts {
-      [
-        ("Server", "tcp_port", "\(settings.port)"),
-        ("Server", "memcached_port", "\(settings.memcachedPort)"),
-        ("Server", "process_id", "\(getpid())"),
-        ("Server", "io_threads", "\(settings.threads)"),
-        ("Clients", "maxclients", "\(settings.maxConnections)"),
-      ]
-    }
     return context
+  }
+
+  /// What `INFO` tells besides what the store knows.
+  private static func facts(
+    _ settings: Settings, transport: String
+  ) -> [(section: String, name: String, value: String)] {
+    [
+      ("Server", "multiplexing_api", transport),
+      ("Server", "tcp_port", "\(settings.port)"),
+      ("Server", "memcached_port", "\(settings.memcachedPort)"),
+      ("Server", "process_id", "\(getpid())"),
+      ("Server", "io_threads", "\(settings.threads)"),
+      ("Clients", "maxclients", "\(settings.maxConnections)"),
+    ]
   }
 
   /// The settings under Redis's names, where they mean the same, and under our own elsewhere.

@@ -189,8 +189,8 @@ struct TransportTests {
   func protectedMode() {
     var settings = Settings()
     for wire in [WireProtocol.redis, .memcached] {
-      #expect(NIOTransport.refusal(wire, isLocal: true, clientCount: 0, settings) == nil)
-      let refusal = NIOTransport.refusal(wire, isLocal: false, clientCount: 0, settings) ?? ""
+      #expect(Reception.refusal(wire, isLocal: true, clientCount: 0, settings) == nil)
+      let refusal = Reception.refusal(wire, isLocal: false, clientCount: 0, settings) ?? ""
       #expect(refusal.hasPrefix(wire == .redis ? "-DENIED " : "SERVER_ERROR "))
       #expect(
         refusal.contains("--password") && refusal.contains("--protected-mode no") && refusal.hasSuffix("\r\n")
@@ -198,10 +198,10 @@ struct TransportTests {
       #expect(refusal.split(separator: "\r\n").count == 1)
     }
     settings.password = Settings.Password("secret")
-    #expect(NIOTransport.refusal(.redis, isLocal: false, clientCount: 0, settings) == nil)
+    #expect(Reception.refusal(.redis, isLocal: false, clientCount: 0, settings) == nil)
     settings.password = nil
     settings.protectedMode = false
-    #expect(NIOTransport.refusal(.redis, isLocal: false, clientCount: 0, settings) == nil)
+    #expect(Reception.refusal(.redis, isLocal: false, clientCount: 0, settings) == nil)
   }
 
   @Test("Replies keep their order when some wait for the disk and others don't")

@@ -1,39 +1,30 @@
-// Drives one session over a SwiftNIO channel: hands it what has arrived, sends what it replies, holds back what is not
-// durable yet, and stops reading while the client doesn't take its replies.
+// Drives one conversation over a SwiftNIO channel: hands it what has arrived, sends what it replies, and stops reading
+// while the client doesn't take its replies.
 import Martlet
 import NIOCore
 
 /// A connection. It stays on its lane for life.
-final class ConnectionHandler<S: Session & ~Copyable>: ChannelDuplexHandler, LaneConnection {
+final class ConnectionHandler: ChannelDuplexHandler, LaneConnection {
   typealias InboundIn = ByteBuffer
   typealias OutboundIn = Never
   typealias OutboundOut = ByteBuffer
 
   private let lane: Lane
-  private var session: S
+  private var conversation: Conversation
   private let onClose: () -> Void
 
   private var context: ChannelHandlerContext?
   /// What the session has not consumed yet.
   private var input = ByteBuffer()
-  /// The session wants to be called when there are this many bytes of it.
-  private var wanted = 1
-  private var held = HeldReplies()
   private var isWaiting = false
-  /// The client sends no more: what it has sent is run, and then the connection ends.
-  private var isInputClosed = false
-  /// The session has not gone on since the journal was full.
-  private var wantsRoom = false
-  /// The session has ended: what is left to send is sent, then the connection closes.
-  private var isEnding = false
   private var isClosing = false
   /// NIO asked to read while the connection was not to be read from.
   private var hasPendingRead = false
   private var isProcessing = false
 
-  init(_ lane: Lane, _ session: consuming S, onClose: @escaping () -> Void) {
+  init(_ lane: Lane, _ conversation: consuming Conversation, onClose: @escaping () -> Void) {
     self.lane = lane
-    self.session = session
+    self.conversation = conversation
     self.onClose = onClose
   }
 
@@ -50,7 +41,7 @@ final class ConnectionHandler<S: Session & ~Copyable>: ChannelDuplexHandler, Lan
   // MARK: Reading
 
   func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-    guard !isEnding else { return }
+    guard !conversation.isEnding else { return }
     var arrived = unwrapInboundIn(data)
     if input.readableBytes == 0 {
       input = arrived
@@ -75,7 +66,7 @@ final class ConnectionHandler<S: Session & ~Copyable>: ChannelDuplexHandler, Lan
 
   func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
     if case ChannelEvent.inputClosed = event {
-      isInputClosed = true
+      conversation.closeInput()
       process(context)
     }
     context.fireUserInboundEventTriggered(event)
@@ -84,56 +75,38 @@ final class ConnectionHandler<S: Session & ~Copyable>: ChannelDuplexHandler, Lan
   func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
 
   private func mayRead(_ context: ChannelHandlerContext) -> Bool {
-    !wantsRoom && context.channel.isWritable && held.count < HeldReplies.maximumBytes
+    conversation.takesInput && context.channel.isWritable
   }
 
   /// Goes on where the connection had to stop.
   private func resume(_ context: ChannelHandlerContext) {
     process(context)
     context.flush()
-    if hasPendingRead && !isEnding && mayRead(context) {
+    if hasPendingRead && !conversation.isEnding && mayRead(context) {
       hasPendingRead = false
       context.read()
     }
   }
 
-  /// Has the session run what has arrived.
+  /// Has the session run what has arrived, and sends what it replies.
   private func process(_ context: ChannelHandlerContext) {
     guard !isProcessing else { return }
     isProcessing = true
     defer { isProcessing = false }
-    while !isEnding && input.readableBytes >= wanted && mayRead(context) {
-      let step = session.receive(input.readableBytesSpan, &lane.execution)
-      input.moveReaderIndex(forwardBy: step.consumed)
-      lane.execution.noteTraffic(read: step.consumed, written: lane.execution.reply.buffer.count)
-      send(context)
-      switch step.next {
-      case .read(let atLeast): wanted = atLeast
-      case .again: wanted = 1
-      case .waitForRoom:
-        wanted = 1
-        wantsRoom = true
-        waitForJournal()
-      case .close: end(context)
+    while context.channel.isWritable && conversation.canRun(input.readableBytes) {
+      let consumed = conversation.run(input.readableBytesSpan, &lane.execution, lane.store.journal)
+      input.moveReaderIndex(forwardBy: consumed)
+      if !lane.execution.reply.buffer.isEmpty {
+        context.write(wrapOutboundOut(lane.takeReply()), promise: nil)
       }
     }
     if input.readableBytes == 0 { input = ByteBuffer() }
-    if isInputClosed && !isEnding && !wantsRoom && input.readableBytes < wanted { end(context) }
+    if conversation.isOver(unconsumed: input.readableBytes) { conversation.end() }
+    if conversation.waitsForJournal { waitForJournal() }
+    finishEnding(context)
   }
 
-  // MARK: Sending
-
-  /// Sends what the session has replied, or holds it.
-  private func send(_ context: ChannelHandlerContext) {
-    if lane.execution.reply.buffer.isEmpty { return }
-    if held.isEmpty && lane.execution.reply.isFree(by: lane.store.journal) {
-      context.write(wrapOutboundOut(lane.copyReply()), promise: nil)
-    } else {
-      held.append(lane.execution.reply)
-      waitForJournal()
-    }
-    lane.execution.reply.removeAll()
-  }
+  // MARK: The journal
 
   /// Asks to be called after the journal's next commit; at once, if it has committed in the meantime.
   private func waitForJournal() {
@@ -141,10 +114,7 @@ final class ConnectionHandler<S: Session & ~Copyable>: ChannelDuplexHandler, Lan
     isWaiting = true
     lane.wait(self)
     // The commit may have come after the session looked and before the lane knew that somebody waits.
-    let isReleased = held.releasedCount(by: lane.store.journal) > 0
-    let hasRoom: Bool
-    if case .full = lane.store.journal.room { hasRoom = false } else { hasRoom = wantsRoom }
-    if isReleased || hasRoom || lane.store.journal.failure != nil {
+    if conversation.isDue(by: lane.store.journal) {
       let lane = lane
       lane.eventLoop.execute { lane.advance() }
     }
@@ -153,34 +123,23 @@ final class ConnectionHandler<S: Session & ~Copyable>: ChannelDuplexHandler, Lan
   func journalAdvanced() {
     isWaiting = false
     guard let context, !isClosing else { return }
-    wantsRoom = false
-    let length = held.releasedCount(by: lane.store.journal)
-    if length > 0 {
-      context.write(wrapOutboundOut(lane.copy(held.prefix(length))), promise: nil)
-      held.removeFirst(length)
+    conversation.goOn()
+    conversation.release(by: lane.store.journal) {
+      context.write(wrapOutboundOut(lane.copy($0)), promise: nil)
     }
-    if held.isLost(by: lane.store.journal) {
-      // Whether the write survives is not known: the client learns that by the connection's end.
+    if conversation.isLost(by: lane.store.journal) {
       isClosing = true
       context.close(promise: nil)
       return
     }
-    if isEnding { return finishEnding(context) }
     resume(context)
-    if !held.isEmpty { waitForJournal() }
   }
 
   // MARK: Ending
 
-  /// Takes no more requests; closes when all replies have left.
-  private func end(_ context: ChannelHandlerContext) {
-    isEnding = true
-    finishEnding(context)
-  }
-
+  /// Closes when all replies have left.
   private func finishEnding(_ context: ChannelHandlerContext) {
-    guard held.isEmpty else { return waitForJournal() }
-    guard !isClosing else { return }
+    guard conversation.hasEnded, !isClosing else { return }
     isClosing = true
     context.flush()
     // Behind all that has been written.
@@ -191,6 +150,7 @@ final class ConnectionHandler<S: Session & ~Copyable>: ChannelDuplexHandler, Lan
 
   func drain() {
     guard let context, !isClosing else { return }
-    end(context)
+    conversation.end()
+    process(context)
   }
 }

@@ -30,10 +30,11 @@ final class Lane: @unchecked Sendable {
     execution = Execution(store, context, seed: seed)
   }
 
-  /// The session's replies as NIO sends them.
-  func copyReply() -> ByteBuffer {
+  /// The session's replies as NIO sends them. They are then out of the way of the next.
+  func takeReply() -> ByteBuffer {
     prepareOutput()
     unsafe execution.reply.buffer.withUnsafeBytes { _ = unsafe output.writeBytes($0) }
+    execution.reply.removeAll()
     return output
   }
 
