@@ -79,10 +79,12 @@
       while !isStopped || !connections.isEmpty || !listeners.isEmpty {
         submitSends()
         ring.enter(waits: !hasCommitted)
+        // Those that failed have said so among the completions that are there now.
+        let areSendsTried = ring.isAllSubmitted
         repeat {
           while let completion = ring.nextCompletion() { handle(completion) }
         } while ring.fetchOverflow()
-        if ring.isAllSubmitted { finishTriedSends() }
+        if areSendsTried { finishTriedSends() }
         if hasCommitted { journalCommitted() }
         if connections.isEmpty, let done = onDrained {
           onDrained = nil
