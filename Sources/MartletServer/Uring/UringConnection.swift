@@ -158,6 +158,9 @@
     /// Whether there is output that nothing sends yet.
     var hasUnsentOutput: Bool { !output.isEmpty && sending == .idle && !isClosing }
 
+    /// Whether there is something to do once what is sent has left: the lane has to be told of that.
+    var waitsForSend: Bool { conversation.isEnding || unconsumed > 0 || receiving != .armed }
+
     /// Whether all replies have left and no more come.
     var hasEnded: Bool { conversation.hasEnded && output.isEmpty && sending == .idle }
 

@@ -5,7 +5,8 @@
 // entries is under way, so a connection that closes is cancelled, waited for, and only then removed.
 //
 // A reply is first sent without waiting: the system takes small ones at once, so nothing has to be said about it and the
-// sleep isn't cut short by good news. Only what it doesn't take is sent again by an entry that waits.
+// sleep isn't cut short by good news. Only what it doesn't take is sent again by an entry that waits; and where something
+// has to follow when a reply has left, it is sent by such an entry from the start.
 #if os(Linux)
   import Logging
   import Martlet
@@ -166,7 +167,7 @@
         connections[key].isDirty = false
         guard connections[key].hasUnsentOutput else { continue }
         connections[key].beginSend()
-        if send(key, waits: false) { tried.append(key) }
+        if send(key, waits: connections[key].waitsForSend) { tried.append(key) }
       }
       dirty.removeAll(keepingCapacity: true)
     }
