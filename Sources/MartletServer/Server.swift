@@ -126,7 +126,7 @@ public final class Server: Sendable {
     guard settings.transport == .auto else {
       throw .transportNotAvailable(name, reason: reason)
     }
-    logger.notice("\(name) can't be used: \(reason)")
+    logger.notice("\(name) can't be used, so the portable transport serves: \(reason)")
     return NIOTransport(reception)
   }
 
@@ -209,6 +209,16 @@ public final class Server: Sendable {
       fixed("protected-mode", settings.protectedMode ? "yes" : "no"),
       fixed("save", ""),
     ]
+  }
+}
+
+extension Settings.TransportChoice {
+  /// The transports that this machine has.
+  package static var available: [Self] {
+    #if os(Linux)
+      if UringTransport.isAvailable { return [.ioUring, .nio] }
+    #endif
+    return [.nio]
   }
 }
 

@@ -164,7 +164,8 @@ struct SettingsCheckTests {
       ("host", "a,,b"), ("host", "[::1]"), ("host", "localhost:6379"), ("host", "a b"), ("port", "65536"),
       ("port", "-1"), ("port", "http"), ("memcached-port", "70000"), ("data", ""), ("threads", "0"),
       ("max-key-bytes", "0"), ("max-key-bytes", "1gb"), ("max-connections", "0"), ("databases", "0"),
-      ("durability", "sometimes"), ("transport", "pigeon"), ("log-level", "loud"), ("log-commands", "perhaps"),
+      ("durability", "sometimes"), ("transport", "pigeon"), ("log-level", "loud"),
+      ("log-commands", "perhaps"),
       ("protected-mode", "2"),
       ("password", ""),
     ])

@@ -136,7 +136,9 @@
     ///   `enter` has returned.
     /// - Returns: whether it may take its time; it may in any case if there is very much to send.
     @inline(__always)
-    mutating func send(_ socket: CInt, _ bytes: borrowing ByteQueue, from start: Int, waits: Bool, _ tag: RingTag)
+    mutating func send(
+      _ socket: CInt, _ bytes: borrowing ByteQueue, from start: Int, waits: Bool, _ tag: RingTag
+    )
       -> Bool
     {
       let place = place()

@@ -17,7 +17,8 @@
       if result == -EADDRINUSE { throw .portInUse(host: host, port: port) }
       // Below -1000 it is the resolver that failed.
       let reason =
-        result < -500 ? unsafe String(cString: gai_strerror(result + 1000)) : SystemError(code: -result).description
+        result < -500
+        ? unsafe String(cString: gai_strerror(result + 1000)) : SystemError(code: -result).description
       throw .cannotBind(host: host, port: port, reason: reason)
     }
 

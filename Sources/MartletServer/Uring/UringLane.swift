@@ -59,7 +59,8 @@
     /// - Parameters:
     ///   - number: the place of its mailbox among those of all lanes. The first lane listens and sweeps.
     ///   - seed: for the members that commands take by chance.
-    init(_ number: Int, _ mailboxes: [Mailbox], _ ring: consuming Ring, _ reception: Reception, seed: UInt64) {
+    init(_ number: Int, _ mailboxes: [Mailbox], _ ring: consuming Ring, _ reception: Reception, seed: UInt64)
+    {
       self.reception = reception
       journal = reception.store.journal
       mailbox = mailboxes[number]

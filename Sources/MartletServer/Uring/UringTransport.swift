@@ -35,6 +35,9 @@
       threads = Mutex(lanes.map { lane in SystemThread(name: "martlet-lane") { lane.run() } })
     }
 
+    /// Whether the system allows it.
+    static var isAvailable: Bool { (try? Ring()) != nil }
+
     func listen(_ host: String, _ port: Int, _ wire: WireProtocol) async throws {
       mailboxes[0].leave(.listen(try Sockets.listen(host, port), wire))
     }
