@@ -9,6 +9,7 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -174,6 +175,8 @@ void martlet_dismiss(int descriptor, const void *bytes, size_t length) {
   for (int i = 0; i < 16 && recv(descriptor, dropped, sizeof dropped, MSG_DONTWAIT) > 0; i++) {}
   close(descriptor);
 }
+
+void martlet_ignore_broken_pipes(void) { signal(SIGPIPE, SIG_IGN); }
 
 void martlet_close(int descriptor) { close(descriptor); }
 

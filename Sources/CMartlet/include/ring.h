@@ -201,6 +201,8 @@ void martlet_send_at_once(int descriptor);
 /// that it doesn't have the system throw away what was sent.
 void martlet_dismiss(int descriptor, const void *bytes, size_t length);
 void martlet_close(int descriptor);
+/// Has a write to a pipe or socket that nobody reads any more fail, and not end the process.
+void martlet_ignore_broken_pipes(void);
 /// A descriptor that is readable when it has been rung. Negative: the negated `errno`.
 int martlet_bell_make(void);
 void martlet_bell_ring(int descriptor);

@@ -19,7 +19,7 @@
     case stop
   }
 
-  /// Where letters for one lane are left.
+  /// Where letters for one lane are left: no more than there may be clients, and a few of the server's own.
   final class Mailbox: Sendable {
     /// What the lane's ring listens to.
     let bell: Bell

@@ -40,6 +40,10 @@
       unsafe martlet_dismiss(socket, bytes, bytes.count)
     }
 
+    /// Has a write that nobody reads any more, of the log for instance, fail and not end the process. SwiftNIO does the
+    /// same.
+    static func ignoreBrokenPipes() { martlet_ignore_broken_pipes() }
+
     static func close(_ socket: CInt) { martlet_close(socket) }
   }
 

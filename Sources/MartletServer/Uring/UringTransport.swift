@@ -29,6 +29,7 @@
       } catch {
         throw RingUnavailable(error)
       }
+      Sockets.ignoreBrokenPipes()
       let all = mailboxes
       self.mailboxes = all
       reception.store.journal.onCommit { for mailbox in all { mailbox.journalCommitted() } }
