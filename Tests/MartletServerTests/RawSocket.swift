@@ -29,11 +29,16 @@ final class RawSocket: @unchecked Sendable {
       unsafe setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &size, socklen_t(MemoryLayout<Int32>.size))
     }
     var address = Self.loopback(port)
-    let result = unsafe withUnsafePointer(to: &address) {
-      unsafe $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-        unsafe connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+    var result: Int32
+    repeat {
+      result = unsafe withUnsafePointer(to: &address) {
+        unsafe $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+          unsafe connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+        }
       }
-    }
+      // After an interruption it goes on connecting, and the next call waits for that.
+    } while result < 0 && errno == EINTR
+    if result < 0 && errno == EISCONN { result = 0 }
     guard result == 0 else {
       close(descriptor)
       throw Failure(code: errno)
