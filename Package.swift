@@ -30,7 +30,7 @@ let package = Package(
     .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
   ],
   targets: [
-    // The few things Swift cannot reach: CRC-32C instructions, futex, flock.
+    // The few things Swift cannot reach: CRC-32C instructions, futex, io_uring.
     .target(name: "CMartlet"),
 
     // The store, the journal, the commands and the protocols: the whole hot path. It knows no socket.
@@ -40,7 +40,7 @@ let package = Package(
     .target(
       name: "MartletServer",
       dependencies: [
-        "Martlet",
+        "CMartlet", "Martlet",
         .product(name: "Configuration", package: "swift-configuration"),
         .product(name: "Logging", package: "swift-log"),
         .product(name: "NIOCore", package: "swift-nio"),

@@ -78,7 +78,15 @@ public final class Server: Sendable {
     store.start()
     self.store.withLock { $0 = store }
     defer { self.store.withLock { $0 = nil } }
-    let transport = NIOTransport(store, context, settings, logger)
+    let transport: any Transport
+    do {
+      transport = try Reception(store: store, context: context, settings: settings, logger: logger)
+        .makeTransport()
+    } catch {
+      store.stop()
+      throw error
+    }
+    context.setFacts { [settings, name = transport.name] in Self.facts(settings, transport: name) }
     let addresses: [String]
     do {
       addresses = try await listen(transport)
@@ -88,7 +96,7 @@ public final class Server: Sendable {
       throw error
     }
     logger.info(
-      "ready: \(addresses.joined(separator: ", ")); \(folder.file(DatabaseFile.name)): \(store.keyCount) keys loaded in \(loadTime.seconds)"
+      "ready: \(addresses.joined(separator: ", ")); \(folder.file(DatabaseFile.name)): \(store.keyCount) keys loaded in \(loadTime.seconds); \(transport.name)"
     )
     await untilStopped()
     await transport.drain()
@@ -153,14 +161,14 @@ public final class Server: Sendable {
   }
 
   /// Listens wherever the settings say; the addresses, as the log shows them.
-  private func listen(_ transport: NIOTransport) async throws -> [String] {
+  private func listen(_ transport: any Transport) async throws -> [String] {
     var shown: [String] = []
     for (wire, port) in [(WireProtocol.redis, settings.port), (.memcached, settings.memcachedPort)]
     where port != 0 {
       var hosts: [String] = []
       for host in settings.host {
         do {
-          _ = try await transport.listen(host, port, wire)
+          try await transport.listen(host, port, wire)
           hosts.append(host)
         } catch ServerError.cannotBind(_, _, let reason) where host == "::1" && settings.host.count > 1 {
           // Many machines have no IPv6; the default addresses don't insist on it.
@@ -182,17 +190,21 @@ public final class Server: Sendable {
     context.memoryLimit = settings.memoryLimit
     context.logsCommands = settings.logCommands
     context.parameters = parameters(context, store)
-    let settings = settings
-    context.setFacts {
-      [
-        ("Server", "tcp_port", "\(settings.port)"),
-        ("Server", "memcached_port", "\(settings.memcachedPort)"),
-        ("Server", "process_id", "\(getpid())"),
-        ("Server", "io_threads", "\(settings.threads)"),
-        ("Clients", "maxclients", "\(settings.maxConnections)"),
-      ]
-    }
     return context
+  }
+
+  /// What `INFO` tells besides what the store knows.
+  private static func facts(
+    _ settings: Settings, transport: String
+  ) -> [(section: String, name: String, value: String)] {
+    [
+      ("Server", "multiplexing_api", transport),
+      ("Server", "tcp_port", "\(settings.port)"),
+      ("Server", "memcached_port", "\(settings.memcachedPort)"),
+      ("Server", "process_id", "\(getpid())"),
+      ("Server", "io_threads", "\(settings.threads)"),
+      ("Clients", "maxclients", "\(settings.maxConnections)"),
+    ]
   }
 
   /// The settings under Redis's names, where they mean the same, and under our own elsewhere.
@@ -243,6 +255,16 @@ public final class Server: Sendable {
       fixed("protected-mode", settings.protectedMode ? "yes" : "no"),
       fixed("save", ""),
     ]
+  }
+}
+
+extension Settings.TransportChoice {
+  /// The transports that this machine has.
+  package static var available: [Self] {
+    #if os(Linux)
+      if UringTransport.isAvailable { return [.ioUring, .nio] }
+    #endif
+    return [.nio]
   }
 }
 

@@ -8,6 +8,8 @@ public enum ServerError: Error, Equatable, CustomStringConvertible {
   case portInUse(host: String, port: Int)
   /// The system refuses to listen there.
   case cannotBind(host: String, port: Int, reason: String)
+  /// The system doesn't allow the transport that was asked for.
+  case transportNotAvailable(String, reason: String)
   /// The data folder can't be created, or the server can't write in it.
   case folderNotWritable(path: String, reason: String)
   /// Another server has the data folder. `pid` is nil when its lock file doesn't say.
@@ -24,6 +26,8 @@ public enum ServerError: Error, Equatable, CustomStringConvertible {
         + "(\(Setting.port.option) or \(Setting.memcachedPort.option))"
     case .cannotBind(let host, let port, let reason):
       "can't listen on \(host), port \(port): \(reason); choose another address (\(Setting.host.option)) or port"
+    case .transportNotAvailable(let name, let reason):
+      "can't serve over \(name): \(reason); allow it, or choose another transport (\(Setting.transport.option) auto)"
     case .folderNotWritable(let path, let reason):
       "can't use the data folder \(path): \(reason); it has to be a folder that this user can write in: "
         + "put that right, or choose another one (\(Setting.data.option))"

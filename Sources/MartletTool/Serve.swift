@@ -52,6 +52,7 @@ struct Serve: AsyncParsableCommand {
   @Option(.maxConnections) var maxConnections: String?
   @Option(.databases) var databases: String?
   @Option(.threads) var threads: String?
+  @Option(.transport) var transport: String?
   @Option(.password) var password: String?
   @Option(.protectedMode) var protectedMode: String?
   @Option(.logLevel) var logLevel: String?
@@ -92,7 +93,8 @@ struct Serve: AsyncParsableCommand {
       (.checkpointMinSize, checkpointMinSize), (.checkpointAge, checkpointAge), (.keepFiles, keepFiles),
       (.memoryLimit, memoryLimit), (.maxKeyBytes, maxKeyBytes),
       (.maxValueBytes, maxValueBytes), (.maxConnections, maxConnections), (.databases, databases),
-      (.threads, threads), (.password, password), (.protectedMode, protectedMode), (.logLevel, logLevel),
+      (.threads, threads), (.transport, transport),
+      (.password, password), (.protectedMode, protectedMode), (.logLevel, logLevel),
       (.logCommands, logCommands.map { $0 ? "yes" : "no" }),
     ]
     assert(given.map(\.0.name) == Setting.all.map(\.name), "every setting has an option")

@@ -22,15 +22,23 @@ final class RawSocket: @unchecked Sendable {
     var limit = timeval(tv_sec: 10, tv_usec: 0)
     unsafe setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
     unsafe setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
+    // What is sent in two parts is to arrive in two parts.
+    var one: Int32 = 1
+    unsafe setsockopt(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, &one, socklen_t(MemoryLayout<Int32>.size))
     if var size = receiveBuffer {
       unsafe setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &size, socklen_t(MemoryLayout<Int32>.size))
     }
     var address = Self.loopback(port)
-    let result = unsafe withUnsafePointer(to: &address) {
-      unsafe $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-        unsafe connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+    var result: Int32
+    repeat {
+      result = unsafe withUnsafePointer(to: &address) {
+        unsafe $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+          unsafe connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+        }
       }
-    }
+      // After an interruption it goes on connecting, and the next call waits for that.
+    } while result < 0 && errno == EINTR
+    if result < 0 && errno == EISCONN { result = 0 }
     guard result == 0 else {
       close(descriptor)
       throw Failure(code: errno)
@@ -134,6 +142,18 @@ final class RawSocket: @unchecked Sendable {
       bytes += more
     }
     return bytes
+  }
+
+  /// A line without its end.
+  func receiveLine() -> String {
+    var line: [UInt8] = []
+    while line.last != UInt8(ascii: "\n") {
+      let byte = receive(1)
+      guard !byte.isEmpty else { break }
+      line += byte
+    }
+    return String(
+      decoding: line.prefix { $0 != UInt8(ascii: "\r") && $0 != UInt8(ascii: "\n") }, as: UTF8.self)
   }
 
   /// All that comes until the other side closes.

@@ -14,7 +14,8 @@ struct RunningServer: Sendable {
 
   /// Serves while `body` runs, and then stops. Unless changed, the server keeps its writes in the system's hands.
   static func run(
-    in folder: TemporaryFolder? = nil, _ change: (inout Settings) -> Void = { _ in },
+    in folder: TemporaryFolder? = nil, over transport: Settings.TransportChoice = .auto,
+    _ change: (inout Settings) -> Void = { _ in },
     _ body: (RunningServer) async throws -> Void
   ) async throws {
     let folder = try folder ?? TemporaryFolder()
@@ -26,6 +27,7 @@ struct RunningServer: Sendable {
     settings.dataFolder = folder.path
     settings.durability = .never
     settings.threads = 2
+    settings.transport = transport
     change(&settings)
     let running = RunningServer(port: ports[0], memcachedPort: ports[1], settings: settings)
     var failure: (any Error)?

@@ -73,7 +73,7 @@ struct SettingsPrecedenceTests {
       "keep-files": "3",
       "memory-limit": "1gb", "max-key-bytes": "1kb", "max-value-bytes": "2mb", "max-connections": "5",
       "databases": "4", "threads": "2", "password": "secret", "protected-mode": "no", "log-level": "debug",
-      "log-commands": "yes",
+      "log-commands": "yes", "transport": "io_uring",
     ]
     #expect(Set(texts.keys) == Set(Setting.all.map(\.name)))
     var expected = Settings()
@@ -92,6 +92,7 @@ struct SettingsPrecedenceTests {
     expected.maxConnections = 5
     expected.databases = 4
     expected.threads = 2
+    expected.transport = .ioUring
     expected.password = .init("secret")
     expected.protectedMode = false
     expected.logLevel = .debug
@@ -169,7 +170,8 @@ struct SettingsCheckTests {
       ("host", "a,,b"), ("host", "[::1]"), ("host", "localhost:6379"), ("host", "a b"), ("port", "65536"),
       ("port", "-1"), ("port", "http"), ("memcached-port", "70000"), ("data", ""), ("threads", "0"),
       ("max-key-bytes", "0"), ("max-key-bytes", "1gb"), ("max-connections", "0"), ("databases", "0"),
-      ("durability", "sometimes"), ("log-level", "loud"), ("log-commands", "perhaps"),
+      ("durability", "sometimes"), ("transport", "pigeon"), ("log-level", "loud"),
+      ("log-commands", "perhaps"),
       ("protected-mode", "2"),
       ("password", ""),
     ])

@@ -12,15 +12,20 @@ import Testing
 
 @Suite("The transport", .serialized)
 struct TransportTests {
+  typealias Choice = Settings.TransportChoice
+
+  /// Every transport that this machine has.
+  private static let transports = Choice.available
+
   /// The memory of this process, in bytes.
   private static func residentBytes() -> Int {
     let fields = (try? String(contentsOfFile: "/proc/self/statm", encoding: .utf8))?.split(separator: " ")
     return (fields.flatMap { $0.count > 1 ? Int($0[1]) : nil } ?? 0) * 4096
   }
 
-  @Test("Many clients at once get their own replies, and see one another's writes")
-  func manyClients() async throws {
-    try await RunningServer.run { server in
+  @Test("Many clients at once get their own replies, and see one another's writes", arguments: transports)
+  func manyClients(_ transport: Choice) async throws {
+    try await RunningServer.run(over: transport) { server in
       let clients = try (0..<200).map { _ in try server.redis() }
       for (number, client) in clients.enumerated() {
         client.send(
@@ -49,9 +54,9 @@ struct TransportTests {
     }
   }
 
-  @Test("A client that never reads costs little memory and holds up nobody")
-  func neverReads() async throws {
-    try await RunningServer.run { server in
+  @Test("A client that never reads costs little memory and holds up nobody", arguments: transports)
+  func neverReads(_ transport: Choice) async throws {
+    try await RunningServer.run(over: transport) { server in
       let value = [UInt8](repeating: UInt8(ascii: "x"), count: 1 << 20)
       let other = try server.redis()
       other.send(Array("*3\r\n$3\r\nSET\r\n$3\r\nbig\r\n$1048576\r\n".utf8) + value + Array("\r\n".utf8))
@@ -79,9 +84,10 @@ struct TransportTests {
     }
   }
 
-  @Test("A client that has finished sending gets its replies", arguments: [Durability.never, .always])
-  func halfClosed(_ durability: Durability) async throws {
-    try await RunningServer.run({ $0.durability = durability }) { server in
+  @Test(
+    "A client that has finished sending gets its replies", arguments: transports, [Durability.never, .always])
+  func halfClosed(_ transport: Choice, _ durability: Durability) async throws {
+    try await RunningServer.run(over: transport, { $0.durability = durability }) { server in
       for _ in 0..<20 {
         let client = try server.redis()
         client.send("SET a b\r\nGET a\r\nPING\r\nGET")
@@ -104,9 +110,9 @@ struct TransportTests {
     }
   }
 
-  @Test("A huge pipeline is replied to in order")
-  func hugePipeline() async throws {
-    try await RunningServer.run { server in
+  @Test("A huge pipeline is replied to in order", arguments: transports)
+  func hugePipeline(_ transport: Choice) async throws {
+    try await RunningServer.run(over: transport) { server in
       let client = try server.redis()
       let count = 200_000
       let requests = Array((0..<count).map { "ECHO \($0)\r\n" }.joined().utf8)
@@ -117,9 +123,9 @@ struct TransportTests {
     }
   }
 
-  @Test("Large values go and come whole")
-  func largeValues() async throws {
-    try await RunningServer.run { server in
+  @Test("Large values go and come whole", arguments: transports)
+  func largeValues(_ transport: Choice) async throws {
+    try await RunningServer.run(over: transport) { server in
       var random = RandomSource(seed: 1)
       let value = (0..<(10 << 20)).map { _ in UInt8(truncatingIfNeeded: random.next()) }
       let client = try server.redis()
@@ -136,9 +142,10 @@ struct TransportTests {
     }
   }
 
-  @Test("A stream of requests that never end with what is read costs no growing memory")
-  func unalignedStream() async throws {
-    try await RunningServer.run { server in
+  @Test(
+    "A stream of requests that never end with what is read costs no growing memory", arguments: transports)
+  func unalignedStream(_ transport: Choice) async throws {
+    try await RunningServer.run(over: transport) { server in
       let client = try server.redis()
       let length = 50_021
       let request =
@@ -154,10 +161,10 @@ struct TransportTests {
     }
   }
 
-  @Test("A thousand idle clients hold up nobody")
-  func idleClients() async throws {
+  @Test("A thousand idle clients hold up nobody", arguments: transports)
+  func idleClients(_ transport: Choice) async throws {
     guard RawSocket.allowDescriptors(4000) else { return }
-    try await RunningServer.run { server in
+    try await RunningServer.run(over: transport) { server in
       let idle = try (0..<1000).map { _ in try server.redis() }
       let client = try server.redis()
       #expect(client.ask("SET k v\r\nGET k\r\n", expecting: "+OK\r\n$1\r\nv\r\n"))
@@ -165,9 +172,11 @@ struct TransportTests {
     }
   }
 
-  @Test("Over the limit of connections a client is told so, and the next one is let in when one has left")
-  func connectionLimit() async throws {
-    try await RunningServer.run({ $0.maxConnections = 3 }) { server in
+  @Test(
+    "Over the limit of connections a client is told so, and the next one is let in when one has left",
+    arguments: transports)
+  func connectionLimit(_ transport: Choice) async throws {
+    try await RunningServer.run(over: transport, { $0.maxConnections = 3 }) { server in
       var clients = try (0..<3).map { _ in try server.redis() }
       for client in clients { #expect(client.ask("PING\r\n", expecting: "+PONG\r\n")) }
       let redis = try server.redis()
@@ -189,8 +198,8 @@ struct TransportTests {
   func protectedMode() {
     var settings = Settings()
     for wire in [WireProtocol.redis, .memcached] {
-      #expect(NIOTransport.refusal(wire, isLocal: true, clientCount: 0, settings) == nil)
-      let refusal = NIOTransport.refusal(wire, isLocal: false, clientCount: 0, settings) ?? ""
+      #expect(Reception.refusal(wire, isLocal: true, clientCount: 0, settings) == nil)
+      let refusal = Reception.refusal(wire, isLocal: false, clientCount: 0, settings) ?? ""
       #expect(refusal.hasPrefix(wire == .redis ? "-DENIED " : "SERVER_ERROR "))
       #expect(
         refusal.contains("--password") && refusal.contains("--protected-mode no") && refusal.hasSuffix("\r\n")
@@ -198,15 +207,15 @@ struct TransportTests {
       #expect(refusal.split(separator: "\r\n").count == 1)
     }
     settings.password = Settings.Password("secret")
-    #expect(NIOTransport.refusal(.redis, isLocal: false, clientCount: 0, settings) == nil)
+    #expect(Reception.refusal(.redis, isLocal: false, clientCount: 0, settings) == nil)
     settings.password = nil
     settings.protectedMode = false
-    #expect(NIOTransport.refusal(.redis, isLocal: false, clientCount: 0, settings) == nil)
+    #expect(Reception.refusal(.redis, isLocal: false, clientCount: 0, settings) == nil)
   }
 
-  @Test("Replies keep their order when some wait for the disk and others don't")
-  func orderOfHeldReplies() async throws {
-    try await RunningServer.run({ $0.durability = .always }) { server in
+  @Test("Replies keep their order when some wait for the disk and others don't", arguments: transports)
+  func orderOfHeldReplies(_ transport: Choice) async throws {
+    try await RunningServer.run(over: transport, { $0.durability = .always }) { server in
       let clients = try (0..<4).map { _ in try server.redis() }
       var expected = ""
       var requests = ""
@@ -231,16 +240,23 @@ struct TransportTests {
     }
   }
 
-  @Test("When all connections hold as much as they may, those that hold something rest until some leaves")
-  func boundOfHeldBytes() async throws {
+  @Test(
+    "When all connections hold as much as they may, those that hold something rest until some leaves",
+    arguments: transports)
+  func boundOfHeldBytes(_ choice: Choice) async throws {
     let folder = try TemporaryFolder()
     // The journal's thread isn't started: commits come when this test makes them.
     let store = try StoreCore.open(try DataFolder(folder.path), durability: .always, threads: 1)
     let inAll = HeldBytes(maximum: 10_000)
     var settings = Settings()
     settings.threads = 1
-    let transport = NIOTransport(store, ServerContext(), settings, RunningServer.silent, heldBytes: inAll)
-    let port = try await transport.listen("127.0.0.1", 0, .redis)
+    settings.transport = choice
+    let transport = try Reception(
+      store: store, context: ServerContext(), settings: settings, logger: RunningServer.silent,
+      heldBytes: inAll
+    ).makeTransport()
+    let port = try RawSocket.freePorts(1)[0]
+    try await transport.listen("127.0.0.1", port, .redis)
     let watcher = try RawSocket(port: port)
     #expect(watcher.ask("CLIENT DURABILITY ASYNC\r\n", expecting: "+OK\r\n"))
     let clients = try (0..<20).map { _ in try RawSocket(port: port) }
@@ -275,9 +291,11 @@ struct TransportTests {
 
   // MARK: Requests that wait
 
-  @Test("WAITAOF returns when the write is on the disk, whatever the setting", arguments: Durability.allCases)
-  func waitsForSync(_ durability: Durability) async throws {
-    try await RunningServer.run({ $0.durability = durability }) { server in
+  @Test(
+    "WAITAOF returns when the write is on the disk, whatever the setting",
+    arguments: Durability.allCases, transports)
+  func waitsForSync(_ durability: Durability, _ transport: Choice) async throws {
+    try await RunningServer.run(over: transport, { $0.durability = durability }) { server in
       let clients = try (0..<8).map { _ in try server.redis() }
       let request = "SET k v\r\nWAITAOF 1 0 0\r\nPING\r\n"
       let reply = "+OK\r\n*2\r\n:1\r\n:0\r\n+PONG\r\n"
@@ -289,9 +307,11 @@ struct TransportTests {
     }
   }
 
-  @Test("What was replied before a request that waits is sent; what comes behind it waits; time ends it")
-  func waitsInOrder() async throws {
-    try await RunningServer.run({ $0.durability = .always }) { server in
+  @Test(
+    "What was replied before a request that waits is sent; what comes behind it waits; time ends it",
+    arguments: transports)
+  func waitsInOrder(_ transport: Choice) async throws {
+    try await RunningServer.run(over: transport, { $0.durability = .always }) { server in
       let client = try server.redis()
       let other = try server.redis()
       #expect(client.ask("SET k v\r\nWAIT 1 0\r\nSET k w\r\n", expecting: "+OK\r\n"))
@@ -306,9 +326,9 @@ struct TransportTests {
     }
   }
 
-  @Test("A client that goes away while it waits is gone")
-  func leavesWhileWaiting() async throws {
-    try await RunningServer.run { server in
+  @Test("A client that goes away while it waits is gone", arguments: transports)
+  func leavesWhileWaiting(_ transport: Choice) async throws {
+    try await RunningServer.run(over: transport) { server in
       let other = try server.redis()
       func isAlone() -> Bool {
         other.send("INFO clients\r\n")
@@ -328,10 +348,10 @@ struct TransportTests {
     }
   }
 
-  @Test("A server that ends closes on those who wait")
-  func endsWhileWaiting() async throws {
+  @Test("A server that ends closes on those who wait", arguments: transports)
+  func endsWhileWaiting(_ transport: Choice) async throws {
     var clients: [RawSocket] = []
-    try await RunningServer.run { server in
+    try await RunningServer.run(over: transport) { server in
       clients = try (0..<5).map { _ in try server.redis() }
       for client in clients {
         #expect(client.ask("PING\r\nWAIT 1 3600000\r\n", expecting: "+PONG\r\n"))
@@ -340,9 +360,9 @@ struct TransportTests {
     for client in clients { #expect(client.receiveToEnd().isEmpty) }
   }
 
-  @Test("A port in use is told by its number")
-  func portInUse() async throws {
-    try await RunningServer.run { server in
+  @Test("A port in use is told by its number", arguments: transports)
+  func portInUse(_ transport: Choice) async throws {
+    try await RunningServer.run(over: transport) { server in
       let folder = try TemporaryFolder()
       var settings = server.settings
       settings.dataFolder = folder.path
@@ -357,11 +377,13 @@ struct TransportTests {
     }
   }
 
-  @Test("At its end a server sends the replies it owes, closes, and has kept what it acknowledged")
-  func gracefulStop() async throws {
+  @Test(
+    "At its end a server sends the replies it owes, closes, and has kept what it acknowledged",
+    arguments: transports)
+  func gracefulStop(_ transport: Choice) async throws {
     let folder = try TemporaryFolder()
     var clients: [RawSocket] = []
-    try await RunningServer.run(in: folder, { $0.durability = .always }) { server in
+    try await RunningServer.run(in: folder, over: transport, { $0.durability = .always }) { server in
       clients = try (0..<3).map { _ in try server.redis() }
       for (number, client) in clients.enumerated() {
         client.send((0..<500).map { "SET k\(number)-\($0) v\r\n" }.joined())
@@ -375,7 +397,7 @@ struct TransportTests {
       acknowledged[number] += replies.utf8.count / 5
     }
     let kept = acknowledged
-    try await RunningServer.run(in: folder) { server in
+    try await RunningServer.run(in: folder, over: transport) { server in
       let client = try server.redis()
       for (number, count) in kept.enumerated() where count > 0 {
         #expect(
@@ -383,6 +405,102 @@ struct TransportTests {
             "EXISTS k\(number)-\(count - 1) k\(number)-0\r\n", expecting: count > 0 ? ":2\r\n" : ":0\r\n"))
       }
     }
+  }
+
+  @Test("INFO says which transport serves", arguments: transports)
+  func name(_ transport: Choice) async throws {
+    try await RunningServer.run(over: transport) { server in
+      let client = try server.redis()
+      client.send("INFO server\r\nQUIT\r\n")
+      let info = String(decoding: client.receiveToEnd(), as: UTF8.self)
+      #expect(info.contains("\r\nmultiplexing_api:\(transport.rawValue)\r\n"))
+    }
+  }
+
+  @Test("Requests may arrive in two parts, cut anywhere", arguments: transports)
+  func everySplit(_ transport: Choice) async throws {
+    try await RunningServer.run(over: transport) { server in
+      let other = try server.redis()
+      func ask(_ client: RawSocket, _ requests: String, _ replies: String) {
+        let bytes = Array(requests.utf8)
+        for cut in 1..<bytes.count {
+          client.send(Array(bytes[..<cut]))
+          // Time for the first part to arrive on its own.
+          #expect(other.ask("PING\r\n", expecting: "+PONG\r\n"))
+          client.send(Array(bytes[cut...]))
+          #expect(client.receive(exactly: replies.utf8.count) == Array(replies.utf8), "cut at \(cut)")
+        }
+      }
+      ask(
+        try server.redis(), "*3\r\n$3\r\nSET\r\n$3\r\nkey\r\n$5\r\nvalue\r\nGET key\r\n*1\r\n$4\r\nPING\r\n",
+        "+OK\r\n$5\r\nvalue\r\n+PONG\r\n")
+      ask(
+        try server.memcached(), "set key 0 0 5\r\nvalue\r\nget key\r\nget none\r\n",
+        "STORED\r\nVALUE key 0 5\r\nvalue\r\nEND\r\nEND\r\n")
+    }
+  }
+
+  @Test("Large values of many clients go both ways at once", arguments: transports)
+  func manyLargeValues(_ transport: Choice) async throws {
+    try await RunningServer.run(over: transport, { $0.maxValueBytes = 8 << 20 }) { server in
+      let clients = try (0..<8).map { _ in try server.memcached() }
+      let length = 3 << 20
+      let senders = clients.enumerated().map { number, client in
+        SystemThread(name: "sender") {
+          let value = [UInt8](repeating: UInt8(ascii: "a") + UInt8(number), count: length)
+          let set = Array("set k\(number) 0 0 \(length)\r\n".utf8) + value + Array("\r\n".utf8)
+          for _ in 0..<3 { client.send(set + Array("get k\(number)\r\n".utf8)) }
+        }
+      }
+      for (number, client) in clients.enumerated() {
+        let value = [UInt8](repeating: UInt8(ascii: "a") + UInt8(number), count: length)
+        let expected =
+          Array("STORED\r\nVALUE k\(number) 0 \(length)\r\n".utf8) + value + Array("\r\nEND\r\n".utf8)
+        for _ in 0..<3 { #expect(client.receive(exactly: expected.count) == expected) }
+      }
+      for sender in senders { sender.join() }
+    }
+  }
+
+  @Test("Five thousand clients come and go, some of them without a word", arguments: transports)
+  func comingAndGoing(_ transport: Choice) async throws {
+    try await RunningServer.run(over: transport) { server in
+      let observer = try server.redis()
+      for round in 0..<25 {
+        let clients = try (0..<200).map { _ in try server.redis() }
+        for (number, client) in clients.enumerated() where number % 4 != 0 {
+          client.send("SET k\(number) \(round)\r\nGET k\(number)\r\n")
+        }
+        // Some don't wait for the reply.
+        for (number, client) in clients.enumerated() where number % 4 >= 2 {
+          let expected = "+OK\r\n$\("\(round)".utf8.count)\r\n\(round)\r\n"
+          #expect(client.receive(exactly: expected.utf8.count) == Array(expected.utf8))
+        }
+      }
+      // The server learns of their ends a moment later.
+      var isAlone = false
+      for _ in 0..<10_000 where !isAlone {
+        observer.send("CLIENT LIST\r\n")
+        let header = observer.receiveLine()
+        let length = Int(header.dropFirst()) ?? 0
+        let list = String(decoding: observer.receive(exactly: length + 2), as: UTF8.self)
+        isAlone = list.split(separator: "\n").filter { $0.hasPrefix("id=") }.count == 1
+      }
+      #expect(isAlone)
+    }
+  }
+
+  @Test(
+    "At its end a server closes the connections that are idle or in the middle of something",
+    arguments: transports)
+  func stopWithOpenConnections(_ transport: Choice) async throws {
+    var clients: [RawSocket] = []
+    try await RunningServer.run(over: transport) { server in
+      clients = try (0..<100).map { _ in try server.redis() }
+      for client in clients { #expect(client.ask("PING\r\n", expecting: "+PONG\r\n")) }
+      for client in clients.prefix(50) { client.send("*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$100\r\nhalf of it") }
+    }
+    for client in clients { #expect(client.receiveToEnd().isEmpty) }
   }
 }
 

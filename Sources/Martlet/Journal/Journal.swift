@@ -3,8 +3,10 @@
 // Threads append records under a short lock. One thread of the journal's own takes what has collected, hands it to the
 // log as a batch, syncs, announces the durable version, and starts again: while one batch syncs, the next collects.
 // Starting the next sync at once would split closed-loop clients into two convoys that alternate, each waiting for two
-// syncs; so after a sync the journal waits until about as many records have come as the last batches had, though never
-// longer than a quarter of the time that a sync takes.
+// syncs. So after a sync the journal waits for as many records as the last batch had and as have come since it was
+// taken: if all come from clients that wait for their replies, those are all of them, and the two convoys become one. It
+// waits for a part of the time that a sync takes, a part that shrinks each time that the records don't come and grows
+// when they do.
 //
 // A batch may not end just anywhere: the records of a group stay together, and at a cut a batch has to end. So the thread
 // takes what came before the first group that is still open, and before the next cut.
@@ -56,6 +58,12 @@ package final class Journal: @unchecked Sendable {
   /// …or until this many bytes have come together.
   private static let writeThreshold = 1 << 20
   private static let syncInterval: Int64 = 1_000_000_000
+  /// The most and the least that a batch may wait for more records, as parts of the time that a sync takes.
+  private static let greatestPatience = 2.0
+  private static let leastPatience = 1.0 / 64
+  private static let freshPatience = 0.5
+  /// After so many batches patience is tried anew.
+  private static let batchesUntilHope: UInt = 32
 
   /// After the disk was full, how long to wait before trying again.
   private static let retryInterval: Int64 = 100_000_000
@@ -131,6 +139,7 @@ package final class Journal: @unchecked Sendable {
   private let maximumRetainedBytes: UInt64
   /// The highest version whose record survives a crash.
   package let durable: SharedCounter
+  private let callCount = SharedCounter()
   private let failureCode = Atomic<Int32>(0)
   private let firstFailure = Mutex<DiskError?>(nil)
   /// Why the batch under way can't be written for now.
@@ -152,8 +161,10 @@ package final class Journal: @unchecked Sendable {
     var batchCount = 0
     var batchLast: UInt64 = 0
     var writtenVersion: UInt64
-    /// The mean number of records of the last batches.
-    var meanBatch = 1.0
+    /// How many records the next batch waits for, and for which part of the time that a sync takes.
+    var wantedRecords = 1
+    var patience = Journal.freshPatience
+    var batches: UInt = 0
     /// The mean time of the last syncs, in nanoseconds.
     var meanSync = 0.0
     var lastSync: Int64 = 0
@@ -189,6 +200,7 @@ package final class Journal: @unchecked Sendable {
     signal.destroy()
     unwritten.destroy()
     durable.destroy()
+    callCount.destroy()
   }
 
   // MARK: For the threads that write
@@ -344,7 +356,18 @@ package final class Journal: @unchecked Sendable {
       }
       switch durability {
       case .always:
-        collect(records: Int(worker.value.meanBatch), nanoseconds: Int64(worker.value.meanSync / 4))
+        let wasEnough = collect(
+          records: worker.value.wantedRecords,
+          nanoseconds: Int64(worker.value.meanSync * worker.value.patience))
+        worker.value.patience =
+          wasEnough
+          ? min(worker.value.patience * 2, Self.greatestPatience)
+          : max(worker.value.patience / 2, Self.leastPatience)
+        worker.value.batches &+= 1
+        // The clients may have become others.
+        if worker.value.batches % Self.batchesUntilHope == 0 {
+          worker.value.patience = max(worker.value.patience, Self.freshPatience)
+        }
       case .everysec, .never: collect(bytes: Self.writeThreshold, nanoseconds: Self.writeInterval)
       }
       commit()
@@ -376,8 +399,10 @@ package final class Journal: @unchecked Sendable {
     }
   }
 
-  /// Lets more records come: until there are as many, or as many bytes, or the time has passed.
-  private func collect(records: Int = .max, bytes: Int = .max, nanoseconds: Int64) {
+  /// Lets more records come, until there are as many, or as many bytes, or the time has passed; false if it was the
+  /// time.
+  @discardableResult
+  private func collect(records: Int = .max, bytes: Int = .max, nanoseconds: Int64) -> Bool {
     let deadline = WallClock.monotonicNanoseconds() + nanoseconds
     while !stopping.load(ordering: .acquiring) {
       let isEnough = lock.withLock {
@@ -387,11 +412,12 @@ package final class Journal: @unchecked Sendable {
         return pending.value.count >= records || pending.value.records.count >= bytes
           || !pending.value.cuts.isEmpty || !pending.value.tasks.isEmpty
       }
-      if isEnough || wantsSync.load(ordering: .relaxed) { return }
+      if isEnough || wantsSync.load(ordering: .relaxed) { return true }
       let left = deadline - WallClock.monotonicNanoseconds()
-      if left <= 0 { return }
+      if left <= 0 { return false }
       signal.wait(nanoseconds: left)
     }
+    return true
   }
 
   /// Writes what has been appended as one batch and, where every write waits for it, syncs. Then runs what is to run
@@ -413,9 +439,9 @@ package final class Journal: @unchecked Sendable {
       worker.value.isSynced = false
       unwritten.subtract(UInt64(bytes))
       if isStalled.exchange(false, ordering: .acquiringAndReleasing) { stall.withLock { $0 = nil } }
-      worker.value.meanBatch += (Double(count) - worker.value.meanBatch) / 4
       if durability == .always {
         try sync()
+        worker.value.wantedRecords = count + lock.withLock { pending.value.count }
       } else if durability == .everysec
         && WallClock.monotonicNanoseconds() - worker.value.lastSync >= Self.syncInterval
       {
@@ -513,8 +539,13 @@ package final class Journal: @unchecked Sendable {
     failureCode.store(error.code == 0 ? -1 : error.code, ordering: .releasing)
   }
 
+  /// How often those who wait for the journal have been called.
+  @inline(__always)
+  package var calls: UInt64 { callCount.value }
+
   /// Has everybody look again who waits for the journal. From any thread.
   package func notify() {
+    callCount.add(1)
     for listener in listeners.withLock({ $0 }) { listener() }
   }
 }

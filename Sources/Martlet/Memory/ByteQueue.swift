@@ -46,9 +46,12 @@ internal import CMartlet
     unsafe UnsafeMutableRawPointer(bitPattern: 8).unsafelyUnwrapped
   }
 
-  package mutating func removeAll() {
+  package mutating func removeAll() { removeAll(keeping: Self.capacityKept) }
+
+  /// Empties it, and gives its memory back if that is more than `limit` bytes.
+  package mutating func removeAll(keeping limit: Int) {
     count = 0
-    if capacity > Self.capacityKept {
+    if capacity > limit {
       unsafe free(base)
       unsafe base = nil
       capacity = 0

@@ -212,11 +212,11 @@ internal import Synchronization
 
 /// A value under a `Lock`. (`Synchronization.Mutex` does the same, but the thread sanitizer doesn't understand it when
 /// it is contended.)
-final class Guarded<Value: ~Copyable>: @unchecked Sendable {
+package final class Guarded<Value: ~Copyable>: @unchecked Sendable {
   private let lock = Lock()
   private let pinned: Pinned<Value>
 
-  init(_ value: consuming sending Value) { pinned = Pinned(value) }
+  package init(_ value: consuming sending Value) { pinned = Pinned(value) }
 
   deinit {
     pinned.destroy()
@@ -224,7 +224,7 @@ final class Guarded<Value: ~Copyable>: @unchecked Sendable {
   }
 
   /// Runs `body` with the value, alone.
-  func withLock<Result: ~Copyable, Failure: Error>(
+  package func withLock<Result: ~Copyable, Failure: Error>(
     _ body: (inout Value) throws(Failure) -> Result
   ) throws(Failure) -> Result {
     lock.lock()

@@ -1,42 +1,32 @@
-// Drives one session over a SwiftNIO channel: hands it what has arrived, sends what it replies, holds back what is not
-// durable yet, and stops reading while the client doesn't take its replies.
+// Drives one conversation over a SwiftNIO channel: hands it what has arrived, sends what it replies, and stops reading
+// while the client doesn't take its replies.
 import Martlet
 import NIOCore
 
 /// A connection. It stays on its lane for life.
-final class ConnectionHandler<S: Session & ~Copyable>: ChannelDuplexHandler, LaneConnection {
+final class ConnectionHandler: ChannelDuplexHandler, LaneConnection {
   typealias InboundIn = ByteBuffer
   typealias OutboundIn = Never
   typealias OutboundOut = ByteBuffer
 
   private let lane: Lane
-  private var session: S
+  private var conversation: Conversation
   private let onClose: () -> Void
 
   private var context: ChannelHandlerContext?
   /// What the session has not consumed yet.
   private var input = ByteBuffer()
-  /// The session wants to be called when there are this many bytes of it.
-  private var wanted = 1
-  private var held: HeldReplies
   private var isWaiting = false
-  /// The client sends no more: what it has sent is run, and then the connection ends.
-  private var isInputClosed = false
-  /// The session waits, for room in the journal or for something else, until the journal's next commit or the alarm.
-  private var isPaused = false
   /// When the request that waits is over.
   private var alarm: (deadline: Int64, task: Scheduled<Void>)?
-  /// The session has ended: what is left to send is sent, then the connection closes.
-  private var isEnding = false
   private var isClosing = false
   /// NIO asked to read while the connection was not to be read from.
   private var hasPendingRead = false
   private var isProcessing = false
 
-  init(_ lane: Lane, _ session: consuming S, onClose: @escaping () -> Void) {
+  init(_ lane: Lane, _ conversation: consuming Conversation, onClose: @escaping () -> Void) {
     self.lane = lane
-    self.session = session
-    held = HeldReplies(lane.heldBytes)
+    self.conversation = conversation
     self.onClose = onClose
   }
 
@@ -47,7 +37,7 @@ final class ConnectionHandler<S: Session & ~Copyable>: ChannelDuplexHandler, Lan
   func channelInactive(context: ChannelHandlerContext) {
     isClosing = true
     cancelAlarm()
-    held = HeldReplies(lane.heldBytes)
+    conversation.dropHeld()
     onClose()
     context.fireChannelInactive()
   }
@@ -55,7 +45,7 @@ final class ConnectionHandler<S: Session & ~Copyable>: ChannelDuplexHandler, Lan
   // MARK: Reading
 
   func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-    guard !isEnding else { return }
+    guard !conversation.isEnding else { return }
     var arrived = unwrapInboundIn(data)
     if input.readableBytes == 0 {
       input = arrived
@@ -80,10 +70,7 @@ final class ConnectionHandler<S: Session & ~Copyable>: ChannelDuplexHandler, Lan
 
   func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
     if case ChannelEvent.inputClosed = event {
-      isInputClosed = true
-      // The client may be gone for good: nothing is waited for on its behalf.
-      session.endWait()
-      isPaused = false
+      conversation.closeInput()
       process(context)
       context.flush()
     }
@@ -93,55 +80,46 @@ final class ConnectionHandler<S: Session & ~Copyable>: ChannelDuplexHandler, Lan
   func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
 
   private func mayRead(_ context: ChannelHandlerContext) -> Bool {
-    !isPaused && context.channel.isWritable && !held.isFull
+    conversation.takesInput && context.channel.isWritable
   }
 
   /// Goes on where the connection had to stop.
   private func resume(_ context: ChannelHandlerContext) {
     process(context)
     context.flush()
-    if !isPaused { cancelAlarm() }
-    if hasPendingRead && !isEnding && mayRead(context) {
+    if hasPendingRead && !conversation.isEnding && mayRead(context) {
       hasPendingRead = false
       context.read()
     }
   }
 
-  /// Has the session run what has arrived.
+  /// Has the session run what has arrived, and sends what it replies.
   private func process(_ context: ChannelHandlerContext) {
     guard !isProcessing else { return }
     isProcessing = true
     defer { isProcessing = false }
-    while !isEnding && input.readableBytes >= wanted && mayRead(context) {
-      let step = session.receive(input.readableBytesSpan, &lane.execution)
-      input.moveReaderIndex(forwardBy: step.consumed)
-      lane.execution.noteTraffic(read: step.consumed, written: lane.execution.reply.buffer.count)
-      send(context)
-      switch step.next {
-      case .read(let atLeast): wanted = atLeast
-      case .again: wanted = 1
-      case .waitForRoom: pause(until: .max)
-      case .wait(let deadline):
-        if isInputClosed { session.endWait() } else { pause(until: deadline) }
-      case .close: end(context)
+    while context.channel.isWritable && conversation.canRun(input.readableBytes) {
+      let consumed = conversation.run(input.readableBytesSpan, &lane.execution, lane.store.journal)
+      input.moveReaderIndex(forwardBy: consumed)
+      if !lane.execution.reply.buffer.isEmpty {
+        context.write(wrapOutboundOut(lane.takeReply()), promise: nil)
       }
     }
     if input.readableBytes == 0 { input = ByteBuffer() }
-    if isInputClosed && !isEnding && !isPaused && input.readableBytes < wanted { end(context) }
+    if conversation.isOver(unconsumed: input.readableBytes) { conversation.end() }
+    if conversation.waitsForJournal { waitForJournal() }
+    setAlarm()
+    finishEnding(context)
   }
 
   // MARK: Waiting
 
-  /// Has the session called again after the journal's next commit, or at a deadline.
-  private func pause(until deadline: Int64) {
-    wanted = 1
-    guard isWaiting else {
-      // What it waits for may have come after it looked and before the lane knew that somebody waits: it looks again.
-      return waitForJournal()
-    }
-    isPaused = true
-    guard deadline != .max, deadline != alarm?.deadline else { return }
+  /// Has the session called again at the deadline of the request that waits, if one does.
+  private func setAlarm() {
+    let deadline = isClosing ? .max : conversation.deadline
+    guard deadline != alarm?.deadline ?? .max else { return }
     cancelAlarm()
+    guard deadline != .max else { return }
     let delay = max(0, deadline - WallClock.monotonicNanoseconds())
     let task = lane.eventLoop.assumeIsolated().scheduleTask(in: .nanoseconds(delay)) { self.alarmRang() }
     alarm = (deadline, task)
@@ -149,8 +127,8 @@ final class ConnectionHandler<S: Session & ~Copyable>: ChannelDuplexHandler, Lan
 
   private func alarmRang() {
     alarm = nil
-    guard let context, !isClosing, !isEnding else { return }
-    isPaused = false
+    guard let context, !isClosing, !conversation.isEnding else { return }
+    conversation.goOn()
     resume(context)
   }
 
@@ -159,28 +137,15 @@ final class ConnectionHandler<S: Session & ~Copyable>: ChannelDuplexHandler, Lan
     alarm = nil
   }
 
-  // MARK: Sending
-
-  /// Sends what the session has replied, or holds it.
-  private func send(_ context: ChannelHandlerContext) {
-    if lane.execution.reply.buffer.isEmpty { return }
-    if held.isEmpty && lane.execution.reply.isFree(by: lane.store.journal) {
-      context.write(wrapOutboundOut(lane.copyReply()), promise: nil)
-    } else {
-      held.append(lane.execution.reply)
-      waitForJournal()
-    }
-    lane.execution.reply.removeAll()
-  }
+  // MARK: The journal
 
   /// Asks to be called after the journal's next commit; at once, if it has committed in the meantime.
   private func waitForJournal() {
     guard !isWaiting else { return }
     isWaiting = true
     lane.wait(self)
-    // The commit may have come before the lane knew that somebody waits.
-    let isReleased = held.releasedCount(by: lane.store.journal) > 0
-    if isReleased || held.isLost(by: lane.store.journal) {
+    // The commit may have come after the session looked and before the lane knew that somebody waits.
+    if conversation.isDue(by: lane.store.journal) {
       let lane = lane
       lane.eventLoop.execute { lane.advance() }
     }
@@ -189,35 +154,23 @@ final class ConnectionHandler<S: Session & ~Copyable>: ChannelDuplexHandler, Lan
   func journalAdvanced() {
     isWaiting = false
     guard let context, !isClosing else { return }
-    isPaused = false
-    let length = held.releasedCount(by: lane.store.journal)
-    if length > 0 {
-      context.write(wrapOutboundOut(lane.copy(held.prefix(length))), promise: nil)
-      held.removeFirst(length)
+    conversation.goOn()
+    conversation.release(by: lane.store.journal) {
+      context.write(wrapOutboundOut(lane.copy($0)), promise: nil)
     }
-    if held.isLost(by: lane.store.journal) {
-      // Whether the write survives is not known: the client learns that by the connection's end.
+    if conversation.isLost(by: lane.store.journal) {
       isClosing = true
       context.close(promise: nil)
       return
     }
-    if isEnding { return finishEnding(context) }
     resume(context)
-    if !held.isEmpty { waitForJournal() }
   }
 
   // MARK: Ending
 
-  /// Takes no more requests; closes when all replies have left.
-  private func end(_ context: ChannelHandlerContext) {
-    isEnding = true
-    cancelAlarm()
-    finishEnding(context)
-  }
-
+  /// Closes when all replies have left.
   private func finishEnding(_ context: ChannelHandlerContext) {
-    guard held.isEmpty else { return waitForJournal() }
-    guard !isClosing else { return }
+    guard conversation.hasEnded, !isClosing else { return }
     isClosing = true
     context.flush()
     // Behind all that has been written.
@@ -228,6 +181,7 @@ final class ConnectionHandler<S: Session & ~Copyable>: ChannelDuplexHandler, Lan
 
   func drain() {
     guard let context, !isClosing else { return }
-    end(context)
+    conversation.end()
+    process(context)
   }
 }

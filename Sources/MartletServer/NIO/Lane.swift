@@ -18,28 +18,23 @@ final class Lane: @unchecked Sendable {
 
   let store: StoreCore
   let eventLoop: any EventLoop
-  /// What the connections of all lanes hold.
-  let heldBytes: HeldBytes
   var execution: Execution
   /// Written to, handed to a channel, and used again: NIO takes a copy only if it can't send at once.
   private var output = ByteBuffer()
   private var waiting: [any LaneConnection] = []
   private let hasWaiting = Atomic<Bool>(false)
 
-  init(
-    _ store: StoreCore, _ context: ServerContext, _ eventLoop: any EventLoop, _ heldBytes: HeldBytes,
-    seed: UInt64
-  ) {
+  init(_ store: StoreCore, _ context: ServerContext, _ eventLoop: any EventLoop, seed: UInt64) {
     self.store = store
-    self.heldBytes = heldBytes
     self.eventLoop = eventLoop
     execution = Execution(store, context, seed: seed)
   }
 
-  /// The session's replies as NIO sends them.
-  func copyReply() -> ByteBuffer {
+  /// The session's replies as NIO sends them. They are then out of the way of the next.
+  func takeReply() -> ByteBuffer {
     prepareOutput()
     unsafe execution.reply.buffer.withUnsafeBytes { _ = unsafe output.writeBytes($0) }
+    execution.reply.removeAll()
     return output
   }
 

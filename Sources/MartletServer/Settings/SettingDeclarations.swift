@@ -66,6 +66,11 @@ extension Setting {
   public static let threads = Setting(
     "threads", \.threads, .number(in: 1...1024), default: "the number of processors",
     "The number of threads that serve clients")
+  /// What ``Settings/transport`` is set by.
+  public static let transport = Setting(
+    "transport", \.transport, .choice("transport"),
+    "What serves the sockets: io_uring (Linux 6.1 and newer), nio (everywhere), or auto, which is io_uring where the "
+      + "system allows it")
   /// What ``Settings/password`` is set by.
   public static let password = Setting(
     "password", \.password, .password, unset: "none", isSecret: true,
@@ -89,7 +94,7 @@ extension Setting {
     .host, .port, .memcachedPort, .data, .durability, .checkpointGrowth, .checkpointMinSize, .checkpointAge,
     .keepFiles, .memoryLimit, .maxKeyBytes, .maxValueBytes,
     .maxConnections,
-    .databases, .threads, .password, .protectedMode, .logLevel, .logCommands,
+    .databases, .threads, .transport, .password, .protectedMode, .logLevel, .logCommands,
   ]
 
   /// The table of docs/SETTINGS.md, in Markdown.

@@ -28,7 +28,19 @@ public struct Settings: Sendable, Equatable {
   public var memcachedPort = 11211
   /// The path of the folder that holds `database.txt`.
   public var dataFolder = "data"
-  /// The number of event-loop threads.
+  /// What moves the bytes between sockets and sessions.
+  public enum TransportChoice: String, Sendable, CaseIterable {
+    /// io_uring where the system allows it, SwiftNIO elsewhere.
+    case auto
+    /// io_uring or nothing.
+    case ioUring = "io_uring"
+    /// SwiftNIO's event loops.
+    case nio
+  }
+
+  /// What moves the bytes between sockets and sessions.
+  public var transport = TransportChoice.auto
+  /// The number of threads that serve clients.
   public var threads = System.coreCount
   /// The longest key, in bytes; nil is what each protocol's clients expect: 250 on memcached, 512 MiB on Redis.
   public var maxKeyBytes: Int?

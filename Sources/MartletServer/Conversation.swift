@@ -1,0 +1,125 @@
+// One client's session between bytes that came and bytes that go, whatever carries them: what may run now, which
+// replies may leave, what has to wait for the journal, and when it is over. It does no I/O; the transport asks it what
+// it may do, and does it.
+import Martlet
+
+/// A session and what belongs to it besides its socket.
+struct Conversation: ~Copyable {
+  let client: ClientRecord
+  private var session: ClientSession
+  /// The session wants to be called when there are this many bytes of unconsumed input.
+  private var wanted = 1
+  private var held: HeldReplies
+  private let heldBytes: HeldBytes
+  /// The session waits for the journal's next commit, or for `deadline`, if that comes first.
+  private(set) var isPaused = false
+  /// In nanoseconds of `WallClock.monotonicNanoseconds()`; `.max` for no such time.
+  private(set) var deadline = Int64.max
+  /// How often the journal had called by the time the session looked for what it waits for.
+  private var callsSeen: UInt64 = 0
+  /// The client sends no more: what it has sent is run, and then the connection ends.
+  private(set) var isInputClosed = false
+  /// Takes no more requests: what is left to send is sent, then the connection closes.
+  private(set) var isEnding = false
+
+  init(_ client: ClientRecord, _ session: consuming ClientSession, _ heldBytes: HeldBytes) {
+    self.client = client
+    self.session = session
+    self.heldBytes = heldBytes
+    held = HeldReplies(heldBytes)
+  }
+
+  // MARK: Input
+
+  /// Whether input isn't to wait until something else has happened.
+  var takesInput: Bool { !isPaused && !held.isFull }
+
+  /// Whether the session has something to do with so many bytes of unconsumed input.
+  @inline(__always)
+  func canRun(_ count: Int) -> Bool { count >= wanted && takesInput && !isEnding }
+
+  /// Has the session run what has arrived; how much of it was consumed. What it replies and may leave now is then in
+  /// `execution.reply`, to be taken out of it.
+  @inline(__always)
+  mutating func run(_ input: RawSpan, _ execution: inout Execution, _ journal: Journal) -> Int {
+    let calls = journal.calls
+    let step = session.receive(input, &execution)
+    execution.noteTraffic(read: step.consumed, written: execution.reply.buffer.count)
+    switch step.next {
+    case .read(let atLeast): wanted = atLeast
+    case .again: wanted = 1
+    case .waitForRoom: pause(until: .max, calls)
+    case .wait(let deadline):
+      // The client may be gone for good: nothing is waited for on its behalf.
+      if isInputClosed { endWait() } else { pause(until: deadline, calls) }
+    case .close: isEnding = true
+    }
+    if !execution.reply.buffer.isEmpty && !(held.isEmpty && execution.reply.isFree(by: journal)) {
+      held.append(execution.reply)
+      execution.reply.removeAll()
+    }
+    return step.consumed
+  }
+
+  private mutating func pause(until deadline: Int64, _ calls: UInt64) {
+    wanted = 1
+    isPaused = true
+    callsSeen = calls
+    self.deadline = deadline
+  }
+
+  mutating func closeInput() {
+    isInputClosed = true
+    endWait()
+  }
+
+  private mutating func endWait() {
+    session.endWait()
+    wanted = 1
+    goOn()
+  }
+
+  /// Whether all that the client has sent is done with, and no more comes.
+  func isOver(unconsumed count: Int) -> Bool { isInputClosed && !isEnding && !isPaused && count < wanted }
+
+  // MARK: The journal
+
+  /// Whether it has to hear of the journal's next commit.
+  @inline(__always)
+  var waitsForJournal: Bool { isPaused || !held.isEmpty }
+
+  /// Whether what it waits for has come already.
+  func isDue(by journal: Journal) -> Bool {
+    if held.releasedCount(by: journal) > 0 || held.isLost(by: journal) { return true }
+    return isPaused && callsSeen != journal.calls
+  }
+
+  /// The journal has committed or failed, or the deadline has come: the session may be called again.
+  mutating func goOn() {
+    isPaused = false
+    deadline = .max
+  }
+
+  /// Hands over the held replies that may leave now.
+  mutating func release(by journal: Journal, _ send: (RawSpan) -> Void) {
+    let length = held.releasedCount(by: journal)
+    guard length > 0 else { return }
+    send(held.prefix(length))
+    held.removeFirst(length)
+  }
+
+  /// Whether replies are held that can't become durable any more. Whether their writes survive is not known: the client
+  /// learns that by the connection's end.
+  func isLost(by journal: Journal) -> Bool { held.isLost(by: journal) }
+
+  /// The connection is gone: nothing is to be sent any more.
+  mutating func dropHeld() { held = HeldReplies(heldBytes) }
+
+  // MARK: Ending
+
+  /// Takes no more requests.
+  mutating func end() { isEnding = true }
+
+  /// Whether nothing is left to do but to send what has been handed over.
+  var hasEnded: Bool { isEnding && held.isEmpty }
+}

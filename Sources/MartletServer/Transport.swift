@@ -1,0 +1,53 @@
+// What the server asks of a transport. There are two: SwiftNIO's event loops, which run everywhere, and io_uring, which
+// needs Linux 6.1 and costs less.
+import Logging
+package import Martlet
+
+/// Moves the bytes between sockets and sessions.
+package protocol Transport: Sendable {
+  /// As the log and `INFO` name it.
+  var name: String { get }
+  /// Listens on an address.
+  func listen(_ host: String, _ port: Int, _ wire: WireProtocol) async throws
+  /// Stops listening, lets the connections send what they owe, and closes them.
+  func drain() async
+  /// Has no more writes taken, and returns when none is under way on any lane.
+  func refuseWrites() async
+  /// Ends the lanes' threads.
+  func stop() async
+}
+
+/// Bounds for every transport.
+enum TransportBounds {
+  /// Connections that the system keeps until they are accepted.
+  static let backlog = 1024
+  /// How long a connection may take to end when the server does, in seconds.
+  static let drainSeconds: Int64 = 5
+  /// How often expired keys are swept, in milliseconds.
+  static let sweepMilliseconds: Int64 = 100
+  /// How long a sweep may take, in nanoseconds.
+  static let sweepNanoseconds: Int64 = 2_000_000
+}
+
+extension Reception {
+  /// The transport that the settings ask for, or the best that there is.
+  package func makeTransport() throws(ServerError) -> any Transport {
+    guard settings.transport != .nio else { return NIOTransport(self) }
+    let name = Settings.TransportChoice.ioUring.rawValue
+    #if os(Linux)
+      let reason: String
+      do {
+        return try UringTransport(self)
+      } catch {
+        reason = error.description
+      }
+    #else
+      let reason = "only Linux has it"
+    #endif
+    guard settings.transport == .auto else {
+      throw .transportNotAvailable(name, reason: reason)
+    }
+    logger.notice("\(name) can't be used, so the portable transport serves: \(reason)")
+    return NIOTransport(self)
+  }
+}

@@ -1,0 +1,429 @@
+// A lane on a ring: one thread that serves its connections in turns. In a turn it submits all that the last one brought
+// about, sends first of all, sleeps until something completes, and handles what has.
+//
+// An entry carries in its tag what it is and whose. A connection's memory is used by the kernel only while one of its
+// entries is under way, so a connection that closes is cancelled, waited for, and only then removed.
+//
+// A reply is first sent without waiting: the system takes small ones at once, so nothing has to be said about it and the
+// sleep isn't cut short by good news. Only what it doesn't take is sent again by an entry that waits; and where something
+// has to follow when a reply has left, it is sent by such an entry from the start.
+#if os(Linux)
+  import Logging
+  import Martlet
+
+  /// What belongs to one thread of the transport.
+  struct UringLane: ~Copyable, Sendable {
+    private struct Listener {
+      let socket: CInt
+      let wire: WireProtocol
+      var isArmed = false
+    }
+
+    private let reception: Reception
+    private let journal: Journal
+    private let mailbox: Mailbox
+    /// The mailboxes of all lanes, to hand connections to.
+    private let mailboxes: [Mailbox]
+    private var ring: Ring
+    private var execution: Execution
+    private var sweeper: Sweeper?
+
+    private var connections = Slots<UringConnection>()
+    private var spares = SpareQueues()
+    /// Connections with output to send.
+    private var dirty: [SlotKey] = []
+    /// Connections whose output is being tried to send.
+    private var tried: [SlotKey] = []
+    /// Connections that wait for the journal's next commit.
+    private var waiting: [SlotKey] = []
+    /// The journal has committed since they began to wait.
+    private var hasCommitted = false
+
+    private var listeners: [Listener] = []
+    private var nextLane = 0
+    private var isListening = true
+    private var onListenersClosed: (@Sendable () -> Void)?
+    /// Accepting has failed, and that was told.
+    private var hasAcceptFailed = false
+
+    /// What the ring's timer is set to, in nanoseconds of the monotonic clock; `.max` when it isn't.
+    private var timer = Int64.max
+    private var nextSweep = Int64.max
+    private var drainDeadline = Int64.max
+    private var acceptAgain = Int64.max
+
+    private var isDraining = false
+    private var onDrained: (@Sendable () -> Void)?
+    private var isStopped = false
+
+    /// - Parameters:
+    ///   - number: the place of its mailbox among those of all lanes. The first lane listens and sweeps.
+    ///   - seed: for the members that commands take by chance.
+    init(_ number: Int, _ mailboxes: [Mailbox], _ ring: consuming Ring, _ reception: Reception, seed: UInt64)
+    {
+      self.reception = reception
+      journal = reception.store.journal
+      mailbox = mailboxes[number]
+      self.mailboxes = mailboxes
+      self.ring = ring
+      execution = Execution(reception.store, reception.context, seed: seed)
+      sweeper = number == 0 ? Sweeper(reception.store, reception.context, seed: seed &+ 1) : nil
+    }
+
+    /// The thread's life.
+    mutating func run() {
+      do { try ring.start() } catch { fatalError("io_uring can't be started: \(error)") }
+      ring.listen(toBell: mailbox.bell.descriptor, RingTag(.bell))
+      if sweeper != nil {
+        nextSweep = WallClock.monotonicNanoseconds() + Self.sweepInterval
+        setTimer(nextSweep)
+      }
+      while !isStopped || !connections.isEmpty || !listeners.isEmpty {
+        submitSends()
+        ring.enter(waits: !hasCommitted)
+        // Those that failed have said so among the completions that are there now.
+        let areSendsTried = ring.isAllSubmitted
+        repeat {
+          while let completion = ring.nextCompletion() { handle(completion) }
+        } while ring.fetchOverflow()
+        if areSendsTried { finishTriedSends() }
+        if hasCommitted { journalCommitted() }
+        if connections.isEmpty, let done = onDrained {
+          onDrained = nil
+          done()
+        }
+      }
+    }
+
+    private mutating func handle(_ completion: RingCompletion) {
+      switch completion.tag.kind {
+      case .receive: received(SlotKey(rawValue: completion.tag.owner), completion)
+      case .send: sent(SlotKey(rawValue: completion.tag.owner), completion.result)
+      case .accept: accepted(Int(completion.tag.owner), completion)
+      case .bell: hearBell()
+      case .timer: timerRang()
+      // What was to be cancelled had ended by itself.
+      case .cancel, nil: break
+      }
+    }
+
+    // MARK: Receiving
+
+    private mutating func received(_ key: SlotKey, _ completion: RingCompletion) {
+      if !completion.hasMore { connections[key].receiving = .idle }
+      if let number = completion.buffer {
+        if completion.result > 0 && !connections[key].isClosing && !connections[key].conversation.isEnding {
+          connections[key].take(
+            ring.bytes(number, Int(completion.result)), &execution, journal, &spares)
+        }
+        ring.recycle(number)
+      }
+      switch completion.result {
+      case 1...: break
+      case 0:
+        connections[key].conversation.closeInput()
+        proceed(key)
+      // The buffers of this turn were used up, or it was cancelled: if need be, it begins anew.
+      case -ErrorCode.noBuffers, -ErrorCode.cancelled, -ErrorCode.interrupted, -ErrorCode.again: break
+      default: return close(key)
+      }
+      settle(key)
+    }
+
+    /// Runs what has arrived and was kept.
+    private mutating func proceed(_ key: SlotKey) {
+      guard !connections[key].isClosing else { return }
+      connections[key].proceed(&execution, journal, &spares)
+    }
+
+    /// Does what follows from the state that an event has left a connection in.
+    @inline(__always)
+    private mutating func settle(_ key: SlotKey) {
+      if connections[key].isClosing { return removeIfAtRest(key) }
+      if connections[key].isOver { connections[key].conversation.end() }
+      if connections[key].hasUnsentOutput && !connections[key].isDirty {
+        connections[key].isDirty = true
+        dirty.append(key)
+      }
+      if connections[key].conversation.waitsForJournal { waitForJournal(key) }
+      if connections[key].conversation.isEnding {
+        if connections[key].hasEnded { close(key) }
+        return
+      }
+      switch connections[key].changeOfReceiving {
+      case true?:
+        connections[key].receiving = .armed
+        ring.receive(connections[key].socket, RingTag(.receive, key.rawValue))
+      case false?:
+        connections[key].receiving = .cancelling
+        ring.cancel(RingTag(.receive, key.rawValue))
+      case nil: break
+      }
+    }
+
+    // MARK: Sending
+
+    private mutating func submitSends() {
+      for key in dirty where connections.contains(key) {
+        connections[key].isDirty = false
+        guard connections[key].hasUnsentOutput else { continue }
+        connections[key].beginSend()
+        if send(key, waits: connections[key].waitsForSend) { tried.append(key) }
+      }
+      dirty.removeAll(keepingCapacity: true)
+    }
+
+    /// Sends what is left to send; whether that is over when the ring has been entered.
+    private mutating func send(_ key: SlotKey, waits: Bool) -> Bool {
+      let waits = ring.send(
+        connections[key].socket, connections[key].sent, from: connections[key].sentBytes, waits: waits,
+        RingTag(.send, key.rawValue))
+      connections[key].sending = waits ? .waiting : .trying
+      return !waits
+    }
+
+    private mutating func finishTriedSends() {
+      for key in tried where connections.contains(key) && connections[key].sending == .trying {
+        finishSend(key)
+      }
+      tried.removeAll(keepingCapacity: true)
+    }
+
+    private mutating func sent(_ key: SlotKey, _ result: CInt) {
+      connections[key].sending = .idle
+      switch result {
+      case 0...: connections[key].sentBytes += Int(result)
+      case -ErrorCode.again, -ErrorCode.interrupted: break
+      default: return close(key)
+      }
+      if connections[key].isClosing { return removeIfAtRest(key) }
+      if connections[key].hasUnsentRest {
+        _ = send(key, waits: true)
+      } else {
+        finishSend(key)
+      }
+    }
+
+    private mutating func finishSend(_ key: SlotKey) {
+      connections[key].sending = .idle
+      connections[key].sentBytes = 0
+      spares.reclaim(&connections[key].sent)
+      proceed(key)
+      settle(key)
+    }
+
+    // MARK: The journal
+
+    /// Has a connection told of the journal's next commit; at once, if that has come in the meantime.
+    private mutating func waitForJournal(_ key: SlotKey) {
+      let deadline = connections[key].conversation.deadline
+      if deadline != .max { setTimer(deadline) }
+      guard !connections[key].isWaiting else { return }
+      connections[key].isWaiting = true
+      waiting.append(key)
+      mailbox.expectCommit()
+      // The commit may have come after the session looked and before the mailbox knew that somebody waits.
+      if connections[key].conversation.isDue(by: journal) { hasCommitted = true }
+    }
+
+    private mutating func journalCommitted() {
+      hasCommitted = false
+      var woken: [SlotKey] = []
+      swap(&woken, &waiting)
+      for key in woken where connections.contains(key) {
+        connections[key].isWaiting = false
+        guard !connections[key].isClosing else { continue }
+        connections[key].release(by: journal)
+        if connections[key].conversation.isLost(by: journal) {
+          close(key)
+        } else {
+          goOn(key)
+        }
+      }
+    }
+
+    /// Has a session that was paused called again.
+    private mutating func goOn(_ key: SlotKey) {
+      connections[key].conversation.goOn()
+      proceed(key)
+      settle(key)
+    }
+
+    // MARK: Time
+
+    private static var sweepInterval: Int64 { TransportBounds.sweepMilliseconds * 1_000_000 }
+
+    /// Has the timer ring at a time, or before.
+    private mutating func setTimer(_ time: Int64) {
+      guard time < timer else { return }
+      ring.setTimer(time, isRunning: timer != .max)
+      timer = time
+    }
+
+    private mutating func timerRang() {
+      timer = .max
+      let now = WallClock.monotonicNanoseconds()
+      if now >= nextSweep {
+        sweeper?.sweep(nanoseconds: TransportBounds.sweepNanoseconds)
+        nextSweep = now + Self.sweepInterval
+      }
+      if now >= acceptAgain {
+        acceptAgain = .max
+        acceptOnAll()
+      }
+      if now >= drainDeadline {
+        drainDeadline = .max
+        for key in connections.keys { close(key) }
+      }
+      var nearest = min(nextSweep, acceptAgain, drainDeadline)
+      for key in waiting where connections.contains(key) && connections[key].conversation.deadline != .max {
+        if now >= connections[key].conversation.deadline, !connections[key].isClosing { goOn(key) }
+        if connections.contains(key) { nearest = min(nearest, connections[key].conversation.deadline) }
+      }
+      if nearest != .max { setTimer(nearest) }
+    }
+
+    // MARK: Letters
+
+    private mutating func hearBell() {
+      mailbox.hear()
+      if mailbox.takeCommit() { hasCommitted = true }
+      for letter in mailbox.takeLetters() { read(letter) }
+      // A ring that ends isn't left with an entry that would write into its memory.
+      if !isStopped { ring.listen(toBell: mailbox.bell.descriptor, RingTag(.bell)) }
+    }
+
+    private mutating func read(_ letter: Letter) {
+      switch letter {
+      case .listen(let socket, let wire):
+        listeners.append(Listener(socket: socket, wire: wire))
+        acceptOnAll()
+      case .stopListening(let done):
+        onListenersClosed = done
+        stopListening()
+      case .serve(let socket, let wire, let client): serve(socket, wire, client)
+      case .drain(let done):
+        isDraining = true
+        onDrained = done
+        drainDeadline = WallClock.monotonicNanoseconds() + TransportBounds.drainSeconds * 1_000_000_000
+        setTimer(drainDeadline)
+        for key in connections.keys {
+          connections[key].conversation.end()
+          settle(key)
+        }
+      case .meet(let done): done()
+      case .stop:
+        isStopped = true
+        stopListening()
+        for key in connections.keys { close(key) }
+      }
+    }
+
+    // MARK: Clients come
+
+    /// Accepts on all listening sockets.
+    private mutating func acceptOnAll() {
+      guard isListening else { return }
+      for index in listeners.indices where !listeners[index].isArmed {
+        listeners[index].isArmed = true
+        ring.accept(listeners[index].socket, RingTag(.accept, UInt64(index)))
+      }
+    }
+
+    private mutating func stopListening() {
+      isListening = false
+      for index in listeners.indices where listeners[index].isArmed {
+        ring.cancel(RingTag(.accept, UInt64(index)))
+      }
+      closeListeners()
+    }
+
+    /// Closes the listening sockets when no entry is under way for any of them.
+    private mutating func closeListeners() {
+      guard !isListening, listeners.allSatisfy({ !$0.isArmed }) else { return }
+      for listener in listeners { Sockets.close(listener.socket) }
+      listeners = []
+      onListenersClosed?()
+      onListenersClosed = nil
+    }
+
+    private mutating func accepted(_ index: Int, _ completion: RingCompletion) {
+      if completion.result >= 0 {
+        hasAcceptFailed = false
+        welcome(completion.result, listeners[index].wire)
+      }
+      guard !completion.hasMore else { return }
+      listeners[index].isArmed = false
+      guard isListening else { return closeListeners() }
+      switch completion.result {
+      case 0..., -ErrorCode.aborted, -ErrorCode.interrupted, -ErrorCode.cancelled: acceptOnAll()
+      default:
+        // Too many open files, or something as lasting: another try at once would fail as well.
+        acceptAgain = WallClock.monotonicNanoseconds() + Self.sweepInterval
+        setTimer(acceptAgain)
+        if !hasAcceptFailed {
+          hasAcceptFailed = true
+          reception.logger.warning(
+            "clients can't be let in: \(SystemError(code: -completion.result)); trying again until it works")
+        }
+      }
+    }
+
+    /// Lets a client in and gives it to the lane that has the fewest.
+    private mutating func welcome(_ socket: CInt, _ wire: WireProtocol) {
+      let address = Sockets.address(socket, ofPeer: true)
+      let local = Sockets.address(socket, ofPeer: false)
+      switch reception.receive(wire, from: address.text, to: local.text, isLocal: address.isLocal) {
+      case .refused(let text): Sockets.dismiss(socket, text)
+      case .welcome(let client):
+        Sockets.sendAtOnce(socket)
+        let count = mailboxes.count
+        let start = nextLane
+        nextLane = (nextLane + 1) % count
+        var chosen = start
+        for offset in 1..<max(1, count) {
+          let candidate = (start + offset) % count
+          if mailboxes[candidate].load < mailboxes[chosen].load { chosen = candidate }
+        }
+        mailboxes[chosen].changeLoad(by: 1)
+        if mailboxes[chosen] === mailbox {
+          serve(socket, wire, client)
+        } else {
+          mailboxes[chosen].leave(.serve(socket, wire, client))
+        }
+      }
+    }
+
+    private mutating func serve(_ socket: CInt, _ wire: WireProtocol, _ client: ClientRecord) {
+      guard !isDraining && !isStopped else {
+        Sockets.close(socket)
+        return forget(client)
+      }
+      let key = connections.insert(UringConnection(socket, reception.conversation(wire, client)))
+      settle(key)
+    }
+
+    // MARK: Clients leave
+
+    /// Ends a connection, whatever it still has to send.
+    private mutating func close(_ key: SlotKey) {
+      guard !connections[key].isClosing else { return removeIfAtRest(key) }
+      connections[key].isClosing = true
+      if !connections[key].isAtRest { ring.cancelAll(connections[key].socket) }
+      removeIfAtRest(key)
+    }
+
+    private mutating func removeIfAtRest(_ key: SlotKey) {
+      guard connections[key].isClosing, connections[key].isAtRest else { return }
+      Sockets.close(connections[key].socket)
+      let client = connections[key].conversation.client
+      connections.remove(key)
+      forget(client)
+    }
+
+    private func forget(_ client: ClientRecord) {
+      mailbox.changeLoad(by: -1)
+      reception.leave(client)
+    }
+  }
+#endif
