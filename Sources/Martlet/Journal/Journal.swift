@@ -350,7 +350,7 @@ package final class Journal: @unchecked Sendable {
         signal.wait()
         continue
       }
-      let due = worker.value.lastSync + Self.syncInterval - WallClock.monotonicNanoseconds()
+      let due = worker.value.lastSync + Self.syncInterval - clock.elapsedNanoseconds()
       if due <= 0 { syncNow() } else { signal.wait(nanoseconds: due) }
     }
   }
@@ -396,7 +396,7 @@ package final class Journal: @unchecked Sendable {
       if durability == .always {
         try sync()
       } else if durability == .everysec
-        && WallClock.monotonicNanoseconds() - worker.value.lastSync >= Self.syncInterval
+        && clock.elapsedNanoseconds() - worker.value.lastSync >= Self.syncInterval
       {
         try sync()
       }
@@ -478,7 +478,7 @@ package final class Journal: @unchecked Sendable {
     try log.sync()
     let end = WallClock.monotonicNanoseconds()
     worker.value.meanSync += (Double(end - start) - worker.value.meanSync) / 8
-    worker.value.lastSync = end
+    worker.value.lastSync = clock.elapsedNanoseconds()
     worker.value.isSynced = true
     durable.set(worker.value.writtenVersion)
   }
