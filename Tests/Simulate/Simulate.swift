@@ -1,7 +1,9 @@
 // The program `simulate`: crashes databases from seeds until one doesn't come back as it should, or it has been enough.
 import ArgumentParser
+import Foundation
 import MartletSimulation
 import Synchronization
+
 
 @main
 struct Simulate: AsyncParsableCommand {
@@ -47,7 +49,7 @@ struct Simulate: AsyncParsableCommand {
     if let life {
       var simulation = Simulation(seed: seed, bug: bug)
       try simulation.runReporting(lives: life)
-      print("seed \(seed): \(life) lives, nothing was wrong")
+      say("seed \(seed): \(life) lives, nothing was wrong")
       return
     }
     let progress = Progress(nextSeed: seed)
@@ -73,12 +75,15 @@ extension Simulation {
     do {
       try run(lives: lives)
     } catch {
-      print("FAILED: \(error)")
-      print("To repeat it: swift run -c release simulate --seed \(seed) --life \(counts.crashes + 1)")
+      say("FAILED: \(error)")
+      say("To repeat it: swift run -c release simulate --seed \(seed) --life \(counts.crashes + 1)")
       throw ExitCode.failure
     }
   }
 }
+
+/// Prints a line at once, to whatever it goes.
+private func say(_ line: String) { FileHandle.standardOutput.write(Data((line + "\n").utf8)) }
 
 /// What all jobs have done so far.
 private final class Progress: Sendable {
@@ -117,7 +122,7 @@ private final class Progress: Sendable {
     state.withLock { state in
       printLine(state)
       let counts = state.counts
-      print(
+      say(
         "checkpoints: \(counts.checkpointsFinished) finished, \(counts.checkpointsOvertaken) overtaken, "
           + "\(counts.checkpointsFailed) failed, \(counts.checkpointsCrashed) crashed; "
           + "\(counts.stallsOvercome) times a full disk had room again; \(counts.refusals) starts refused for damage; "
@@ -128,6 +133,6 @@ private final class Progress: Sendable {
   private func printLine(_ state: State) {
     let seconds = Double((ContinuousClock.now - start).components.seconds)
     let rate = Int(Double(state.counts.crashes) / max(1, seconds))
-    print("\(state.counts.crashes) crashes, \(rate) a second, up to seed \(state.nextSeed - 1)")
+    say("\(state.counts.crashes) crashes, \(rate) a second, up to seed \(state.nextSeed - 1)")
   }
 }

@@ -152,6 +152,32 @@ package struct Simulation {
     if !condition { throw failure(what()) }
   }
 
+  /// Whether contents are what they should be; the failure names a key where they aren't.
+  private func compare(
+    _ found: [DatabaseContents], _ expected: [DatabaseContents], _ what: @autoclosure () -> String
+  ) throws {
+    if found == expected { return }
+    for (database, (found, expected)) in zip(found, expected).enumerated() {
+      for key in Set(found.keys).union(expected.keys) where found[key] != expected[key] {
+        throw failure(
+          "\(what()) is not what it should be: database \(database), key \(String(decoding: key, as: UTF8.self).debugDescription) "
+            + "is \(Self.text(found[key])) instead of \(Self.text(expected[key]))")
+      }
+    }
+    throw failure("\(what()) should have \(expected.count) databases and has \(found.count)")
+  }
+
+  private static func text(_ item: StoredItem?) -> String {
+    guard let item else { return "absent" }
+    let content: String
+    switch item.content {
+    case .string(let value): content = "\(value.count) bytes"
+    case .set(let members): content = "\(members.count) members"
+    }
+    let metadata = item.metadata
+    return "\(content) (version \(item.version), expiry \(metadata.expiry), flags \(metadata.flags), cas \(metadata.cas))"
+  }
+
   // MARK: A life
 
   /// Opens, checks, works; whether the life ends by the end of the program and not of the power.
@@ -215,7 +241,7 @@ package struct Simulation {
     guard let expected = history[recovered] else {
       throw failure("version \(recovered) is the middle of a command or of a group")
     }
-    try check(store.contents() == expected, "version \(recovered) is not what it was")
+    try compare(store.contents(), expected, "version \(recovered)")
     // All checksums were right.
     knownMisdirections = disk.misdirections
   }
@@ -290,7 +316,7 @@ package struct Simulation {
       if life.journal.failure != nil || !disk.hasPower { break }
       if workload.chance(60) { disk.isFull = true }
     }
-    try check(life.store.contents() == life.model.databases, "the store in memory is not what it should be")
+    try compare(life.store.contents(), life.model.databases, "the store in memory")
     if workload.chance(8) { try stop(&life) }
     if life.checkpoint != nil { counts.checkpointsCrashed += 1 }
     acknowledged = max(acknowledged, life.journal.durable.value)
@@ -354,7 +380,7 @@ package struct Simulation {
   /// Ends the store in order.
   private mutating func stop(_ life: inout Life) throws {
     while let running = life.checkpoint {
-      guard running.checkpoint.isWaiting else {
+      guard running.checkpoint.isSwitching else {
         running.checkpoint.abandon()
         life.checkpoint = nil
         break
@@ -430,13 +456,16 @@ package struct Simulation {
     let content = disk.content
     do {
       let body = try Self.load(Array(content[..<bodyBytes]), threads: workload.chance(4) ? 3 : 1)
-      try check(
-        body.version == checkpoint && body.contents == history[checkpoint],
-        "the body of the checkpoint of version \(checkpoint) is not the state at that version")
+      try check(body.version == checkpoint, "the body is of version \(body.version) instead of \(checkpoint)")
+      try compare(
+        body.contents, history[checkpoint] ?? [], "the body of the checkpoint of version \(checkpoint)")
       let all = try Self.load(content, threads: workload.chance(4) ? workload.number(2...7) : 1)
       try check(
-        all.version == life.journal.writtenVersion && all.contents == history[all.version],
-        "the file after the checkpoint of version \(checkpoint) goes up to version \(all.version) and isn't right")
+        all.version == life.journal.writtenVersion,
+        "the file after the checkpoint of version \(checkpoint) goes up to version \(all.version) instead of "
+          + "\(life.journal.writtenVersion)")
+      try compare(
+        all.contents, history[all.version] ?? [], "the file after the checkpoint of version \(checkpoint)")
     } catch let error as DatabaseError {
       throw failure("the file after the checkpoint of version \(checkpoint) can't be read: \(error)")
     }

@@ -205,12 +205,11 @@ package final class Checkpointer: Sendable {
       listener.withLock { $0 }(.began(version: checkpoint.version))
       while true {
         if let outcome = checkpoint.step() { return outcome }
-        if checkpoint.isWaiting {
-          SystemThread.sleep(nanoseconds: Self.pauseInterval)
-        } else if isStopping.load(ordering: .acquiring) {
+        if isStopping.load(ordering: .acquiring) && !checkpoint.isSwitching {
           checkpoint.abandon()
           return .failed("the server stops")
         }
+        if checkpoint.isWaiting { SystemThread.sleep(nanoseconds: Self.pauseInterval) }
       }
     } catch {
       return .failed("\(error)")

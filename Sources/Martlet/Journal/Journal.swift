@@ -229,7 +229,14 @@ package final class Journal: @unchecked Sendable {
   }
 
   package func endGroup(_ number: Int) {
-    lock.withLock { pending.value.groups.removeAll { $0.number == number } }
+    lock.withLock {
+      guard let index = pending.value.groups.firstIndex(where: { $0.number == number }) else { return }
+      let ended = pending.value.groups.remove(at: index).start
+      // Those that began within this one have their records among its own: they go into one batch with it.
+      for index in pending.value.groups.indices where pending.value.groups[index].start.count > ended.count {
+        pending.value.groups[index].start = ended
+      }
+    }
     signal.raise()
   }
 
@@ -419,20 +426,20 @@ package final class Journal: @unchecked Sendable {
       if limit.count == pending.value.count {
         swap(&worker.value.batch, &pending.value.records)
         pending.value.count = 0
-        pending.value.cuts.removeAll()
       } else if limit.count > 0 {
         worker.value.batch.append(pending.value.records.bytes.extracting(0..<limit.offset))
         pending.value.records.removeFirst(limit.offset)
         pending.value.count -= limit.count
-        for index in pending.value.groups.indices {
-          pending.value.groups[index].start.offset -= limit.offset
-          pending.value.groups[index].start.count -= limit.count
-        }
-        pending.value.cuts.removeAll { $0.count <= limit.count }
-        for index in pending.value.cuts.indices {
-          pending.value.cuts[index].offset -= limit.offset
-          pending.value.cuts[index].count -= limit.count
-        }
+      }
+      // A group may be open that has no record yet, and begins where the batch ends.
+      for index in pending.value.groups.indices {
+        pending.value.groups[index].start.offset -= limit.offset
+        pending.value.groups[index].start.count -= limit.count
+      }
+      pending.value.cuts.removeAll { $0.count <= limit.count }
+      for index in pending.value.cuts.indices {
+        pending.value.cuts[index].offset -= limit.offset
+        pending.value.cuts[index].count -= limit.count
       }
       worker.value.batchCount = limit.count
       worker.value.batchLast = limit.version
