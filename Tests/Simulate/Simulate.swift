@@ -28,6 +28,9 @@ struct Simulate: AsyncParsableCommand {
   @Option(help: "Only this one seed, up to this life.")
   var life: Int?
 
+  @Option(help: "With --life: an existing folder for the simulated files as they are at the end.")
+  var files: String?
+
   @Option(help: "How many lives a database has.")
   var lives = 80
 
@@ -48,6 +51,13 @@ struct Simulate: AsyncParsableCommand {
     let bug = bug.flatMap { DeliberateBug(rawValue: $0) }
     if let life {
       var simulation = Simulation(seed: seed, bug: bug)
+      defer {
+        if let files {
+          for file in simulation.files {
+            _ = FileManager.default.createFile(atPath: files + "/" + file.name, contents: Data(file.content))
+          }
+        }
+      }
       try simulation.runReporting(lives: life)
       say("seed \(seed): \(life) lives, nothing was wrong")
       return

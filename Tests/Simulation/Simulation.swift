@@ -144,6 +144,11 @@ package struct Simulation {
     }
   }
 
+  /// The files as they are now, by their names.
+  package var files: [(name: String, content: [UInt8])] {
+    disk.fileNames.map { ($0, disk[$0] ?? []) }
+  }
+
   private func failure(_ what: String) -> Failure {
     Failure(seed: seed, life: counts.crashes + 1, what: what)
   }
