@@ -21,8 +21,6 @@ package enum DeliberateBug: String, CaseIterable, Sendable {
   case unsyncedRename
   /// The new file of a checkpoint isn't synced before it takes its name.
   case unsyncedCheckpoint
-  /// A file is never cut: what a failed write or a crash has left stays.
-  case ignoredCutting
   /// A checkpoint doesn't keep what is deleted or replaced before it has come to it.
   case forgottenDeletions
 }
@@ -126,7 +124,6 @@ private final class FlawedFile: DiskFile {
   }
 
   func truncate(to size: Int) throws(DiskError) {
-    if disk.bug == .ignoredCutting && !path.hasSuffix(DatabaseFile.unfinishedName) { return }
     try base.truncate(to: size)
   }
 

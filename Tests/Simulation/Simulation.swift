@@ -509,13 +509,13 @@ package struct FileFacts {
       guard line.first == UInt8(ascii: "#"), line.count < 300 else { continue }
       let fields = String(decoding: line, as: UTF8.self).split(separator: " ")
       if fields.count >= 5, fields[1] == "commit", fields[3] == "synced" {
-        guard let last = fields[2].split(separator: "-").last.flatMap({ UInt64($0) }),
-          let said = UInt64(fields[4])
-        else { continue }
+        let versions = fields[2].split(separator: "-").compactMap { UInt64($0) }
+        guard versions.count == 2, let said = UInt64(fields[4]) else { continue }
         // What a line says of the batches before it goes for those that are there before it.
         synced = max(synced, said)
         if let known = batches.last(where: { $0.last <= synced }) { vouchedEnd = max(vouchedEnd, known.end) }
-        batches.append((last, end))
+        // Of a batch without records only a line knows that speaks of the version after it.
+        batches.append((max(versions[0], versions[1]), end))
       } else if fields.count > 2, fields[1] == "checkpoint" {
         vouchedEnd = max(vouchedEnd, end)
       }
