@@ -6,14 +6,14 @@ import Testing
 @Suite("Loading")
 struct LoadingTests {
   /// A file with a body of several parts and with batches behind it, longer than a chunk; and what it holds.
-  private func sample(seed: UInt64, bytes wanted: Int) throws -> (
+  private func sample(seed: UInt64, size: Int) throws -> (
     content: [UInt8], contents: [DatabaseContents], version: UInt64
   ) {
     let disk = SimulatedDisk()
     var server = TestServer(try openStore(on: disk))
     var workload = Workload(seed: seed, databaseCount: 4)
-    func work(_ bytes: Int) {
-      let end = disk.content.count + bytes
+    func work(_ more: Int) {
+      let end = disk.content.count + more
       while disk.content.count < end {
         for _ in 0..<50 {
           let operation = workload.next(now: 1_800_000_000_000)
@@ -23,23 +23,23 @@ struct LoadingTests {
             server.send(memcached: operation.memcachedInput)
           }
         }
-        let filler = [UInt8](repeating: UInt8(ascii: "x"), count: wanted / 50)
+        let filler = [UInt8](repeating: UInt8(ascii: "x"), count: size / 50)
         server.send(redis: [bytes("SET"), bytes("filler \(workload.number(0...30))"), filler])
         server.store.journal.commit()
       }
     }
-    work(wanted / 2)
+    work(size / 2)
     let file = try #require(server.store.file)
     var checkpoint = try Checkpoint(
       server.store.keyspace, server.store.journal, file, server.store.clock, outlivesFlush: true, keptFiles: 0)
     while checkpoint.step() == nil { server.store.journal.commit() }
-    work(wanted / 2)
+    work(size / 2)
     return (disk.content, server.store.contents(), server.store.journal.lastVersion)
   }
 
   @Test("gives the same on any number of threads", arguments: 1...6 as ClosedRange<UInt64>)
   func threads(seed: UInt64) throws {
-    let sample = try sample(seed: seed, bytes: seed == 1 ? 20_000_000 : 60_000)
+    let sample = try sample(seed: seed, size: seed == 1 ? 20_000_000 : 60_000)
     for threads in [1, 2, 3, 7] {
       let loaded = try Simulation.load(sample.content, threads: threads)
       #expect(loaded.version == sample.version)
@@ -49,7 +49,7 @@ struct LoadingTests {
 
   @Test("stops at the same line on any number of threads", arguments: [1, 2, 3, 7])
   func damage(threads: Int) throws {
-    let sample = try sample(seed: 3, bytes: 60_000)
+    let sample = try sample(seed: 3, size: 60_000)
     for place in stride(from: 1000, to: sample.content.count * 3 / 4, by: 4999) {
       var content = sample.content
       content[place] ^= 1

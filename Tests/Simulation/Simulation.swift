@@ -506,9 +506,10 @@ package struct FileFacts {
       let line = content[start..<newline]
       let end = newline + 1
       start = end
-      guard line.first == UInt8(ascii: "#"), line.count < 300 else { continue }
+      // A line with zeros in it, as a crash leaves them, says nothing.
+      guard line.first == UInt8(ascii: "#"), line.count < 300, !line.contains(0) else { continue }
       let fields = String(decoding: line, as: UTF8.self).split(separator: " ")
-      if fields.count >= 5, fields[1] == "commit", fields[3] == "synced" {
+      if fields.count == 11, fields[1] == "commit", fields[3] == "synced", fields[10].count == 8 {
         let versions = fields[2].split(separator: "-").compactMap { UInt64($0) }
         guard versions.count == 2, let said = UInt64(fields[4]) else { continue }
         // What a line says of the batches before it goes for those that are there before it.
