@@ -102,6 +102,25 @@ struct CheckpointTests {
     #expect(disk.fileNames == ["database.txt"])
   }
 
+  @Test("keeps nothing of a batch that found no room", arguments: 1...20 as ClosedRange<UInt64>)
+  func keptWithoutTornBatch(seed: UInt64) throws {
+    let disk = SimulatedDisk(seed: seed)
+    var server = TestServer(try openStore(on: disk))
+    server.send(redis: ["SET", "a", "1"].map(bytes))
+    server.store.journal.commit()
+    let whole = disk.content
+    let file = try #require(server.store.file)
+    var checkpoint = try Checkpoint(
+      server.store.keyspace, server.store.journal, file, server.store.clock, outlivesFlush: false,
+      keptFiles: 1)
+    while !checkpoint.isSwitching { _ = checkpoint.step() }
+    server.send(redis: ["SET", "b", "2"].map(bytes))
+    disk.isFull = true
+    server.store.journal.commit()
+    #expect(server.store.journal.room == .stalled)
+    #expect(disk["database.txt.until-1"] == whole)
+  }
+
   @Test(
     "that fails to rename leaves no second name to the file in use",
     arguments: 1...20 as ClosedRange<UInt64>)

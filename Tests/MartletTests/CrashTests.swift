@@ -8,7 +8,7 @@ import Testing
 struct CrashTests {
   @Test(
     "everything acknowledged is there, and whole commands and groups only",
-    arguments: 1...110 as ClosedRange<UInt64>)
+    arguments: 1...100 as ClosedRange<UInt64>)
   func acknowledgedSurvives(seed: UInt64) throws {
     var simulation = Simulation(seed: seed, durability: .always)
     try simulation.run(lives: 80)

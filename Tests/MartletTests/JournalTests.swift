@@ -80,7 +80,8 @@ struct JournalTests {
     #expect(log.batches.map(\.text) == ["A\n", "B\nC\n"])
   }
 
-  @Test("keeps groups together that begin within one another, whichever ends first", arguments: [true, false])
+  @Test(
+    "keeps groups together that begin within one another, whichever ends first", arguments: [true, false])
   func overlappingGroups(firstEndsFirst: Bool) {
     let first = journal.beginGroup()
     journal.append("A")

@@ -31,7 +31,8 @@ struct LoadingTests {
     work(size / 2)
     let file = try #require(server.store.file)
     var checkpoint = try Checkpoint(
-      server.store.keyspace, server.store.journal, file, server.store.clock, outlivesFlush: true, keptFiles: 0)
+      server.store.keyspace, server.store.journal, file, server.store.clock, outlivesFlush: true, keptFiles: 0
+    )
     while checkpoint.step() == nil { server.store.journal.commit() }
     work(size / 2)
     return (disk.content, server.store.contents(), server.store.journal.lastVersion)
@@ -54,7 +55,9 @@ struct LoadingTests {
       var content = sample.content
       content[place] ^= 1
       let alone = #expect(throws: DatabaseError.self) { _ = try Simulation.load(content, threads: 1) }
-      let together = #expect(throws: DatabaseError.self) { _ = try Simulation.load(content, threads: threads) }
+      let together = #expect(throws: DatabaseError.self) {
+        _ = try Simulation.load(content, threads: threads)
+      }
       #expect(alone == together)
     }
   }
@@ -67,7 +70,8 @@ struct LoadingTests {
     server.store.journal.commit()
     let file = try #require(server.store.file)
     var checkpoint = try Checkpoint(
-      server.store.keyspace, server.store.journal, file, server.store.clock, outlivesFlush: true, keptFiles: 0)
+      server.store.keyspace, server.store.journal, file, server.store.clock, outlivesFlush: true, keptFiles: 0
+    )
     while checkpoint.step() == nil { server.store.journal.commit() }
     let content = disk.content
     let header = (content.firstIndex(of: UInt8(ascii: "\n")) ?? 0) + 1

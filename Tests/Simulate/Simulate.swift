@@ -4,7 +4,6 @@ import Foundation
 import MartletSimulation
 import Synchronization
 
-
 @main
 struct Simulate: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
@@ -37,7 +36,8 @@ struct Simulate: AsyncParsableCommand {
   @Option(help: "How many databases live at a time.")
   var jobs = 2
 
-  @Option(help: "Do this wrong on purpose: \(DeliberateBug.allCases.map(\.rawValue).joined(separator: ", ")).")
+  @Option(
+    help: "Do this wrong on purpose: \(DeliberateBug.allCases.map(\.rawValue).joined(separator: ", ")).")
   var bug: String?
 
   func validate() throws {

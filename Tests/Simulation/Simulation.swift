@@ -180,7 +180,8 @@ package struct Simulation {
     case .set(let members): content = "\(members.count) members"
     }
     let metadata = item.metadata
-    return "\(content) (version \(item.version), expiry \(metadata.expiry), flags \(metadata.flags), cas \(metadata.cas))"
+    return
+      "\(content) (version \(item.version), expiry \(metadata.expiry), flags \(metadata.flags), cas \(metadata.cas))"
   }
 
   // MARK: A life
@@ -458,7 +459,9 @@ package struct Simulation {
 
   /// Whether the file begins with exactly the state of the checkpoint's version, and goes on to the last batch.
   private mutating func checkFile(_ life: borrowing Life, checkpoint: UInt64, bodyBytes: Int) throws {
-    guard disk.hasPower, disk.misdirections == knownMisdirections, life.journal.room != .stalled else { return }
+    guard disk.hasPower, disk.misdirections == knownMisdirections, life.journal.room != .stalled else {
+      return
+    }
     let content = disk.content
     do {
       let body = try Self.load(Array(content[..<bodyBytes]), threads: workload.chance(4) ? 3 : 1)

@@ -37,7 +37,9 @@ package struct TestServer: ~Copyable {
   }
 
   /// A server whose store keeps nothing on a disk.
-  package static func inMemory(databases: Int = 4, clock: WallClock = WallClock(), seed: UInt64 = 1) -> TestServer {
+  package static func inMemory(databases: Int = 4, clock: WallClock = WallClock(), seed: UInt64 = 1)
+    -> TestServer
+  {
     var random = RandomSource(seed: seed)
     return TestServer(StoreCore(inMemory: 1, databases: databases, clock: clock, random: &random), seed: seed)
   }

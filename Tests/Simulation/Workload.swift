@@ -62,7 +62,8 @@ package struct Workload {
     switch number(0...5) {
     case 0...2: return .addMembers(setKey(), members())
     case 3: return .removeMembers(setKey(), members())
-    case 4: return .removeMembers(setKey(), (0..<number(1...4)).map { _ in bytes("m\(number(0...largeSet))") })
+    case 4:
+      return .removeMembers(setKey(), (0..<number(1...4)).map { _ in bytes("m\(number(0...largeSet))") })
     default: return .addMembers(setKey(), (0..<number(1...4)).map { _ in bytes("m\(number(0...largeSet))") })
     }
   }

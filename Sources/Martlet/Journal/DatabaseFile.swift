@@ -267,6 +267,12 @@ package final class DatabaseFile: JournalLog, @unchecked Sendable {
     try new.sync()
     try removeSecondNames()
     if keptFiles > 0 {
+      if needsCut {
+        // A write that failed may have left a whole batch, which is not in the versions that the name will speak of.
+        try file.truncate(to: end)
+        try file.sync()
+        needsCut = false
+      }
       let kept = folder + "/" + Self.keptPrefix + String(version)
       // A checkpoint without a change before it meets the name of the one before.
       if try disk.names(in: folder).contains(Self.keptPrefix + String(version)) { try disk.remove(kept) }

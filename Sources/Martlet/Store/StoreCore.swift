@@ -34,7 +34,8 @@ package final class StoreCore: Sendable {
     self.file = file
     self.clock = clock
     journal = Journal(
-      log: log(file), durability: durability, version: report.version, database: report.database, clock: clock)
+      log: log(file), durability: durability, version: report.version, database: report.database, clock: clock
+    )
     checkpointer = Checkpointer(keyspace, journal, file, clock, policy, report: report)
   }
 
