@@ -77,8 +77,18 @@ let package = Package(
 
     // What several test targets use.
     .target(name: "MartletTestSupport", path: "Tests/Support", swiftSettings: strict),
+    // Databases that live and crash on a simulated disk, from seeds; and the program that has them do so for long.
+    .target(
+      name: "MartletSimulation", dependencies: ["Martlet"], path: "Tests/Simulation", swiftSettings: strict),
+    .executableTarget(
+      name: "simulate",
+      dependencies: [
+        "MartletSimulation", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      path: "Tests/Simulate", swiftSettings: strict),
     .testTarget(
-      name: "MartletTests", dependencies: ["Martlet", "MartletTestSupport"], swiftSettings: strict),
+      name: "MartletTests", dependencies: ["Martlet", "MartletSimulation", "MartletTestSupport"],
+      swiftSettings: strict),
     .testTarget(name: "MartletProtocolTests", dependencies: ["Martlet"], swiftSettings: strict),
     .testTarget(name: "MartletArchitectureTests", swiftSettings: strict),
     .testTarget(

@@ -1,5 +1,6 @@
 // The memory of a shard: what is allocated stays as it was written, and all of it comes back.
 import Martlet
+import MartletSimulation
 import Testing
 
 /// Blocks in use, each filled with bytes of its own.

@@ -1,5 +1,6 @@
 // CRC-32C against the vectors of RFC 3720 and against the definition.
 import Martlet
+import MartletSimulation
 import Testing
 
 private func crc32c(_ bytes: [UInt8], continuing crc: UInt32 = 0) -> UInt32 {

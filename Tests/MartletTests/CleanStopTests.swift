@@ -1,5 +1,6 @@
 // What a clean stop leaves in the file, and what a start makes of damage behind it.
 import Martlet
+import MartletSimulation
 import MartletTestSupport
 import Testing
 

@@ -1,5 +1,6 @@
 // The clock of a store, and times as the database file shows them.
 import Martlet
+import MartletSimulation
 import Testing
 
 @Suite("The clock")

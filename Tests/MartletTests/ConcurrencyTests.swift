@@ -1,5 +1,6 @@
 // Several lanes at once: nothing is lost, nothing is seen by halves, nobody waits for ever.
 import Martlet
+import MartletSimulation
 import Testing
 
 /// Runs the same work on several threads of their own lanes; what each of them gives.

@@ -1,5 +1,6 @@
 // The data folder: created, checked, and kept to one server.
 import Martlet
+import MartletSimulation
 import MartletTestSupport
 import Testing
 

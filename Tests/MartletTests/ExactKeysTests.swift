@@ -1,5 +1,6 @@
 // A key is compared byte by byte, whole: what is read at a key is what was last written to exactly that key.
 import Martlet
+import MartletSimulation
 import Testing
 
 /// Keys that are easily taken for one another.

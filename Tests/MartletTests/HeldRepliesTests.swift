@@ -1,5 +1,6 @@
 // Replies leave only when what they show is on the disk, and in their order.
 import Martlet
+import MartletSimulation
 import Testing
 
 @Suite("A reply is held")

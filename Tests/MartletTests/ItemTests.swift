@@ -1,5 +1,6 @@
 // Items: every shape of them, written, read, overwritten, resized and given another key or other metadata.
 import Martlet
+import MartletSimulation
 import Testing
 
 @Suite("An item")

@@ -1,5 +1,6 @@
 // Words in the database file: whatever the bytes, they come back; whatever the line, the parser keeps its feet.
 import Martlet
+import MartletSimulation
 import Testing
 
 private func written(_ word: [UInt8]) -> [UInt8] {

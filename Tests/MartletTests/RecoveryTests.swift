@@ -1,5 +1,6 @@
 // Opening a database file: what is torn is dropped, what is damaged stops the start, and nothing in between.
 import Martlet
+import MartletSimulation
 import Testing
 
 /// A database as text, made by hand, with its checksums right.

@@ -1,5 +1,6 @@
 // The store as a program that embeds it sees it.
 import Martlet
+import MartletSimulation
 import MartletTestSupport
 import Testing
 

@@ -1,5 +1,6 @@
 // The hash table against a dictionary, through growth and back to nothing.
 import Martlet
+import MartletSimulation
 import Testing
 
 /// A table of strings whose versions are its values.

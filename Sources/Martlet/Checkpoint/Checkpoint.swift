@@ -103,11 +103,23 @@ package struct Checkpoint: ~Copyable {
 
   /// Whether the next step has nothing to do until the journal's thread has done its part.
   package var isWaiting: Bool {
+    switch phase {
+    case .body: false
+    case .copy: !isCutWritten
+    case .switching: true
+    }
+  }
+
+  /// Whether the journal's thread has the new file: the checkpoint can't be abandoned any more.
+  package var isSwitching: Bool {
     if case .switching = phase { return true }
     return false
   }
 
-  /// Ends a checkpoint that is not to be finished. It must not be waiting.
+  /// Whether the file in use has all that the body has. On a full disk it may take long.
+  private var isCutWritten: Bool { file.copyStart().version >= version }
+
+  /// Ends a checkpoint that is not to be finished. It must not be switching.
   package mutating func abandon() {
     Self.endCut(keyspace)
     try? file.discard(new)
@@ -154,6 +166,8 @@ package struct Checkpoint: ~Copyable {
   // MARK: The batches since
 
   private mutating func copySome() throws(DiskError) {
+    // The batches that lead to the cut would follow a body that has them already.
+    guard isCutWritten else { return }
     try Self.copy(tail, to: new, upTo: Int(file.writtenBytes.value), bytes: Self.copyBytes)
     if new.unsyncedBytes >= Self.unsyncedBytes { try new.sync() }
     guard Int(file.writtenBytes.value) - tail.value.end <= Self.lastCopyBytes else { return }

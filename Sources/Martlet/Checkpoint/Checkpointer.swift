@@ -219,13 +219,13 @@ package final class Checkpointer: Sendable {
       var workStart = WallClock.monotonicNanoseconds()
       while true {
         if let outcome = checkpoint.step() { return outcome }
+        if isStopping.load(ordering: .acquiring) && !checkpoint.isSwitching {
+          checkpoint.abandon()
+          return .failed("the server stops")
+        }
         if checkpoint.isWaiting {
           SystemThread.sleep(nanoseconds: Self.waitInterval)
           continue
-        }
-        if isStopping.load(ordering: .acquiring) {
-          checkpoint.abandon()
-          return .failed("the server stops")
         }
         let worked = WallClock.monotonicNanoseconds() - workStart
         if worked >= Self.workInterval {

@@ -156,6 +156,7 @@ package final class DatabaseFile: JournalLog, @unchecked Sendable {
       try disk.remove(folder + "/" + Self.unfinishedName)
       report.hasRemovedUnfinishedCheckpoint = true
     }
+    try removeSecondNames()
     publish(report.version)
     bodyBytes.set(UInt64(loaded.bodyEnd))
     return report
@@ -264,19 +265,40 @@ package final class DatabaseFile: JournalLog, @unchecked Sendable {
   func adopt(_ new: NewDatabaseFile, version: UInt64, keptFiles: Int) throws(DiskError) {
     guard try file.isNamed(path) else { throw DiskError("rename", path, code: DiskError.replacedCode) }
     try new.sync()
+    try removeSecondNames()
     if keptFiles > 0 {
+      if needsCut {
+        // A write that failed may have left a whole batch, which is not in the versions that the name will speak of.
+        try file.truncate(to: end)
+        try file.sync()
+        needsCut = false
+      }
       let kept = folder + "/" + Self.keptPrefix + String(version)
       // A checkpoint without a change before it meets the name of the one before.
       if try disk.names(in: folder).contains(Self.keptPrefix + String(version)) { try disk.remove(kept) }
       try disk.link(path, to: kept)
     }
-    try disk.rename(new.path, to: path)
+    do {
+      try disk.rename(new.path, to: path)
+    } catch {
+      try? removeSecondNames()
+      throw error
+    }
     file = new.file
     end = new.end
     chain = new.chain
     needsCut = false
     publish(version)
     bodyBytes.set(UInt64(new.bodyEnd))
+  }
+
+  /// Takes away the names of kept files that are this file's own: a rename that failed, or a crash before it, has left
+  /// the file with two. What is written from now on is not to be in a kept file.
+  private func removeSecondNames() throws(DiskError) {
+    for name in try disk.names(in: folder) where name.hasPrefix(Self.keptPrefix) {
+      let kept = folder + "/" + name
+      if try file.isNamed(kept) { try disk.remove(kept) }
+    }
   }
 
   /// Makes durable that the new file has the name.

@@ -117,12 +117,13 @@ package struct DatabaseLoader {
       loaded.records += Int(commit.last + 1 - commit.first)
       if loaded.firstTime == 0 { loaded.firstTime = commit.time }
       loaded.lastTime = commit.time
-      unsynced.append((commit.last, position + run.end))
+      // It speaks of those before it. (One without records has their last version, and is none of them.)
       let known = unsynced.prefix { $0.last <= commit.synced }
       if let lastKnown = known.last {
         loaded.syncedEnd = lastKnown.end
         unsynced.removeFirst(known.count)
       }
+      unsynced.append((commit.last, position + run.end))
     }
   }
 

@@ -184,9 +184,9 @@ struct DatabaseReader: ~Copyable {
   private mutating func findRuns() {
     var start = 0
     var previous = crc
-    var position = searched
-    defer { searched = position }
-    while let place = chunk.value.bytes.nextClosingLine(from: &position) {
+    var next = searched
+    defer { searched = next }
+    while let place = chunk.value.bytes.nextClosingLine(from: &next) {
       guard let read = ClosingLine.read(chunk.value.bytes, at: place.start), read.identity == header.identity
       else {
         isAtEnd = true

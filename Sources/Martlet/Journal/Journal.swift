@@ -251,7 +251,14 @@ package final class Journal: @unchecked Sendable {
   }
 
   package func endGroup(_ number: Int) {
-    lock.withLock { pending.value.groups.removeAll { $0.number == number } }
+    lock.withLock {
+      guard let index = pending.value.groups.firstIndex(where: { $0.number == number }) else { return }
+      let ended = pending.value.groups.remove(at: index).start
+      // Those that began within this one have their records among its own: they go into one batch with it.
+      for index in pending.value.groups.indices where pending.value.groups[index].start.count > ended.count {
+        pending.value.groups[index].start = ended
+      }
+    }
     signal.raise()
   }
 
@@ -394,7 +401,7 @@ package final class Journal: @unchecked Sendable {
         signal.wait()
         continue
       }
-      let due = worker.value.lastSync + Self.syncInterval - WallClock.monotonicNanoseconds()
+      let due = worker.value.lastSync + Self.syncInterval - clock.elapsedNanoseconds()
       if due <= 0 { syncNow() } else { signal.wait(nanoseconds: due) }
     }
   }
@@ -443,7 +450,7 @@ package final class Journal: @unchecked Sendable {
         try sync()
         worker.value.wantedRecords = count + lock.withLock { pending.value.count }
       } else if durability == .everysec
-        && WallClock.monotonicNanoseconds() - worker.value.lastSync >= Self.syncInterval
+        && clock.elapsedNanoseconds() - worker.value.lastSync >= Self.syncInterval
       {
         try sync()
       }
@@ -466,20 +473,20 @@ package final class Journal: @unchecked Sendable {
       if limit.count == pending.value.count {
         swap(&worker.value.batch, &pending.value.records)
         pending.value.count = 0
-        pending.value.cuts.removeAll()
       } else if limit.count > 0 {
         worker.value.batch.append(pending.value.records.bytes.extracting(0..<limit.offset))
         pending.value.records.removeFirst(limit.offset)
         pending.value.count -= limit.count
-        for index in pending.value.groups.indices {
-          pending.value.groups[index].start.offset -= limit.offset
-          pending.value.groups[index].start.count -= limit.count
-        }
-        pending.value.cuts.removeAll { $0.count <= limit.count }
-        for index in pending.value.cuts.indices {
-          pending.value.cuts[index].offset -= limit.offset
-          pending.value.cuts[index].count -= limit.count
-        }
+      }
+      // A group may be open that has no record yet, and begins where the batch ends.
+      for index in pending.value.groups.indices {
+        pending.value.groups[index].start.offset -= limit.offset
+        pending.value.groups[index].start.count -= limit.count
+      }
+      pending.value.cuts.removeAll { $0.count <= limit.count }
+      for index in pending.value.cuts.indices {
+        pending.value.cuts[index].offset -= limit.offset
+        pending.value.cuts[index].count -= limit.count
       }
       worker.value.batchCount = limit.count
       worker.value.batchLast = limit.version
@@ -529,7 +536,7 @@ package final class Journal: @unchecked Sendable {
     try log.sync()
     let end = WallClock.monotonicNanoseconds()
     worker.value.meanSync += (Double(end - start) - worker.value.meanSync) / 8
-    worker.value.lastSync = end
+    worker.value.lastSync = clock.elapsedNanoseconds()
     worker.value.isSynced = true
     durable.set(worker.value.writtenVersion)
   }

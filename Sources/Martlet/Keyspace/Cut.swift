@@ -68,6 +68,9 @@ struct Cut: ~Copyable {
   fileprivate var isScanned = false
   fileprivate var retired: [(item: Item, database: Int)] = []
   fileprivate var sets: [CutSet] = []
+  /// A bug on purpose: what goes isn't kept. For the simulation, which has to find it; from outside nothing could do
+  /// this, since what a cut has kept leaves it in its records only.
+  fileprivate var forgetsDeletions = false
 
   @inline(__always)
   var isActive: Bool { version != 0 }
@@ -114,7 +117,7 @@ extension Shard {
   private mutating func discardSlowly(_ item: Item, _ hash: UInt64, _ database: Int) {
     if let set = cut.set(of: item) {
       set.retired = item
-    } else if cut.needs(item, hash, database) {
+    } else if cut.needs(item, hash, database) && !cut.forgetsDeletions {
       if item.kind == .set && item.members.count > Cut.largeSet {
         let set = CutSet(item, database)
         set.retired = item
@@ -196,6 +199,9 @@ extension Shard {
     cut.version = version
     cut.outlivesFlush = outlivesFlush
   }
+
+  /// Has the cut under way lose what is deleted or replaced from now on.
+  package mutating func forgetDeletionsInCut() { cut.forgetsDeletions = true }
 
   /// The version of the cut under way; 0 when there is none.
   package var cutVersion: UInt64 { cut.version }

@@ -15,10 +15,12 @@ package final class StoreCore: Sendable {
   /// - Parameters:
   ///   - threads: how many threads will use the store, for the number of shards.
   ///   - databases: how many numbered databases there are.
+  ///   - log: what the journal writes to, made of the file: the file itself, or what stands before it.
   package init(
     folder: String, disk: any Disk = SystemDisk(), durability: Durability, threads: Int, databases: Int = 16,
     policy: CheckpointPolicy = CheckpointPolicy(), clock: WallClock = WallClock(),
-    random: inout RandomSource, progress: @escaping DatabaseLoader.Progress = { _, _ in }
+    random: inout RandomSource, progress: @escaping DatabaseLoader.Progress = { _, _ in },
+    log: (DatabaseFile) -> any JournalLog = { $0 }
   ) throws {
     let file = try DatabaseFile.open(folder, on: disk, random: &random)
     keyspace = Keyspace(
@@ -32,7 +34,8 @@ package final class StoreCore: Sendable {
     self.file = file
     self.clock = clock
     journal = Journal(
-      log: file, durability: durability, version: report.version, database: report.database, clock: clock,
+      log: log(file), durability: durability, version: report.version, database: report.database,
+      clock: clock,
       retained: keyspace.retainedBytes, maximumRetainedBytes: Checkpointer.maximumRetainedBytes)
     checkpointer = Checkpointer(keyspace, journal, file, clock, policy, report: report)
   }

@@ -35,6 +35,11 @@ package struct WallClock: Sendable {
     return Int64(latest.raise(to: system))
   }
 
+  /// Nanoseconds that only ever grow, as long as the clock isn't stopped; then they stand still with it.
+  package func elapsedNanoseconds() -> Int64 {
+    followsSystem ? Self.monotonicNanoseconds() : Int64(latest.value) * 1_000_000
+  }
+
   /// Moves a stopped clock forward.
   package func advance(milliseconds: Int64) {
     precondition(!followsSystem && milliseconds >= 0)

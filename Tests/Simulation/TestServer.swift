@@ -1,12 +1,11 @@
 // A store with a session of each protocol and no sockets: what the tests of the core drive.
-import Martlet
-import Testing
+package import Martlet
 
 /// The UTF-8 of a text.
-func bytes(_ text: String) -> [UInt8] { Array(text.utf8) }
+package func bytes(_ text: String) -> [UInt8] { Array(text.utf8) }
 
 /// A request of the Redis protocol.
-func request(_ words: [[UInt8]]) -> [UInt8] {
+package func request(_ words: [[UInt8]]) -> [UInt8] {
   var request = bytes("*\(words.count)\r\n")
   for word in words {
     request += bytes("$\(word.count)\r\n")
@@ -17,17 +16,17 @@ func request(_ words: [[UInt8]]) -> [UInt8] {
 }
 
 /// A bulk string as the Redis protocol replies it.
-func bulk(_ value: [UInt8]) -> [UInt8] { bytes("$\(value.count)\r\n") + value + bytes("\r\n") }
+package func bulk(_ value: [UInt8]) -> [UInt8] { bytes("$\(value.count)\r\n") + value + bytes("\r\n") }
 
 /// One lane of a server, with a Redis and a memcached client.
-struct TestServer: ~Copyable {
-  let store: StoreCore
-  let context: ServerContext
-  var execution: Execution
+package struct TestServer: ~Copyable {
+  package let store: StoreCore
+  package let context: ServerContext
+  package var execution: Execution
   private var redisSession: RESPSession
   private var memcachedSession: MemcachedSession
 
-  init(_ store: StoreCore, seed: UInt64 = 1) {
+  package init(_ store: StoreCore, seed: UInt64 = 1) {
     self.store = store
     let context = ServerContext()
     self.context = context
@@ -38,59 +37,61 @@ struct TestServer: ~Copyable {
   }
 
   /// A server whose store keeps nothing on a disk.
-  static func inMemory(databases: Int = 4, clock: WallClock = WallClock(), seed: UInt64 = 1) -> TestServer {
+  package static func inMemory(databases: Int = 4, clock: WallClock = WallClock(), seed: UInt64 = 1)
+    -> TestServer
+  {
     var random = RandomSource(seed: seed)
     return TestServer(StoreCore(inMemory: 1, databases: databases, clock: clock, random: &random), seed: seed)
   }
 
   /// Sends a Redis request; the reply and its marks are in `execution.reply`.
-  mutating func send(redis words: [[UInt8]]) {
+  package mutating func send(redis words: [[UInt8]]) {
     execution.reply.removeAll()
     let input = request(words)
     let step = unsafe redisSession.receive(input.span.bytes, &execution)
-    #expect(step.consumed == input.count)
+    precondition(step.consumed == input.count, "a request was not taken whole")
   }
 
   /// Sends memcached input; the reply and its marks are in `execution.reply`.
-  mutating func send(memcached input: [UInt8]) {
+  package mutating func send(memcached input: [UInt8]) {
     execution.reply.removeAll()
     let step = unsafe memcachedSession.receive(input.span.bytes, &execution)
-    #expect(step.consumed == input.count)
+    precondition(step.consumed == input.count, "a request was not taken whole")
   }
 
   /// The reply to a line as a person would type it.
-  mutating func redis(line: String) -> String {
+  package mutating func redis(line: String) -> String {
     execution.reply.removeAll()
     let input = bytes(line + "\r\n")
     let step = unsafe redisSession.receive(input.span.bytes, &execution)
-    #expect(step.consumed == input.count)
+    precondition(step.consumed == input.count, "a request was not taken whole")
     return execution.reply.buffer.bytes.text
   }
 
   /// Whether the last reply waits for the disk.
-  var isReplyHeld: Bool { !execution.reply.isFree(by: store.journal) }
+  package var isReplyHeld: Bool { !execution.reply.isFree(by: store.journal) }
 
   /// The reply to a Redis request.
-  mutating func redis(_ words: [[UInt8]]) -> [UInt8] {
+  package mutating func redis(_ words: [[UInt8]]) -> [UInt8] {
     send(redis: words)
     return execution.reply.buffer.bytes.array
   }
 
   /// The reply to a Redis request, as text.
-  mutating func redis(_ words: String...) -> String {
+  package mutating func redis(_ words: String...) -> String {
     String(decoding: redis(words.map(bytes)), as: UTF8.self)
   }
 
   /// The reply to memcached input, as text.
-  mutating func memcached(_ input: String) -> String {
+  package mutating func memcached(_ input: String) -> String {
     send(memcached: bytes(input))
     return execution.reply.buffer.bytes.text
   }
 }
 
 /// Opens a store on a disk as the server does, with few databases.
-func openStore(
-  on disk: SimulatedDisk, durability: Durability = .always,
+package func openStore(
+  on disk: any Disk, durability: Durability = .always,
   clock: WallClock = WallClock(stoppedAt: 1_800_000_000_000),
   seed: UInt64 = 1
 ) throws -> StoreCore {

@@ -1,27 +1,43 @@
 // A disk in memory that fails as disks fail: it loses what was not synced, tears writes at any byte, keeps later writes
 // and loses earlier ones, forgets names of files that were given or taken since their folder was synced, runs full,
-// fails reads, writes, syncs and renames, and loses power at any operation. A seed decides, and repeats.
-import Martlet
-import Synchronization
+// fails reads, writes, syncs and renames, writes to the wrong place, and loses power at any operation. A seed decides,
+// and repeats.
+package import Martlet
+private import Synchronization
 
 /// The files of one folder.
-final class SimulatedDisk: Disk {
-  static let folder = "/data"
-  static let outOfSpace: Int32 = 28
-  static let inputOutputError: Int32 = 5
+package final class SimulatedDisk: Disk {
+  package static let folder = "/data"
+  package static let outOfSpace: Int32 = 28
+  package static let inputOutputError: Int32 = 5
 
   /// What can be ordered to fail.
-  struct Faults {
+  package struct Faults: Sendable {
     /// The chance of a write to fail with `outOfSpace` after a part of it.
-    var write = 0.0
+    package var write = 0.0
+    /// The chance of a write, or of the cutting of a file, to fail with `inputOutputError`, a write after a part of it.
+    package var brokenWrite = 0.0
+    /// The chance of a write to land before where it should, whole, and to be reported as done.
+    package var misdirection = 0.0
     /// The chance of a sync to fail with `inputOutputError`, and to lose what it should have written.
-    var sync = 0.0
-    /// The chance of a rename or a link to fail with `inputOutputError`.
-    var rename = 0.0
+    package var sync = 0.0
+    /// The chance of a rename or a link to fail with `inputOutputError`; one time in two it is done all the same.
+    package var rename = 0.0
     /// The chance of a read to fail with `inputOutputError`.
-    var read = 0.0
+    package var read = 0.0
     /// After this many operations the power goes; nil for never.
-    var operationsUntilPowerLoss: Int?
+    package var operationsUntilPowerLoss: Int?
+
+    package init(write: Double = 0, sync: Double = 0, operationsUntilPowerLoss: Int? = nil) {
+      self.write = write
+      self.sync = sync
+      self.operationsUntilPowerLoss = operationsUntilPowerLoss
+    }
+
+    /// Whether anything can fail at all.
+    package var isNone: Bool {
+      write + brokenWrite + misdirection + sync + rename + read == 0 && operationsUntilPowerLoss == nil
+    }
   }
 
   fileprivate enum Change {
@@ -83,6 +99,9 @@ final class SimulatedDisk: Disk {
     var random: RandomSource
     var faults = Faults()
     var hasPower = true
+    /// No write finds room.
+    var isFull = false
+    var misdirections = 0
     var operations = 0
 
     init(seed: UInt64) { random = RandomSource(seed: seed) }
@@ -119,9 +138,9 @@ final class SimulatedDisk: Disk {
 
   fileprivate let state: Mutex<State>
 
-  init(seed: UInt64 = 0) { state = Mutex(State(seed: seed)) }
+  package init(seed: UInt64 = 0) { state = Mutex(State(seed: seed)) }
 
-  func open(_ path: String) throws(DiskError) -> any DiskFile {
+  package func open(_ path: String) throws(DiskError) -> any DiskFile {
     let number = state.withLock { state -> Int? in
       if !state.begins() { return nil }
       if let number = state.names[path] { return number }
@@ -134,7 +153,7 @@ final class SimulatedDisk: Disk {
     return SimulatedFile(self, path, number)
   }
 
-  func names(in folder: String) throws(DiskError) -> [String] {
+  package func names(in folder: String) throws(DiskError) -> [String] {
     let names = state.withLock { state -> [String]? in
       guard state.begins() else { return nil }
       return state.names.keys.filter { $0.hasPrefix(folder + "/") }.map {
@@ -145,20 +164,20 @@ final class SimulatedDisk: Disk {
     return names
   }
 
-  func rename(_ path: String, to newPath: String) throws(DiskError) {
+  package func rename(_ path: String, to newPath: String) throws(DiskError) {
     try changeName("rename", path) { state in
       state.names[path] == nil ? nil : .rename(path, to: newPath)
     }
   }
 
-  func link(_ path: String, to newPath: String) throws(DiskError) {
+  package func link(_ path: String, to newPath: String) throws(DiskError) {
     try changeName("link", path) { state in
       guard let number = state.names[path], state.names[newPath] == nil else { return nil }
       return .give(newPath, file: number)
     }
   }
 
-  func remove(_ path: String) throws(DiskError) {
+  package func remove(_ path: String) throws(DiskError) {
     try changeName("remove", path) { state in state.names[path] == nil ? nil : .take(path) }
   }
 
@@ -166,16 +185,15 @@ final class SimulatedDisk: Disk {
     _ operation: String, _ path: String, _ change: (borrowing State) -> NameChange?
   ) throws(DiskError) {
     let isDone = state.withLock { state in
-      guard state.begins(), !state.chance(state.faults.rename), let change = change(state) else {
-        return false
-      }
-      state.change(change)
-      return true
+      guard state.begins(), let change = change(state) else { return false }
+      let fails = state.chance(state.faults.rename)
+      if !fails || Bool.random(using: &state.random) { state.change(change) }
+      return !fails
     }
     guard isDone else { throw DiskError(operation, path, code: Self.inputOutputError) }
   }
 
-  func syncFolder(_ path: String) throws(DiskError) {
+  package func syncFolder(_ path: String) throws(DiskError) {
     let isSynced = state.withLock { state in
       if !state.begins() { return false }
       if state.chance(state.faults.sync) { return false }
@@ -189,21 +207,30 @@ final class SimulatedDisk: Disk {
   // MARK: For the tests
 
   /// Has operations fail from now on.
-  func order(_ faults: Faults) { state.withLock { $0.faults = faults } }
+  package func order(_ faults: Faults) { state.withLock { $0.faults = faults } }
 
-  var hasPower: Bool { state.withLock { $0.hasPower } }
+  package var hasPower: Bool { state.withLock { $0.hasPower } }
 
   /// How many operations there have been.
-  var operations: Int { state.withLock { $0.operations } }
+  package var operations: Int { state.withLock { $0.operations } }
+
+  /// Whether no write finds room.
+  package var isFull: Bool {
+    get { state.withLock { $0.isFull } }
+    set { state.withLock { $0.isFull = newValue } }
+  }
+
+  /// How many writes have landed where they should not have.
+  package var misdirections: Int { state.withLock { $0.misdirections } }
 
   /// The database file as programs see it.
-  var content: [UInt8] {
+  package var content: [UInt8] {
     get { self[DatabaseFile.name] ?? [] }
     set { self[DatabaseFile.name] = newValue }
   }
 
   /// A file as programs see it; nil when there is none of that name.
-  subscript(name: String) -> [UInt8]? {
+  package subscript(name: String) -> [UInt8]? {
     get {
       state.withLock { state in
         state.names[Self.folder + "/" + name].flatMap { state.files[$0]?.current }
@@ -226,14 +253,14 @@ final class SimulatedDisk: Disk {
   }
 
   /// The names in the folder, in order.
-  var fileNames: [String] {
+  package var fileNames: [String] {
     state.withLock { $0.names.keys.sorted().map { String($0.dropFirst(Self.folder.count + 1)) } }
   }
 
-  var text: String { String(decoding: content, as: UTF8.self) }
+  package var text: String { String(decoding: content, as: UTF8.self) }
 
   /// The power goes and comes back: what was not synced is there whole, in part, or not at all.
-  func crash() {
+  package func crash() {
     state.withLock { state in
       // Changes of names survive in their order, up to some one, as file systems with a journal have it.
       let kept = Int.random(in: 0...state.pendingNames.count, using: &state.random)
@@ -253,6 +280,17 @@ final class SimulatedDisk: Disk {
         state.files[number] = file
       }
       state.hasPower = true
+      state.isFull = false
+      state.faults = Faults()
+    }
+  }
+
+  /// The program ends at once, and the power stays: what was written and not synced can still be read, and may still be
+  /// lost.
+  package func endProgram() {
+    state.withLock { state in
+      precondition(state.hasPower, "without power there is a crash")
+      state.isFull = false
       state.faults = Faults()
     }
   }
@@ -328,18 +366,36 @@ private final class SimulatedFile: DiskFile {
     let code = disk.state.withLock { state -> Int32 in
       let power = state.power()
       guard power != .off else { return SimulatedDisk.inputOutputError }
-      let isFull = power == .on && state.chance(state.faults.write)
-      let length = isFull ? Int.random(in: 0...bytes.count, using: &state.random) : bytes.count
+      let isFull = power == .on && (state.isFull || state.chance(state.faults.write))
+      let isBroken = power == .on && !isFull && state.chance(state.faults.brokenWrite)
+      let length = isFull || isBroken ? Int.random(in: 0...bytes.count, using: &state.random) : bytes.count
+      if power == .on && length == bytes.count && misdirect(bytes, offset, &state) { return 0 }
       let change = SimulatedDisk.Change.write(Array(bytes[..<length]), at: offset)
       if var file = state.files.removeValue(forKey: number) {
         change.apply(to: &file.current)
         file.pending.append(change)
         state.files[number] = file
       }
-      if power == .goes { return SimulatedDisk.inputOutputError }
+      if power == .goes || isBroken { return SimulatedDisk.inputOutputError }
       return isFull ? SimulatedDisk.outOfSpace : 0
     }
     if code != 0 { throw failure("write", code) }
+  }
+
+  /// Writes to a place before the right one, if chance has it; whether it has.
+  ///
+  /// There the bytes are on the disk at once, so that this is the only thing that goes wrong. A commit line without
+  /// records is spared: where it falls into the last batch nothing speaks of what it wrote over.
+  private func misdirect(_ bytes: [UInt8], _ offset: Int, _ state: inout SimulatedDisk.State) -> Bool {
+    guard state.chance(state.faults.misdirection), offset > 0, !bytes.starts(with: "# commit".utf8),
+      var file = state.files[number], file.pending.isEmpty || path.hasSuffix(DatabaseFile.unfinishedName)
+    else { return false }
+    let change = SimulatedDisk.Change.write(bytes, at: Int.random(in: 0..<offset, using: &state.random))
+    change.apply(to: &file.current)
+    if file.pending.isEmpty { change.apply(to: &file.durable) } else { file.pending.append(change) }
+    state.files[number] = file
+    state.misdirections += 1
+    return true
   }
 
   func sync() throws(DiskError) {
@@ -361,7 +417,7 @@ private final class SimulatedFile: DiskFile {
 
   func truncate(to size: Int) throws(DiskError) {
     let isDone = disk.state.withLock { state in
-      if !state.begins() { return false }
+      if !state.begins() || state.chance(state.faults.brokenWrite) { return false }
       SimulatedDisk.Change.truncate(size).apply(to: &state.files[number, default: .init()].current)
       state.files[number]?.pending.append(.truncate(size))
       return true

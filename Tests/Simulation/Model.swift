@@ -1,8 +1,8 @@
 // What a store should do, in the simplest terms: dictionaries, and one command after the other.
-import Martlet
+internal import Martlet
 
 /// A command of the workload, and how it is put to a session.
-enum Operation {
+package enum Operation: Sendable {
   case get([UInt8])
   case set([UInt8], [UInt8], expiry: Int64?)
   case setKeepingExpiry([UInt8], [UInt8])
@@ -26,7 +26,7 @@ enum Operation {
   case flushAll
 
   /// The words of a Redis request; nil for what only memcached has.
-  var redisWords: [[UInt8]]? {
+  package var redisWords: [[UInt8]]? {
     func text(_ value: some CustomStringConvertible) -> [UInt8] { bytes(value.description) }
     switch self {
     case .get(let key): return [bytes("GET"), key]
@@ -54,7 +54,7 @@ enum Operation {
   }
 
   /// The bytes of a memcached request; empty for what only Redis has.
-  var memcachedInput: [UInt8] {
+  package var memcachedInput: [UInt8] {
     switch self {
     case .setWithFlags(let key, let value, let flags, let expiry):
       return bytes("set ") + key + bytes(" \(flags) \(expiry) \(value.count)\r\n") + value + bytes("\r\n")
@@ -66,17 +66,17 @@ enum Operation {
 }
 
 /// A store as it should be.
-struct Model {
-  var databases: [DatabaseContents]
+package struct Model {
+  package var databases: [DatabaseContents]
   /// The version of the last change.
-  var version: UInt64
+  package var version: UInt64
   /// By which change a key became absent, for each database.
   private var absences: [[[UInt8]: UInt64]]
   private var emptied: [UInt64]
   /// The database that `SELECT` chose.
-  private(set) var selected = 0
+  package private(set) var selected = 0
 
-  init(databases: [DatabaseContents], version: UInt64) {
+  package init(databases: [DatabaseContents], version: UInt64) {
     self.databases = databases
     self.version = version
     absences = Array(repeating: [:], count: databases.count)
@@ -84,7 +84,7 @@ struct Model {
   }
 
   /// Does what the command should do; the version that its reply shows.
-  mutating func apply(_ operation: Operation, now: Int64) -> UInt64 {
+  package mutating func apply(_ operation: Operation, now: Int64) -> UInt64 {
     let before = version
     let shown = change(operation, now)
     return version > before ? version : shown

@@ -1,0 +1,241 @@
+// A checkpoint: a new file with the state at one version and the changes since takes the place of the one in use.
+import Martlet
+import MartletSimulation
+import Testing
+
+/// Runs a checkpoint to its end.
+private func makeCheckpoint(
+  _ store: StoreCore, keptFiles: Int = 0, between: () -> Void = {}
+) throws -> CheckpointOutcome {
+  let file = try #require(store.file)
+  var checkpoint = try Checkpoint(
+    store.keyspace, store.journal, file, store.clock, outlivesFlush: false, keptFiles: keptFiles)
+  while true {
+    if let outcome = checkpoint.step() { return outcome }
+    between()
+    if checkpoint.isWaiting { store.journal.commit() }
+  }
+}
+
+extension CheckpointOutcome {
+  fileprivate var isFinished: Bool { if case .finished = self { true } else { false } }
+  fileprivate var isFailed: Bool { if case .failed = self { true } else { false } }
+}
+
+@Suite("A checkpoint")
+struct CheckpointTests {
+  @Test("holds the state, and the changes behind it")
+  func state() throws {
+    let disk = SimulatedDisk()
+    var server = TestServer(try openStore(on: disk))
+    for number in 0..<100 { server.send(redis: ["SET", "key", "\(number)"].map(bytes)) }
+    server.store.journal.commit()
+    let sizeBefore = disk.content.count
+    #expect(try makeCheckpoint(server.store).isFinished)
+    #expect(disk.content.count < sizeBefore / 2)
+    #expect(disk.fileNames == ["database.txt"])
+    server.send(redis: ["SET", "other", "1"].map(bytes))
+    server.store.journal.commit()
+    disk.crash()
+    let store = try openStore(on: disk)
+    #expect(store.contents() == server.store.contents())
+    #expect(store.report.checkpoint == 100)
+    #expect(store.report.version == 101)
+  }
+
+  @Test("waits until the file in use has what led to it")
+  func fullDisk() throws {
+    let disk = SimulatedDisk()
+    var server = TestServer(try openStore(on: disk))
+    server.send(redis: ["SET", "a", "1"].map(bytes))
+    server.store.journal.commit()
+    server.send(redis: ["SET", "b", "2"].map(bytes))
+    disk.isFull = true
+    server.store.journal.commit()
+    disk.isFull = false
+    let file = try #require(server.store.file)
+    // The body has a version that the journal could not write yet.
+    var checkpoint = try Checkpoint(
+      server.store.keyspace, server.store.journal, file, server.store.clock, outlivesFlush: false,
+      keptFiles: 0)
+    while !checkpoint.isWaiting { _ = checkpoint.step() }
+    var isSwitching = checkpoint.isSwitching
+    #expect(!isSwitching)
+    disk.isFull = true
+    server.store.journal.commit()
+    _ = checkpoint.step()
+    isSwitching = checkpoint.isSwitching
+    #expect(!isSwitching)
+    disk.isFull = false
+    server.store.journal.commit()
+    _ = checkpoint.step()
+    isSwitching = checkpoint.isSwitching
+    #expect(isSwitching)
+    server.store.journal.commit()
+    let outcome = checkpoint.step()
+    #expect(outcome?.isFinished == true)
+    disk.crash()
+    #expect(try openStore(on: disk).contents() == server.store.contents())
+  }
+
+  @Test("keeps so many of the files before it, each a database as it then was")
+  func keptFiles() throws {
+    let disk = SimulatedDisk()
+    var server = TestServer(try openStore(on: disk))
+    var states: [UInt64: [DatabaseContents]] = [:]
+    for number in 1...5 {
+      server.send(redis: ["SET", "key \(number)", "x"].map(bytes))
+      server.store.journal.commit()
+      states[server.store.journal.lastVersion] = server.store.contents()
+      #expect(try makeCheckpoint(server.store, keptFiles: 2).isFinished)
+    }
+    #expect(disk.fileNames == ["database.txt", "database.txt.until-4", "database.txt.until-5"])
+    for version in [4, 5] as [UInt64] {
+      let loaded = try Simulation.load(disk["database.txt.until-\(version)"] ?? [], threads: 1)
+      #expect(loaded.version == version)
+      #expect(loaded.contents == states[version])
+    }
+    // Without a change it meets its own name.
+    #expect(try makeCheckpoint(server.store, keptFiles: 2).isFinished)
+    #expect(disk.fileNames == ["database.txt", "database.txt.until-4", "database.txt.until-5"])
+    #expect(try makeCheckpoint(server.store, keptFiles: 0).isFinished)
+    #expect(disk.fileNames == ["database.txt"])
+  }
+
+  @Test("keeps nothing of a batch that found no room", arguments: 1...20 as ClosedRange<UInt64>)
+  func keptWithoutTornBatch(seed: UInt64) throws {
+    let disk = SimulatedDisk(seed: seed)
+    var server = TestServer(try openStore(on: disk))
+    server.send(redis: ["SET", "a", "1"].map(bytes))
+    server.store.journal.commit()
+    let whole = disk.content
+    let file = try #require(server.store.file)
+    var checkpoint = try Checkpoint(
+      server.store.keyspace, server.store.journal, file, server.store.clock, outlivesFlush: false,
+      keptFiles: 1)
+    while !checkpoint.isSwitching { _ = checkpoint.step() }
+    server.send(redis: ["SET", "b", "2"].map(bytes))
+    disk.isFull = true
+    server.store.journal.commit()
+    #expect(server.store.journal.room == .stalled)
+    #expect(disk["database.txt.until-1"] == whole)
+  }
+
+  @Test(
+    "that fails to rename leaves no second name to the file in use",
+    arguments: 1...20 as ClosedRange<UInt64>)
+  func failedRename(seed: UInt64) throws {
+    let disk = SimulatedDisk(seed: seed)
+    var server = TestServer(try openStore(on: disk))
+    server.send(redis: ["SET", "a", "1"].map(bytes))
+    server.store.journal.commit()
+    var faults = SimulatedDisk.Faults()
+    faults.rename = 0.5
+    disk.order(faults)
+    let outcome = try makeCheckpoint(server.store, keptFiles: 1)
+    disk.order(SimulatedDisk.Faults())
+    server.send(redis: ["SET", "b", "2"].map(bytes))
+    server.store.journal.commit()
+    disk.crash()
+    _ = try openStore(on: disk)
+    for name in disk.fileNames where name.hasPrefix(DatabaseFile.keptPrefix) {
+      #expect(name == "database.txt.until-1", "\(outcome)")
+      #expect(try Simulation.load(disk[name] ?? [], threads: 1).version == 1)
+    }
+  }
+}
+
+@Suite("Checkpoints by themselves")
+struct CheckpointerTests {
+  private let disk = SimulatedDisk()
+  private let clock = WallClock(stoppedAt: 1_800_000_000_000)
+
+  /// Waits for what has to happen, for as long as a slow machine may take.
+  private func wait(until condition: () -> Bool) async throws {
+    let deadline = ContinuousClock.now + .seconds(60)
+    while !condition() {
+      try #require(ContinuousClock.now < deadline, "it didn't happen within a minute")
+      try await Task.sleep(for: .milliseconds(5))
+    }
+  }
+
+  private func start(_ policy: CheckpointPolicy) throws -> StoreCore {
+    let store = try openStore(on: disk, clock: clock)
+    store.checkpointer.policy = policy
+    store.start()
+    return store
+  }
+
+  private func write(_ store: StoreCore, _ count: Int) async throws {
+    do {
+      var server = TestServer(store)
+      for number in 0..<count { server.send(redis: ["SET", "key", "value \(number)"].map(bytes)) }
+    }
+    try await wait { store.journal.durable.value == store.journal.lastVersion }
+  }
+
+  private func policy(growth: Int = 0, minimum: Int = 0, age: Int64 = 0) -> CheckpointPolicy {
+    var policy = CheckpointPolicy()
+    policy.growthPercent = growth
+    policy.minimumBytes = minimum
+    policy.maximumAge = age
+    return policy
+  }
+
+  @Test("come when the file has grown")
+  func bySize() async throws {
+    let store = try start(policy(growth: 100, minimum: 10_000))
+    try await write(store, 1000)
+    try await wait { store.checkpointer.status.finished > 0 }
+    // What was written meanwhile may be behind the body; then it is less than the body, or another one comes.
+    try await wait { store.checkpointer.fileBytes < 10_000 }
+    store.stop()
+    #expect(try Simulation.load(disk.content, threads: 1).contents == store.contents())
+  }
+
+  @Test("come when the last one is old, and not before")
+  func byAge() async throws {
+    let store = try start(policy(age: 10_000))
+    try await write(store, 1)
+    clock.advance(milliseconds: 9999)
+    #expect(store.checkpointer.status.finished == 0)
+    clock.advance(milliseconds: 1)
+    try await wait { store.checkpointer.status.finished == 1 }
+    #expect(store.checkpointer.status.lastVersion == 1)
+    store.stop()
+  }
+
+  @Test("come when asked for, also when there is nothing to write")
+  func byRequest() async throws {
+    let store = try start(policy())
+    let first = try #require(store.checkpointer.request())
+    try await wait { store.checkpointer.status.answered >= first }
+    #expect(store.checkpointer.status.lastVersion == 0)
+    try await write(store, 10)
+    let second = try #require(store.checkpointer.request())
+    try await wait { store.checkpointer.status.answered >= second }
+    #expect(store.checkpointer.status.lastVersion == 10)
+    #expect(store.checkpointer.status.finished == 2)
+    store.stop()
+    #expect(try openStore(on: disk).report.checkpoint == 10)
+  }
+
+  @Test("that fail are told of, leave the file in use as it is, and can be asked for again")
+  func failure() async throws {
+    let store = try start(policy())
+    try await write(store, 10)
+    let content = disk.content
+    disk.isFull = true
+    let first = try #require(store.checkpointer.request())
+    try await wait { store.checkpointer.status.answered >= first }
+    #expect(store.checkpointer.status.failed == 1)
+    #expect(store.checkpointer.status.problem != nil)
+    #expect(disk.content == content)
+    disk.isFull = false
+    let second = try #require(store.checkpointer.request())
+    try await wait { store.checkpointer.status.answered >= second }
+    #expect(store.checkpointer.status.finished == 1)
+    #expect(store.checkpointer.status.problem == nil)
+    store.stop()
+  }
+}

@@ -1,0 +1,149 @@
+// The state at one version, handed out while everything changes: exactly what it was at the cut, each item and each
+// member once.
+import Martlet
+import MartletSimulation
+import Testing
+
+/// Puts together what a cut hands out.
+private struct CollectingReader: CutReader, ~Copyable {
+  private(set) var databases: [DatabaseContents]
+  /// Keys and members that came more than once.
+  private(set) var repeated: [[UInt8]] = []
+  private var sets: [ObjectIdentifier: Set<[UInt8]>] = [:]
+
+  init(databaseCount: Int) { databases = Array(repeating: [:], count: databaseCount) }
+
+  private mutating func put(_ key: [UInt8], _ database: Int, _ item: StoredItem) {
+    if databases[database].updateValue(item, forKey: key) != nil { repeated.append(key) }
+  }
+
+  mutating func take(_ item: Item, _ database: Int) { put(item.key.array, database, item.stored) }
+
+  mutating func take(_ member: RawSpan, of set: CutSet) {
+    let member = member.array
+    if !sets[ObjectIdentifier(set), default: []].insert(member).inserted { repeated.append(member) }
+  }
+
+  mutating func finish(_ set: CutSet) {
+    let members = sets.removeValue(forKey: ObjectIdentifier(set)) ?? []
+    put(
+      set.key, set.database,
+      StoredItem(content: .set(members), metadata: set.metadata, version: set.version))
+  }
+}
+
+@Suite("A cut")
+struct CutTests {
+  private static let databases = 4
+
+  private func begin(_ store: StoreCore, outlivesFlush: Bool = false) {
+    for shard in 0..<store.keyspace.shardCount {
+      store.keyspace[shard].shard.beginCut(store.journal.lastVersion, outlivesFlush: outlivesFlush)
+    }
+  }
+
+  private func end(_ store: StoreCore) {
+    for shard in 0..<store.keyspace.shardCount { store.keyspace[shard].shard.endCut() }
+    #expect(store.keyspace.retainedBytes.value == 0)
+  }
+
+  @Test("is exact, whatever changes meanwhile", arguments: 1...60 as ClosedRange<UInt64>)
+  func exact(seed: UInt64) {
+    var server = TestServer.inMemory(databases: Self.databases, clock: WallClock(stoppedAt: 1_000_000))
+    var workload = Workload(seed: seed, databaseCount: Self.databases)
+    func change(_ server: inout TestServer, _ workload: inout Workload, flushes: Bool) {
+      let operation = workload.next(now: 1_000_000)
+      switch operation {
+      case .flush where !flushes, .flushAll where !flushes: return
+      default: break
+      }
+      if let words = operation.redisWords {
+        server.send(redis: words)
+      } else {
+        server.send(memcached: operation.memcachedInput)
+      }
+    }
+    for _ in 0..<3 {
+      repeat {
+        for _ in 0..<workload.number(1...200) { change(&server, &workload, flushes: true) }
+      } while server.store.journal.lastVersion == 0
+      let expected = server.store.contents()
+      let outlivesFlush = workload.chance(2)
+      begin(server.store, outlivesFlush: outlivesFlush)
+      let entries = workload.number(1...40)
+      var reader = CollectingReader(databaseCount: Self.databases)
+      for shard in 0..<server.store.keyspace.shardCount {
+        while server.store.keyspace[shard].shard.advanceCut(entries, &reader) {
+          for _ in 0..<workload.number(0...4) { change(&server, &workload, flushes: outlivesFlush) }
+        }
+      }
+      #expect(reader.databases == expected)
+      #expect(reader.repeated.isEmpty)
+      end(server.store)
+    }
+  }
+
+  /// A large set, and the cut begun.
+  private func withLargeSet(_ members: Int) -> TestServer {
+    var server = TestServer.inMemory(databases: Self.databases)
+    server.send(redis: ["SADD", "s"].map(bytes) + (0..<members).map { bytes("m\($0)") })
+    server.send(redis: ["PEXPIREAT", "s", "9000000000000"].map(bytes))
+    return server
+  }
+
+  @Test(
+    "of a large set is exact when it changes at once",
+    arguments: [
+      [["DEL", "s"]], [["SADD", "s", "new"], ["SREM", "s", "m1"], ["SADD", "s", "m1"]],
+      [["SREM", "s", "m1", "m2"], ["SADD", "s", "m1"], ["SREM", "s", "m1"]],
+      [["RENAME", "s", "t"], ["SADD", "t", "new"]], [["COPY", "s", "t"], ["SREM", "s", "m3"]],
+      [["SET", "s", "a string"], ["DEL", "s"], ["SADD", "s", "m1"]],
+      [["PERSIST", "s"], ["SADD", "s", "new"], ["DEL", "s"]], [["FLUSHALL"], ["SADD", "s", "m1"]],
+    ], [129, 1000])
+  func largeSet(changes: [[String]], members: Int) {
+    for before in [0, 3, 20] {
+      var server = withLargeSet(members)
+      let expected = server.store.contents()
+      begin(server.store, outlivesFlush: true)
+      var reader = CollectingReader(databaseCount: Self.databases)
+      for shard in 0..<server.store.keyspace.shardCount {
+        var steps = 0
+        while server.store.keyspace[shard].shard.advanceCut(5, &reader) {
+          steps += 1
+          if steps == before { for change in changes { server.send(redis: change.map(bytes)) } }
+        }
+        if shard == 0 && before == 0 { for change in changes { server.send(redis: change.map(bytes)) } }
+      }
+      #expect(reader.databases == expected)
+      #expect(reader.repeated.isEmpty)
+      end(server.store)
+    }
+  }
+
+  @Test("that doesn't outlive a flush ends with it")
+  func flush() {
+    var server = withLargeSet(500)
+    begin(server.store)
+    server.send(redis: [bytes("FLUSHDB")])
+    for shard in 0..<server.store.keyspace.shardCount {
+      #expect(server.store.keyspace[shard].shard.cutVersion == 0)
+    }
+    #expect(server.store.keyspace.retainedBytes.value == 0)
+    #expect(server.store.keyCount == 0)
+  }
+
+  @Test("given up in the middle leaves nothing behind")
+  func givenUp() {
+    var server = withLargeSet(500)
+    begin(server.store)
+    var reader = CollectingReader(databaseCount: Self.databases)
+    for shard in 0..<server.store.keyspace.shardCount {
+      _ = server.store.keyspace[shard].shard.advanceCut(3, &reader)
+    }
+    server.send(redis: ["SREM", "s", "m400", "m401"].map(bytes))
+    server.send(redis: ["SADD", "s", "new"].map(bytes))
+    server.send(redis: ["DEL", "s"].map(bytes))
+    end(server.store)
+    #expect(server.store.keyCount == 0)
+  }
+}

@@ -1,0 +1,57 @@
+// All that a store holds, copied out of it: what tests compare.
+package import Martlet
+
+/// One key's value and all that goes with it.
+package struct StoredItem: Equatable, Sendable {
+  package enum Content: Equatable, Sendable {
+    case string([UInt8])
+    case set(Set<[UInt8]>)
+  }
+
+  package var content: Content
+  package var metadata: ItemMetadata
+  package var version: UInt64
+
+  package init(content: Content, metadata: ItemMetadata = ItemMetadata(), version: UInt64) {
+    self.content = content
+    self.metadata = metadata
+    self.version = version
+  }
+}
+
+package typealias DatabaseContents = [[UInt8]: StoredItem]
+
+extension StoreCore {
+  /// The items of every database, expired ones too.
+  package func contents() -> [DatabaseContents] { keyspace.contents() }
+}
+
+extension Item {
+  /// What it holds, copied.
+  package var stored: StoredItem {
+    let content: StoredItem.Content
+    switch kind {
+    case .string: content = .string(value.array)
+    case .set:
+      var members: Set<[UInt8]> = []
+      self.members.forEach { members.insert($0.key.array) }
+      content = .set(members)
+    }
+    return StoredItem(content: content, metadata: metadata, version: version)
+  }
+}
+
+extension Keyspace {
+  /// The items of every database, expired ones too.
+  package func contents() -> [DatabaseContents] {
+    var databases = [DatabaseContents](repeating: [:], count: databaseCount)
+    for shard in 0..<shardCount {
+      lock(shard)
+      for database in databases.indices {
+        self[shard].shard.forEach(database) { databases[database][$0.key.array] = $0.stored }
+      }
+      unlock(shard)
+    }
+    return databases
+  }
+}

@@ -1,0 +1,112 @@
+// Commands by chance, on few keys, so that they meet; now and then on many, or with large sets and long values.
+internal import Martlet
+
+/// Makes commands from a seed.
+package struct Workload {
+  /// Keys for both protocols, and awkward ones for Redis alone.
+  private static let plainKeys = ["a", "ab", "A", "b", "n", "#"].map(bytes)
+  private static let awkwardKeys =
+    ["", "a b", "\"", "\\", "\r\n", "\u{e9}", "e\u{301}", "# commit 1-1", "b64\"YQ==\"", "SET", "\u{202e}"]
+    .map(bytes) + [
+      [0], [0xff, 0xfe],
+    ]
+
+  private var random: RandomSource
+  private let databaseCount: Int
+  /// How many keys there are besides those above.
+  private let manyKeys: Int
+  /// How many members a large set may have; 0 for no large sets.
+  private let largeSet: Int
+  /// How long a value may be, in bytes.
+  private let longestValue: Int
+
+  package init(seed: UInt64, databaseCount: Int) {
+    var random = RandomSource(seed: seed)
+    self.databaseCount = databaseCount
+    manyKeys = [0, 0, 0, 30, 30, 200].randomElement(using: &random) ?? 0
+    largeSet = [0, 0, 0, 300, 300, 300, 500, 3000].randomElement(using: &random) ?? 0
+    longestValue = Int.random(in: 0..<40, using: &random) == 0 ? 200_000 : 3000
+    self.random = random
+  }
+
+  package mutating func chance(_ oneIn: Int) -> Bool { Int.random(in: 0..<oneIn, using: &random) == 0 }
+
+  package mutating func number(_ range: ClosedRange<Int>) -> Int { Int.random(in: range, using: &random) }
+
+  private mutating func plainKey() -> [UInt8] { Self.plainKeys.randomElement(using: &random) ?? [] }
+
+  private mutating func key() -> [UInt8] {
+    if manyKeys > 0 && chance(2) { return manyKey() }
+    if largeSet > 0 && chance(4) { return setKey() }
+    return chance(3) ? Self.awkwardKeys.randomElement(using: &random) ?? [] : plainKey()
+  }
+
+  private mutating func manyKey() -> [UInt8] { bytes("key \(number(0...max(0, manyKeys - 1)))") }
+
+  /// A key that more often than others holds a set.
+  private mutating func setKey() -> [UInt8] { bytes("set\(number(0...2))") }
+
+  /// Many of the members that a large set may have, some of them in a row.
+  private mutating func members() -> [[UInt8]] {
+    let start = number(0...largeSet)
+    return (start...start + number(1...largeSet)).map { bytes("m\($0 % largeSet)") }
+  }
+
+  /// A command on many keys, or on many members.
+  private mutating func wide() -> Operation {
+    if manyKeys > 0 && (largeSet == 0 || chance(2)) {
+      let keys = (0..<number(1...60)).map { _ in manyKey() }
+      return chance(2) ? .delete(keys) : .setAll(keys.map { ($0, bytes("\(number(0...9999))")) })
+    }
+    guard largeSet > 0 else { return .get(key()) }
+    switch number(0...5) {
+    case 0...2: return .addMembers(setKey(), members())
+    case 3: return .removeMembers(setKey(), members())
+    case 4:
+      return .removeMembers(setKey(), (0..<number(1...4)).map { _ in bytes("m\(number(0...largeSet))") })
+    default: return .addMembers(setKey(), (0..<number(1...4)).map { _ in bytes("m\(number(0...largeSet))") })
+    }
+  }
+
+  private mutating func keys() -> [[UInt8]] { (0..<number(1...4)).map { _ in key() } }
+
+  private mutating func value() -> [UInt8] {
+    switch number(0...9) {
+    case 0: return []
+    case 1, 2, 3: return bytes("\(number(-5...1000))")
+    case 4: return key()
+    case 5: return [UInt8](repeating: UInt8(number(0...255)), count: number(0...longestValue))
+    case 6: return (0..<number(1...40)).map { _ in UInt8(number(0...255)) }
+    default: return bytes("value \(number(0...1_000_000))")
+    }
+  }
+
+  private mutating func expiry(_ now: Int64) -> Int64 { now + Int64(number(1...5000)) }
+
+  package mutating func next(now: Int64) -> Operation {
+    if (manyKeys > 0 || largeSet > 0) && chance(5) { return wide() }
+    return switch number(0...41) {
+    case 0...3: .get(key())
+    case 4...9: .set(key(), value(), expiry: chance(3) ? expiry(now) : nil)
+    case 10: .setKeepingExpiry(key(), value())
+    case 11...12: .setAll((0..<number(1...4)).map { _ in (key(), value()) })
+    case 13...15:
+      .setWithFlags(
+        plainKey(), value(), flags: chance(3) ? 0 : .random(in: 0...UInt32.max, using: &random),
+        expirySeconds: chance(2) ? 0 : now / 1000 + Int64(number(1...5)))
+    case 16...17: .append(key(), value())
+    case 18...19: .prepend(plainKey(), value())
+    case 20...21: .setRange(key(), number(0...60), value() + [UInt8(number(0...255))])
+    case 22...24: .increment(key())
+    case 25...27: .delete(keys())
+    case 28...29: .expire(key(), at: expiry(now))
+    case 30: .persist(key())
+    case 31...32: .rename(key(), key())
+    case 33...34: .copy(key(), key(), database: number(0...databaseCount - 1), replaces: chance(2))
+    case 35...36: .addMembers(key(), keys())
+    case 37...38: .removeMembers(key(), keys())
+    case 39...40: .select(number(0...databaseCount - 1))
+    default: chance(4) ? .flushAll : .flush
+    }
+  }
+}
