@@ -9,6 +9,7 @@ final class SimulatedDisk: Disk {
   static let folder = "/data"
   static let outOfSpace: Int32 = 28
   static let inputOutputError: Int32 = 5
+  static let noSuchFile: Int32 = 2
 
   /// What can be ordered to fail.
   struct Faults {
@@ -131,6 +132,13 @@ final class SimulatedDisk: Disk {
       return state.lastFile
     }
     guard let number else { throw DiskError("open", path, code: Self.inputOutputError) }
+    return SimulatedFile(self, path, number)
+  }
+
+  func openToRead(_ path: String) throws(DiskError) -> any DiskFile {
+    let (hasPower, number) = state.withLock { state in (state.begins(), state.names[path]) }
+    guard hasPower else { throw DiskError("open", path, code: Self.inputOutputError) }
+    guard let number else { throw DiskError("open", path, code: Self.noSuchFile) }
     return SimulatedFile(self, path, number)
   }
 
