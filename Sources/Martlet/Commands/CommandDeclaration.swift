@@ -63,7 +63,7 @@ public struct CommandDeclaration: Sendable {
   public let syntax: String
   /// The cost, in O notation, with what N is.
   public let complexity: String
-  /// The version of Redis that introduced it.
+  /// The version of Redis that introduced it; of Martlet, for a command that Redis doesn't have.
   public let since: String
 
   package init(

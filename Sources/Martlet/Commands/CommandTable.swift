@@ -5,7 +5,7 @@ package enum CommandID: UInt16, CaseIterable {
   // connection
   case auth, client, echo, hello, ping, quit, select
   // server
-  case command, config, dbsize, flushall, flushdb, info, time
+  case command, config, database, dbsize, flushall, flushdb, info, time
   // generic
   case copy, del, exists, expire, expireat, expiretime, keys, persist, pexpire, pexpireat, pexpiretime, pttl
   case randomkey, rename, renamenx, scan, touch, ttl, type, unlink

@@ -113,6 +113,7 @@ extension Execution {
 
     case .command: command(words, session)
     case .config: config(words, session)
+    case .database: self.database(words, &session)
     case .dbsize: dbsize(database)
     case .flushall: flush(words, nil)
     case .flushdb: flush(words, database)

@@ -12,6 +12,8 @@ package struct SessionState {
   var isAuthenticated: Bool
   package let client: ClientRecord
   let limits: SessionLimits
+  /// The database file as `DATABASE INFO` has last named it.
+  var databaseCopy: DatabaseSnapshot?
 
   package init(_ client: ClientRecord, _ limits: SessionLimits, _ context: ServerContext) {
     self.client = client
@@ -24,6 +26,8 @@ package struct SessionState {
 package struct Execution: ~Copyable {
   let keyspace: Keyspace
   let journal: Journal
+  /// Nil for a store in memory.
+  let file: DatabaseFile?
   let clock: WallClock
   let context: ServerContext
   let counters: LaneCountersReference
@@ -39,6 +43,7 @@ package struct Execution: ~Copyable {
   package init(_ store: StoreCore, _ context: ServerContext, seed: UInt64) {
     keyspace = store.keyspace
     journal = store.journal
+    file = store.file
     clock = store.clock
     self.context = context
     counters = context.makeLaneCounters()
