@@ -344,7 +344,7 @@ package struct DatabaseSnapshot: Sendable {
   package let version: UInt64
   package let time: Int64
 
-  /// Names the file, not the place in it: files with the same name begin with the same bytes.
+  /// Names the file, by its database and its checkpoint.
   package var name: String {
     var text = ByteQueue()
     text.append(hexadecimal: identity, width: 16)
