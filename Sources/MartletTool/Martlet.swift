@@ -14,5 +14,8 @@ struct MartletCommand: AsyncParsableCommand {
         martlet cli
       """,
     version: "0.1.0",
-    subcommands: [Serve.self, CommandLineClient.self, Get.self, SetValue.self])
+    subcommands: [
+      Serve.self, CommandLineClient.self, Get.self, SetValue.self, Check.self, Restore.self, Backup.self,
+      Export.self, Import.self,
+    ])
 }

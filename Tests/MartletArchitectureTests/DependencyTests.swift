@@ -98,6 +98,10 @@ struct DependencyTests {
     "Sessions": [
       "Dispatch", "Commands", "Store", "Checkpoint", "Journal", "Effects", "Keyspace", "Memory", "System",
     ],
+    "Tools": [
+      "Sessions", "Dispatch", "Commands", "Store", "Checkpoint", "Journal", "Effects", "Keyspace", "Memory",
+      "System",
+    ],
     "Embedding": [
       "Dispatch", "Commands", "Store", "Checkpoint", "Journal", "Effects", "Keyspace", "Memory", "System",
     ],

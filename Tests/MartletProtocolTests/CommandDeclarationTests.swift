@@ -89,7 +89,10 @@ struct CommandDeclarationTests {
     ("WAIT", 3, "", 0, 0, 0),
   ]
   /// Commands that Redis 7.0.15 doesn't have: these came with 7.2, and Martlet's own.
-  private static let newer: Set<String> = ["CLIENT SETINFO", "WAITAOF", "CLIENT DURABILITY", "PREPEND"]
+  private static let newer: Set<String> = [
+    "CLIENT SETINFO", "WAITAOF", "CLIENT DURABILITY", "PREPEND", "DATABASE",
+    "DATABASE INFO", "DATABASE READ",
+  ]
 
   private static func names(_ flags: CommandDeclaration.Flags) -> String {
     let names: [(CommandDeclaration.Flags, String)] = [

@@ -242,6 +242,17 @@ struct RecoveryTests {
     #expect(error?.reason.hasPrefix("not a record of this format") == true)
   }
 
+  @Test("stops when the line feed before the line that vouches for everything is gone")
+  func lostLineFeed() throws {
+    let disk = SimulatedDisk()
+    var server = TestServer(try openStore(on: disk))
+    #expect(server.redis("SET", "Hello", "World") == "+OK\r\n")
+    server.store.journal.stop()
+    let last = try #require(disk.content.dropLast().lastIndex(of: UInt8(ascii: "\n")))
+    disk.content[last] = UInt8(ascii: "x")
+    #expect(throws: DatabaseError.self) { _ = try openStore(on: disk) }
+  }
+
   @Test("says how many numbered databases a file needs")
   func numberedDatabases() {
     var database = HandmadeDatabase()

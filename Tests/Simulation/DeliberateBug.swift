@@ -52,6 +52,8 @@ package final class FlawedDisk: Disk {
     FlawedFile(try base.open(path), path, self)
   }
 
+  package func openToRead(_ path: String) throws(DiskError) -> any DiskFile { try base.openToRead(path) }
+
   package func names(in folder: String) throws(DiskError) -> [String] { try base.names(in: folder) }
 
   package func rename(_ path: String, to newPath: String) throws(DiskError) {

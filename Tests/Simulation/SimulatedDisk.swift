@@ -10,6 +10,7 @@ package final class SimulatedDisk: Disk {
   package static let folder = "/data"
   package static let outOfSpace: Int32 = 28
   package static let inputOutputError: Int32 = 5
+  package static let noSuchFile: Int32 = 2
 
   /// What can be ordered to fail.
   package struct Faults: Sendable {
@@ -150,6 +151,13 @@ package final class SimulatedDisk: Disk {
       return state.lastFile
     }
     guard let number else { throw DiskError("open", path, code: Self.inputOutputError) }
+    return SimulatedFile(self, path, number)
+  }
+
+  package func openToRead(_ path: String) throws(DiskError) -> any DiskFile {
+    let (hasPower, number) = state.withLock { state in (state.begins(), state.names[path]) }
+    guard hasPower else { throw DiskError("open", path, code: Self.inputOutputError) }
+    guard let number else { throw DiskError("open", path, code: Self.noSuchFile) }
     return SimulatedFile(self, path, number)
   }
 

@@ -19,11 +19,11 @@ package enum CheckpointOutcome: Sendable {
 /// One checkpoint.
 package struct Checkpoint: ~Copyable {
   /// A part of the body is closed when it has this many bytes.
-  private static let partBytes = 256 << 10
+  static let partBytes = 256 << 10
   /// Entries taken under one hold of a shard's lock.
   private static let entriesAtOnce = 32
   /// What may be written before it is synced, so that the syncs of the journal don't wait for much.
-  private static let unsyncedBytes = 256 << 10
+  static let unsyncedBytes = 256 << 10
   /// What may be left for the journal's thread to copy.
   private static let lastCopyBytes = 256 << 10
   /// The bytes of batches copied in one step.

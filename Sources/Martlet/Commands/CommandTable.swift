@@ -5,7 +5,7 @@ package enum CommandID: UInt16, CaseIterable {
   // connection
   case auth, client, echo, hello, ping, quit, reset, select, wait, waitaof
   // server
-  case bgrewriteaof, bgsave, command, config, dbsize, flushall, flushdb, info, lastsave, save, time
+  case bgrewriteaof, bgsave, command, config, database, dbsize, flushall, flushdb, info, lastsave, save, time
   // generic
   case copy, del, exists, expire, expireat, expiretime, keys, persist, pexpire, pexpireat, pexpiretime, pttl
   case randomkey, rename, renamenx, scan, touch, ttl, type, unlink

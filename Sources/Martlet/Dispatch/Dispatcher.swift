@@ -125,6 +125,7 @@ extension Execution {
     case .lastsave: lastSave()
     case .command: command(words, session)
     case .config: config(words, session)
+    case .database: self.database(words, &session)
     case .dbsize: dbsize(database)
     case .flushall: flush(words, nil)
     case .flushdb: flush(words, database)

@@ -21,6 +21,8 @@ package struct SessionState {
   /// When the request that waits is to be replied to at the latest, in nanoseconds of
   /// `WallClock.monotonicNanoseconds()`; 0 when none waits.
   private var deadline: Int64 = 0
+  /// The database file as `DATABASE INFO` has last named it.
+  var databaseCopy: DatabaseSnapshot?
 
   package init(_ client: ClientRecord, _ limits: SessionLimits, _ context: ServerContext) {
     self.client = client
@@ -34,6 +36,7 @@ package struct SessionState {
     protocolVersion = 2
     isAuthenticated = context.password == nil
     waitsForDisk = true
+    databaseCopy = nil
     client.update {
       $0.name = ""
       $0.database = 0

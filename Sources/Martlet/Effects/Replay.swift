@@ -57,7 +57,9 @@ struct Replay {
     let name = words[0]
     let count = words.count
     if name.equalsIgnoringCase("set") {
-      guard count >= 3, let (metadata, named) = metadata(words.from(3)) else { return .rejected }
+      guard count >= 3, let (metadata, named) = metadata(words.from(3)), named <= version else {
+        return .rejected
+      }
       let key = place(words, 1)
       keyspace[key.shard].shard.setString(
         key.bytes, key.hash, database, words[2], metadata, named == 0 ? version : named)
@@ -123,9 +125,7 @@ struct Replay {
       guard let item = keyspace[key.shard].shard.copy(key.bytes, key.hash, database) else { return .rejected }
       keyspace[newKey.shard].shard.adopt(item, newKey.bytes, newKey.hash, target, version)
     } else if name.equalsIgnoringCase("version") {
-      guard count == 3, let named = words[2].unsignedDecimal, named <= Item.maximumVersion else {
-        return .rejected
-      }
+      guard count == 3, let named = words[2].unsignedDecimal, named <= version else { return .rejected }
       let key = place(words, 1)
       guard let item = keyspace[key.shard].shard.find(key.bytes, key.hash, database) else { return .rejected }
       item.version = named
@@ -180,8 +180,7 @@ struct Replay {
         metadata.flags = flags
       } else if options[index].equalsIgnoringCase("cas"), let number = options[index + 1].unsignedDecimal {
         metadata.cas = number
-      } else if options[index].equalsIgnoringCase("version"), let number = options[index + 1].unsignedDecimal,
-        number <= Item.maximumVersion
+      } else if options[index].equalsIgnoringCase("version"), let number = options[index + 1].unsignedDecimal
       {
         version = number
       } else {

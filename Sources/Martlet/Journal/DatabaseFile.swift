@@ -52,8 +52,9 @@ package final class DatabaseFile: JournalLog, @unchecked Sendable {
   /// A write has failed and may have left something behind `end`.
   private var needsCut = false
 
-  /// Where the next batch will begin.
+  /// Where the next batch will begin; and where it would, were there only what is known to be on the disk.
   private let lastBatch: Guarded<BatchStart>
+  private let lastSynced: Guarded<BatchStart>
 
   /// How many bytes of whole batches the file has, and where its body ends: for others to read.
   package let writtenBytes = SharedCounter()
@@ -70,16 +71,28 @@ package final class DatabaseFile: JournalLog, @unchecked Sendable {
     seed = header.seed
     self.end = end
     chain = ClosingChain(identity: identity, crc: crc)
-    lastBatch = Guarded(BatchStart(file: file, position: end, chain: chain, version: 0))
+    let start = BatchStart(
+      file: file, position: end, chain: chain, version: 0, checkpoint: header.checkpoint, time: 0)
+    lastBatch = Guarded(start)
+    lastSynced = Guarded(start)
     writtenBytes.set(UInt64(end))
     bodyBytes.set(UInt64(end))
   }
 
   /// Lets other threads know how far the file is written.
-  private func publish(_ version: UInt64) {
-    let start = BatchStart(file: file, position: end, chain: chain, version: version)
-    lastBatch.withLock { $0 = start }
+  private func publish(_ version: UInt64, time: Int64? = nil, checkpoint: UInt64? = nil) {
+    lastBatch.withLock {
+      $0 = BatchStart(
+        file: file, position: end, chain: chain, version: version, checkpoint: checkpoint ?? $0.checkpoint,
+        time: time ?? $0.time)
+    }
     writtenBytes.set(UInt64(end))
+  }
+
+  /// Lets other threads know that all that is published is on the disk.
+  private func publishSynced() {
+    let start = lastBatch.withLock { $0 }
+    lastSynced.withLock { $0 = start }
   }
 
   deinit {
@@ -157,7 +170,8 @@ package final class DatabaseFile: JournalLog, @unchecked Sendable {
       report.hasRemovedUnfinishedCheckpoint = true
     }
     try removeSecondNames()
-    publish(report.version)
+    publish(report.version, time: loaded.lastTime)
+    publishSynced()
     bodyBytes.set(UInt64(loaded.bodyEnd))
     return report
   }
@@ -214,15 +228,31 @@ package final class DatabaseFile: JournalLog, @unchecked Sendable {
     }
     self.chain = chain
     end += records.count
-    publish(commit.last)
+    publish(commit.last, time: commit.time)
   }
 
-  package func sync() throws(DiskError) { try file.sync() }
+  package func sync() throws(DiskError) {
+    try file.sync()
+    publishSynced()
+  }
 
   package func close(_ commit: Commit) throws(DiskError) {
     var none = ByteQueue()
     try append(&none, commit)
-    try file.sync()
+    try sync()
+  }
+
+  // MARK: For those who copy it
+
+  /// The file as it is now, up to the end of a batch. It stays readable after a checkpoint has replaced the file. From
+  /// any thread.
+  ///
+  /// - Parameter isSynced: whether only what is known to be on the disk counts.
+  package func snapshot(isSynced: Bool) -> DatabaseSnapshot {
+    let end = isSynced ? lastSynced.withLock { $0 } : copyStart()
+    return DatabaseSnapshot(
+      file: end.file, bytes: end.position, identity: identity, checkpoint: end.checkpoint,
+      version: end.version, time: end.time)
   }
 
   // MARK: Checkpoints
@@ -233,6 +263,10 @@ package final class DatabaseFile: JournalLog, @unchecked Sendable {
     let position: Int
     let chain: ClosingChain
     let version: UInt64
+    /// The version of the checkpoint that the file begins with.
+    let checkpoint: UInt64
+    /// When the batch before was closed; 0 when there is none.
+    let time: Int64
 
     /// Reads the batches from there on.
     func reader(_ database: DatabaseFile) -> DatabaseReader {
@@ -273,10 +307,9 @@ package final class DatabaseFile: JournalLog, @unchecked Sendable {
         try file.sync()
         needsCut = false
       }
-      let kept = folder + "/" + Self.keptPrefix + String(version)
-      // A checkpoint without a change before it meets the name of the one before.
-      if try disk.names(in: folder).contains(Self.keptPrefix + String(version)) { try disk.remove(kept) }
-      try disk.link(path, to: kept)
+      let kept = Self.keptPrefix + String(version)
+      // A checkpoint without a change before it meets the name of the one before, in whose file there is more.
+      if try !disk.names(in: folder).contains(kept) { try disk.link(path, to: folder + "/" + kept) }
     }
     do {
       try disk.rename(new.path, to: path)
@@ -288,7 +321,8 @@ package final class DatabaseFile: JournalLog, @unchecked Sendable {
     end = new.end
     chain = new.chain
     needsCut = false
-    publish(version)
+    publish(version, checkpoint: new.header.checkpoint)
+    publishSynced()
     bodyBytes.set(UInt64(new.bodyEnd))
   }
 
@@ -320,6 +354,34 @@ package final class DatabaseFile: JournalLog, @unchecked Sendable {
   func discard(_ new: NewDatabaseFile) throws(DiskError) { try disk.remove(new.path) }
 }
 
+/// The whole batches of a database file at one moment, for reading while the file goes on growing.
+package struct DatabaseSnapshot: Sendable {
+  let file: any DiskFile
+  /// How many there are, the header and the body among them.
+  package let bytes: Int
+  package let identity: UInt64
+  /// The version of the checkpoint that the file begins with; 0 when it has none.
+  package let checkpoint: UInt64
+  /// The version of the last record, and when its batch was closed, in milliseconds since 1970.
+  package let version: UInt64
+  package let time: Int64
+
+  /// Names the file, by its database and its checkpoint.
+  package var name: String {
+    var text = ByteQueue()
+    text.append(hexadecimal: identity, width: 16)
+    text.append(byte: UInt8(ascii: "-"))
+    text.append(decimal: checkpoint)
+    return text.bytes.text
+  }
+
+  /// Appends up to `count` bytes from `offset` on to `buffer`; how many, 0 at the end.
+  package func read(at offset: Int, count: Int, into buffer: inout ByteQueue) throws(DiskError) -> Int {
+    guard offset < bytes else { return 0 }
+    return try file.read(at: offset, count: min(count, bytes - offset), into: &buffer)
+  }
+}
+
 /// A database file in the making: the body of a checkpoint, and then a copy of the batches since.
 package final class NewDatabaseFile: @unchecked Sendable {
   let file: any DiskFile
@@ -331,7 +393,7 @@ package final class NewDatabaseFile: @unchecked Sendable {
   private var parts = 0
   private var syncedEnd = 0
 
-  fileprivate init(_ file: any DiskFile, _ path: String, _ header: DatabaseHeader) throws(DiskError) {
+  init(_ file: any DiskFile, _ path: String, _ header: DatabaseHeader) throws(DiskError) {
     self.file = file
     self.path = path
     self.header = header

@@ -75,7 +75,7 @@ package enum ClosingLine: Sendable, Equatable {
   case checkpoint(version: UInt64, parts: Int, keys: UInt64, time: Int64)
 
   /// What can be one starts so.
-  fileprivate static func isPossible(_ line: RawSpan) -> Bool {
+  static func isPossible(_ line: RawSpan) -> Bool {
     line.begins(with: "# commit ") || line.begins(with: "# part ") || line.begins(with: "# checkpoint ")
   }
 

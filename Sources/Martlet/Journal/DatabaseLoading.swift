@@ -28,6 +28,52 @@ package struct LoadedDatabase: Sendable {
   package var syncedEnd = 0
   /// What follows the last whole batch.
   package var tail: TornTail?
+  /// Where batches end that aren't yet said to be synced.
+  private var unsynced: [(last: UInt64, end: Int)] = []
+
+  /// What is known before the first run.
+  init(_ reader: borrowing DatabaseReader) {
+    header = reader.header
+    end = reader.position
+    syncedEnd = end
+    bodyEnd = end
+    crc = reader.chain.crc
+  }
+
+  /// Takes note of the reader's runs, which are whole.
+  mutating func note(_ reader: borrowing DatabaseReader) {
+    for run in reader.runs { note(run, reader.position) }
+    guard let last = reader.runs.last else { return }
+    end = reader.position + last.end
+    crc = last.crc
+  }
+
+  private mutating func note(_ run: ClosedRun, _ position: Int) {
+    switch run.line {
+    case .part: break
+    case .checkpoint(let version, _, let keys, let time):
+      // A file takes its name only when its body is on the disk.
+      self.version = version
+      checkpointKeys = keys
+      firstTime = time
+      lastTime = time
+      syncedEnd = position + run.end
+      bodyEnd = syncedEnd
+    case .commit(let commit):
+      version = commit.last
+      batches += 1
+      records += Int(commit.last + 1 - commit.first)
+      if firstTime == 0 { firstTime = commit.time }
+      lastTime = commit.time
+      // It speaks of those before it. (One without records has their last version, and is none of them.)
+      let known = unsynced.prefix { $0.last <= commit.synced }
+      if let lastKnown = known.last {
+        syncedEnd = lastKnown.end
+        unsynced.removeFirst(known.count)
+      }
+      unsynced.append((commit.last, position + run.end))
+    }
+  }
 }
 
 /// What follows the last whole batch of a file, and may be dropped: nothing says that it was ever synced.
@@ -65,66 +111,21 @@ package struct DatabaseLoader {
   /// - Throws: `DatabaseError` when the file is damaged below what was once synced, or its body isn't whole.
   package func load(_ file: any DiskFile, _ path: String) throws -> LoadedDatabase {
     var reader = try DatabaseReader(file, path)
-    var loaded = LoadedDatabase(header: reader.header)
-    loaded.end = reader.position
-    loaded.syncedEnd = reader.position
-    loaded.bodyEnd = reader.position
-    loaded.crc = reader.chain.crc
+    var loaded = LoadedDatabase(reader)
     let size = try file.size()
-    // Where batches end that aren't yet said to be synced.
-    var unsynced: [(last: UInt64, end: Int)] = []
     while try reader.next() {
       let whole = wholeRuns(reader)
       if whole < reader.runs.count { reader.stop(after: whole) }
       try apply(reader)
-      for run in reader.runs {
-        note(run, reader.position, &loaded, &unsynced)
-      }
-      if let last = reader.runs.last {
-        loaded.end = reader.position + last.end
-        loaded.crc = last.crc
+      loaded.note(reader)
+      if !reader.runs.isEmpty {
         if let database = workers.compactMap({ $0.value.lastDatabase }).last { loaded.database = database }
       }
       try checkKeys(reader)
       progress(reader.end, size)
     }
-    if let misplaced = reader.misplaced {
-      throw DatabaseError(
-        path: path, line: try reader.lineNumber(at: misplaced),
-        reason: "this line does not follow from those before it")
-    }
-    try lookAtTail(reader, size, &loaded)
+    loaded.tail = try reader.tail(behind: loaded, size)
     return loaded
-  }
-
-  private func note(
-    _ run: ClosedRun, _ position: Int, _ loaded: inout LoadedDatabase,
-    _ unsynced: inout [(last: UInt64, end: Int)]
-  ) {
-    switch run.line {
-    case .part: break
-    case .checkpoint(let version, _, let keys, let time):
-      // A file takes its name only when its body is on the disk.
-      loaded.version = version
-      loaded.checkpointKeys = keys
-      loaded.firstTime = time
-      loaded.lastTime = time
-      loaded.syncedEnd = position + run.end
-      loaded.bodyEnd = loaded.syncedEnd
-    case .commit(let commit):
-      loaded.version = commit.last
-      loaded.batches += 1
-      loaded.records += Int(commit.last + 1 - commit.first)
-      if loaded.firstTime == 0 { loaded.firstTime = commit.time }
-      loaded.lastTime = commit.time
-      // It speaks of those before it. (One without records has their last version, and is none of them.)
-      let known = unsynced.prefix { $0.last <= commit.synced }
-      if let lastKnown = known.last {
-        loaded.syncedEnd = lastKnown.end
-        unsynced.removeFirst(known.count)
-      }
-      unsynced.append((commit.last, position + run.end))
-    }
   }
 
   // MARK: Verifying
@@ -272,50 +273,6 @@ package struct DatabaseLoader {
         reason: "the checkpoint should have \(keys) keys, there are \(count)")
     }
   }
-
-  // MARK: The tail
-
-  /// Whether what follows the last whole batch may be dropped: unless a later line says that it was once on the disk.
-  private func lookAtTail(
-    _ reader: borrowing DatabaseReader, _ size: Int, _ loaded: inout LoadedDatabase
-  ) throws {
-    let end = loaded.end
-    let isComplete = loaded.version >= loaded.header.checkpoint
-    let line = size > end || !isComplete ? try reader.lineNumber(at: end) : 0
-    guard isComplete else {
-      throw DatabaseError(
-        path: reader.path, line: line,
-        reason:
-          "the checkpoint that the file begins with is damaged or not complete from here on. Nothing was "
-          + "started. Restore the file from a backup, or run: martlet check --repair")
-    }
-    guard size > end else { return }
-    loaded.tail = TornTail(bytes: size - end, line: line, holdsBatches: false)
-    var buffer = ByteQueue()
-    var start = end
-    var searched = 0
-    while try reader.file.read(at: start + buffer.count, count: 8 << 20, into: &buffer) > 0 {
-      while let place = buffer.bytes.nextClosingLine(from: &searched, anywhere: true) {
-        guard let read = ClosingLine.read(buffer.bytes, at: place.start) else { continue }
-        loaded.tail?.holdsBatches = true
-        if read.identity != loaded.header.identity {
-          throw DatabaseError(
-            path: reader.path, line: line,
-            reason: "from here on it belongs to another database: two files have been mixed")
-        }
-        if case .commit(let commit) = read.line, commit.synced <= loaded.version { continue }
-        throw DatabaseError(
-          path: reader.path, line: line,
-          reason:
-            "damaged: the batch that begins here was once safely on the disk and no longer is what was "
-            + "written. Nothing was started. Restore the file from a backup; or, to keep what is whole, run: "
-            + "martlet check --repair; or, if somebody meant to edit it: martlet check --seal")
-      }
-      buffer.removeFirst(searched)
-      start += searched
-      searched = 0
-    }
-  }
 }
 
 extension DatabaseLoader.Worker {
@@ -416,5 +373,56 @@ extension DatabaseLoader.Worker {
     }
     self.needsOrder = needsOrder
     swap(&sorted, &entries)
+  }
+}
+
+extension DatabaseReader {
+  /// What follows the last whole batch of a file, once there are no more runs; nil when nothing does.
+  ///
+  /// - Parameter size: the file's.
+  /// - Throws: `DatabaseError` when it may not be dropped: because it doesn't follow from what is before it, because the
+  ///   body isn't complete, or because a line says that something is missing that was once on the disk.
+  func tail(behind loaded: LoadedDatabase, _ size: Int) throws -> TornTail? {
+    if let misplaced {
+      throw DatabaseError(
+        path: path, line: try lineNumber(at: misplaced),
+        reason: "this line does not follow from those before it")
+    }
+    let end = loaded.end
+    guard loaded.version >= header.checkpoint else {
+      throw DatabaseError(
+        path: path, line: try lineNumber(at: end),
+        reason:
+          "the checkpoint that the file begins with is damaged or not complete from here on. Nothing was "
+          + "started. Restore the file from a backup, or run: martlet check --repair")
+    }
+    guard size > end else { return nil }
+    let line = try lineNumber(at: end)
+    var tail = TornTail(bytes: size - end, line: line, holdsBatches: false)
+    var buffer = ByteQueue()
+    var start = end
+    var searched = 0
+    while try file.read(at: start + buffer.count, count: 8 << 20, into: &buffer) > 0 {
+      while let place = buffer.bytes.nextClosingLine(from: &searched, anywhere: true) {
+        guard let read = ClosingLine.read(buffer.bytes, at: place.start) else { continue }
+        tail.holdsBatches = true
+        if read.identity != header.identity {
+          throw DatabaseError(
+            path: path, line: line,
+            reason: "from here on it belongs to another database: two files have been mixed")
+        }
+        if case .commit(let commit) = read.line, commit.synced <= loaded.version { continue }
+        throw DatabaseError(
+          path: path, line: line,
+          reason:
+            "damaged: the batch that begins here was once safely on the disk and no longer is what was "
+            + "written. Nothing was started. Restore the file from a backup; or, to keep what is whole, run: "
+            + "martlet check --repair; or, if somebody meant to edit it: martlet check --seal")
+      }
+      buffer.removeFirst(searched)
+      start += searched
+      searched = 0
+    }
+    return tail
   }
 }

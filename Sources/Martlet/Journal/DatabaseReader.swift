@@ -197,7 +197,7 @@ struct DatabaseReader: ~Copyable {
         previousCRC: previous, crc: read.crc)
       guard order.advance(to: read.line) else {
         isAtEnd = true
-        if run.isWhole(chunk.value.bytes) { misplaced = position + place.start }
+        if run.isWhole(chunk.value.bytes) { misplaced = self.position + place.start }
         return
       }
       runs.append(run)

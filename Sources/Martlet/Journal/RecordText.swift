@@ -10,14 +10,20 @@ extension ByteQueue {
   /// Appends `word` as the database file writes it.
   @inline(__always)
   package mutating func append(word: RawSpan) {
-    if word.isPlainWord { append(word) } else { appendQuoted(word) }
+    if word.isPlainWord { return append(word) }
+    // What base64 would take: four characters for three bytes, and b64"".
+    appendQuoted(word, limit: (word.byteCount + 2) / 3 * 4 + 5)
   }
 
+  /// Appends `word` bare or in double quotes, however long that becomes: for those who know no base64.
+  mutating func append(quotedWord word: RawSpan) {
+    if word.isPlainWord { append(word) } else { appendQuoted(word, limit: .max) }
+  }
+
+  /// - Parameter limit: with more bytes than this, base64 is used.
   @inline(never)
-  private mutating func appendQuoted(_ word: RawSpan) {
+  private mutating func appendQuoted(_ word: RawSpan, limit: Int) {
     let start = count
-    // What base64 would take: four characters for three bytes, and b64"".
-    let limit = (word.byteCount + 2) / 3 * 4 + 5
     var needsQuotes = word.isEmpty
     append(byte: UInt8(ascii: "\""))
     var index = 0
@@ -50,7 +56,9 @@ extension ByteQueue {
       }
       if count - start >= limit {
         truncate(to: start)
-        return append(base64: word)
+        append("b64\"")
+        append(base64: word)
+        return append(byte: UInt8(ascii: "\""))
       }
     }
     if needsQuotes {
@@ -72,8 +80,8 @@ extension ByteQueue {
     append(hexadecimal: UInt64(byte), width: 2)
   }
 
-  private mutating func append(base64 word: RawSpan) {
-    append("b64\"")
+  /// Appends bytes in RFC 4648's base64, with padding.
+  mutating func append(base64 word: RawSpan) {
     var index = 0
     while index < word.byteCount {
       let left = word.byteCount - index
@@ -87,7 +95,6 @@ extension ByteQueue {
       append(byte: left > 2 ? base64Digit(bits) : UInt8(ascii: "="))
       index += 3
     }
-    append(byte: UInt8(ascii: "\""))
   }
 
   /// The character of RFC 4648's base64 for six bits.

@@ -267,6 +267,18 @@ extension RawSpan {
     }
   }
 
+  /// Whether the bytes come before others, in the order of their values.
+  func precedes(_ other: RawSpan) -> Bool {
+    let common = min(byteCount, other.byteCount)
+    let order = unsafe withUnsafeBytes { mine in
+      unsafe other.withUnsafeBytes { theirs -> Int32 in
+        guard common > 0, let first = mine.baseAddress, let second = theirs.baseAddress else { return 0 }
+        return unsafe memcmp(first, second, common)
+      }
+    }
+    return order == 0 ? byteCount < other.byteCount : order < 0
+  }
+
   /// Whether the bytes begin with `text`.
   func begins(with text: StaticString) -> Bool {
     let length = text.utf8CodeUnitCount

@@ -59,6 +59,16 @@ public final class DataFolder: Sendable {
   /// The path of a file in the folder.
   public func file(_ name: String) -> String { path + "/" + name }
 
+  /// The process that the folder's lock file names, if it runs. Nothing is locked to find out, so that no server that
+  /// starts at this moment is turned away; and so it may have nothing to do with the folder any more.
+  package static func probableUser(of path: String) -> Int32? {
+    let lock = unsafe open(path + "/lock", O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
+    guard lock >= 0 else { return nil }
+    defer { close(lock) }
+    guard let pid = readPid(from: lock), pid > 0, kill(pid, 0) == 0 || errno == EPERM else { return nil }
+    return pid
+  }
+
   private static func create(_ path: String) throws(StoreError) {
     if unsafe mkdir(path, 0o700) == 0 {
       try syncParent(of: path)

@@ -39,6 +39,17 @@ public struct DiskError: Error, Equatable, CustomStringConvertible {
 
   public var description: String { "\(operation) \(path): \(reason)" }
 
+  /// Whether there is no such file or folder.
+  package var isMissing: Bool { code == ENOENT }
+
+  /// Whether what was taken for a folder is none.
+  package var isNoFolder: Bool { code == ENOTDIR }
+
+  /// Stands for the error of a write to a file that is open for reading only.
+  package static func readOnly(_ operation: String, _ path: String) -> DiskError {
+    DiskError(operation, path, code: EBADF)
+  }
+
   /// Whether the operation may succeed once there is more room on the disk.
   package var isLackOfRoom: Bool { code == ENOSPC || code == EDQUOT || code == EFBIG }
 }
@@ -47,6 +58,8 @@ public struct DiskError: Error, Equatable, CustomStringConvertible {
 package protocol Disk: Sendable {
   /// Opens a file for reading and writing, making it if it is missing.
   func open(_ path: String) throws(DiskError) -> any DiskFile
+  /// Opens a file that is there for reading only. Nothing about it changes; a write fails.
+  func openToRead(_ path: String) throws(DiskError) -> any DiskFile
   /// The names of a folder's entries, in no order.
   func names(in folder: String) throws(DiskError) -> [String]
   /// Gives a file another name, in place of the file that has it.
@@ -81,6 +94,12 @@ package struct SystemDisk: Disk {
 
   package func open(_ path: String) throws(DiskError) -> any DiskFile {
     let descriptor = Self.retrying { openFile(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600) }
+    guard descriptor >= 0 else { throw DiskError("open", path, code: errno) }
+    return SystemFile(descriptor, path)
+  }
+
+  package func openToRead(_ path: String) throws(DiskError) -> any DiskFile {
+    let descriptor = Self.retrying { openFile(path, O_RDONLY | O_CLOEXEC, 0) }
     guard descriptor >= 0 else { throw DiskError("open", path, code: errno) }
     return SystemFile(descriptor, path)
   }

@@ -8,7 +8,10 @@
   internal import Darwin
 #endif
 
-enum ProcessFacts {
+package enum ProcessFacts {
   /// The process's number.
   static var identifier: Int { Int(getpid()) }
+
+  /// How many processors there are.
+  package static var processors: Int { max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))) }
 }

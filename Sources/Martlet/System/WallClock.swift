@@ -64,6 +64,17 @@ package struct WallClock: Sendable {
     #endif
   }
 
+  /// When the clock of the place shows what UTC shows at `milliseconds`; in milliseconds since 1970.
+  static func milliseconds(ofLocal milliseconds: Int64) -> Int64? {
+    var seconds = time_t(milliseconds / 1000)
+    var fields = unsafe tm()
+    guard unsafe gmtime_r(&seconds, &fields) != nil else { return nil }
+    // Whether summer time is in force is for the system to say.
+    unsafe fields.tm_isdst = -1
+    let local = unsafe mktime(&fields)
+    return local == -1 ? nil : Int64(local) * 1000 + milliseconds % 1000
+  }
+
   /// Nanoseconds that only ever grow, for measuring.
   package static func monotonicNanoseconds() -> Int64 {
     var time = timespec()

@@ -1,0 +1,182 @@
+// `martlet export`: the data of a keyspace for people and for other programs, in the order of databases and keys, so that
+// two exports of the same data are the same, whatever the hash seeds.
+//
+// text: commands that redis-cli and `martlet cli` understand, too; so no base64. jsonl: an object a line.
+
+/// Writes data as text.
+package struct DatabaseExport: ~Copyable {
+  package enum Format: String, Sendable, CaseIterable {
+    case text, jsonl
+  }
+
+  /// How much is written at once, in bytes.
+  private static let pieceBytes = 256 << 10
+  /// A line of a set's members is closed when it has this many bytes.
+  private static let lineBytes = 4 << 10
+
+  private let format: Format
+  private let now: Int64
+  private var bytes = ByteQueue()
+  private var selected = 0
+  /// How many keys have been written, and how many left out because their time has passed.
+  package private(set) var keys = 0
+  package private(set) var expired = 0
+
+  /// - Parameter now: in milliseconds since 1970; keys that have expired by then are nobody's data any more.
+  package init(_ format: Format, now: Int64) {
+    self.format = format
+    self.now = now
+  }
+
+  /// Writes all keys. O(n log n).
+  ///
+  /// - Parameters:
+  ///   - progress: told how many keys are done, and how many there are.
+  ///   - sink: takes the text in pieces.
+  package mutating func write(
+    _ data: ToolKeyspace, progress: (_ done: Int, _ total: Int) -> Void = { _, _ in },
+    to sink: (RawSpan) throws -> Void
+  ) throws {
+    let keyspace = data.keyspace
+    let total = data.keyCount
+    for database in 0..<keyspace.databaseCount {
+      var items: [Item] = []
+      for shard in 0..<keyspace.shardCount { keyspace[shard].shard.forEach(database) { items.append($0) } }
+      items.sort { $0.key.precedes($1.key) }
+      for item in items {
+        if item.expires && item.expiry <= now {
+          expired += 1
+        } else {
+          keys += 1
+          switch format {
+          case .text: appendCommands(item, database)
+          case .jsonl: appendObject(item, database)
+          }
+        }
+        guard bytes.count >= Self.pieceBytes else { continue }
+        try sink(bytes.bytes)
+        bytes.removeAll()
+        progress(keys + expired, total)
+      }
+    }
+    if !bytes.isEmpty { try sink(bytes.bytes) }
+    progress(total, total)
+  }
+
+  private func sortedMembers(_ item: Item) -> [Member] {
+    var members: [Member] = []
+    item.members.forEach { members.append($0) }
+    members.sort { $0.key.precedes($1.key) }
+    return members
+  }
+
+  // MARK: Commands
+
+  private mutating func appendCommands(_ item: Item, _ database: Int) {
+    if database != selected {
+      bytes.append("SELECT ")
+      bytes.append(decimal: database)
+      bytes.append(byte: UInt8(ascii: "\n"))
+      selected = database
+    }
+    switch item.kind {
+    case .string:
+      bytes.append("SET ")
+      bytes.append(quotedWord: item.key)
+      bytes.append(byte: UInt8(ascii: " "))
+      bytes.append(quotedWord: item.value)
+      if item.expires {
+        bytes.append(" PXAT ")
+        bytes.append(decimal: Int(item.expiry))
+      }
+      if item.flags != 0 {
+        bytes.append(" FLAGS ")
+        bytes.append(decimal: UInt64(item.flags))
+      }
+      bytes.append(byte: UInt8(ascii: "\n"))
+    case .set:
+      var start: Int?
+      for member in sortedMembers(item) {
+        if let begun = start, bytes.count - begun > Self.lineBytes {
+          bytes.append(byte: UInt8(ascii: "\n"))
+          start = nil
+        }
+        if start == nil {
+          start = bytes.count
+          bytes.append("SADD ")
+          bytes.append(quotedWord: item.key)
+        }
+        bytes.append(byte: UInt8(ascii: " "))
+        bytes.append(quotedWord: member.key)
+      }
+      bytes.append(byte: UInt8(ascii: "\n"))
+      if item.expires {
+        bytes.append("PEXPIREAT ")
+        bytes.append(quotedWord: item.key)
+        bytes.append(byte: UInt8(ascii: " "))
+        bytes.append(decimal: Int(item.expiry))
+        bytes.append(byte: UInt8(ascii: "\n"))
+      }
+    }
+  }
+
+  // MARK: Objects
+
+  private mutating func appendObject(_ item: Item, _ database: Int) {
+    bytes.append("{\"database\":")
+    bytes.append(decimal: database)
+    bytes.append(byte: UInt8(ascii: ","))
+    append("key", "keyBase64", item.key)
+    switch item.kind {
+    case .string:
+      bytes.append(",\"type\":\"string\",")
+      append("value", "valueBase64", item.value)
+    case .set:
+      bytes.append(",\"type\":\"set\"")
+      let members = sortedMembers(item)
+      append("members", members.filter { $0.key.isUTF8 }) { $0.append(json: $1) }
+      append("membersBase64", members.filter { !$0.key.isUTF8 }) {
+        $0.append(byte: UInt8(ascii: "\""))
+        $0.append(base64: $1)
+        $0.append(byte: UInt8(ascii: "\""))
+      }
+    }
+    if item.expires {
+      bytes.append(",\"expiry\":")
+      bytes.append(decimal: Int(item.expiry))
+    }
+    if item.flags != 0 {
+      bytes.append(",\"flags\":")
+      bytes.append(decimal: UInt64(item.flags))
+    }
+    bytes.append(",\"version\":")
+    bytes.append(decimal: item.version)
+    bytes.append("}\n")
+  }
+
+  /// A field with a text, or one of another name with the base64 of what isn't UTF-8.
+  private mutating func append(_ name: StaticString, _ base64Name: StaticString, _ value: RawSpan) {
+    let isText = value.isUTF8
+    bytes.append(byte: UInt8(ascii: "\""))
+    bytes.append(isText ? name : base64Name)
+    bytes.append("\":")
+    if isText { return bytes.append(json: value) }
+    bytes.append(byte: UInt8(ascii: "\""))
+    bytes.append(base64: value)
+    bytes.append(byte: UInt8(ascii: "\""))
+  }
+
+  private mutating func append(
+    _ name: StaticString, _ members: [Member], _ body: (inout ByteQueue, RawSpan) -> Void
+  ) {
+    guard !members.isEmpty else { return }
+    bytes.append(",\"")
+    bytes.append(name)
+    bytes.append("\":[")
+    for (index, member) in members.enumerated() {
+      if index > 0 { bytes.append(byte: UInt8(ascii: ",")) }
+      body(&bytes, member.key)
+    }
+    bytes.append(byte: UInt8(ascii: "]"))
+  }
+}
