@@ -125,6 +125,9 @@ extension Reply {
   @inline(__always)
   mutating func null() { buffer.append(version >= 3 ? "_\r\n" : "$-1\r\n") }
 
+  /// In the place of an array that there isn't.
+  mutating func nullArray() { buffer.append(version >= 3 ? "_\r\n" : "*-1\r\n") }
+
   mutating func array(_ count: Int) { header("*", count) }
 
   /// A map of `count` pairs; in version 2 an array of twice as many.
