@@ -19,11 +19,13 @@ internal let transactionCommands: [CommandDeclaration] = [
 ]
 
 extension Execution {
+  @inline(never)
   mutating func beginTransaction(_ session: inout SessionState) {
     session.beginTransaction(store)
     reply.ok()
   }
 
+  @inline(never)
   mutating func watch(_ words: borrowing Words, _ session: inout SessionState) {
     let transaction = session.transaction(store)
     for index in 1..<words.count
@@ -35,6 +37,7 @@ extension Execution {
     reply.ok()
   }
 
+  @inline(never)
   mutating func unwatch(_ session: inout SessionState) {
     // When a transaction runs, its watches have done their work; they end with it.
     if !isRunningTransaction { session.transaction?.endWatches() }

@@ -32,7 +32,7 @@ extension Execution {
       reply.error("NOAUTH Authentication required.")
       return .done
     }
-    if session.isInTransaction, let outcome = dispatchInTransaction(command, words, &session) {
+    if session.isInTransaction, let outcome = dispatchInTransaction(words, &session) {
       return outcome
     }
     if command.flags.contains(.write) {
@@ -49,7 +49,13 @@ extension Execution {
       }
     }
     // A request that waits comes here again and again, and counts once.
-    if !session.isWaiting { noteRequest(command, words, session) }
+    if !session.isWaiting {
+      if context.logsCommands {
+        logCommand(words, session, CommandDeclaration.all[command.index])
+      }
+      counters.value.commands.add()
+      session.client.noteCommand(command.index)
+    }
     let start = reply.buffer.count
     beginReply()
     defer {
@@ -202,8 +208,7 @@ extension Execution {
   }
 
   /// Logs and counts a request that is about to be run or queued.
-  @inline(__always)
-  func noteRequest(_ command: CommandEntry, _ words: borrowing Words, _ session: borrowing SessionState) {
+  func noteRequest(_ command: CommandEntry, _ words: borrowing Words, _ session: SessionState) {
     if context.logsCommands { logCommand(words, session, CommandDeclaration.all[command.index]) }
     counters.value.commands.add()
     session.client.noteCommand(command.index)
@@ -277,7 +282,7 @@ extension Execution {
 
   @inline(never)
   private func logCommand(
-    _ words: borrowing Words, _ session: borrowing SessionState, _ declaration: CommandDeclaration
+    _ words: borrowing Words, _ session: SessionState, _ declaration: CommandDeclaration
   ) {
     var text = ByteQueue()
     text.append(word: words[0])

@@ -9,8 +9,10 @@ extension Execution {
   /// Dispatches a request that comes between `MULTI` and `EXEC`; nil when it runs as it would anywhere.
   @inline(never)
   mutating func dispatchInTransaction(
-    _ command: CommandEntry, _ words: borrowing Words, _ session: inout SessionState
+    _ words: borrowing Words, _ session: inout SessionState
   ) -> DispatchOutcome? {
+    // Found again, so that no other request carries it here.
+    guard let command = commands.find(words[0]) else { return nil }
     switch command.id {
     case .quit, .reset: return nil
     case .exec: return execute(command, words, &session)
