@@ -219,6 +219,7 @@ extension Execution {
     let isRefused = old != nil ? onlyIfAbsent : onlyIfPresent
     if returnsOld {
       if let old { reply.bulk(old.value) } else { reply.null() }
+      if reply.isOverfull { return }
     }
     if isRefused {
       if !returnsOld { reply.null() }
@@ -332,6 +333,8 @@ extension Execution {
     guard let old = findToChange(key, database) else { return reply.null() }
     guard old.isString else { return replyWrongType() }
     reply.bulk(old.value)
+    // Nothing is taken that can't be returned.
+    if reply.isOverfull { return }
     delete(key, database)
   }
 

@@ -31,6 +31,9 @@ struct WatchedAbsences {
   private var absences: [Place: Absence] = [:]
   private(set) var isEmpty = true
 
+  /// How many there are.
+  var count: Int { absences.count }
+
   fileprivate mutating func begin(_ hash: UInt64, _ database: Int) {
     absences[Place(hash: hash, database: database), default: Absence()].watchers += 1
     isEmpty = false
