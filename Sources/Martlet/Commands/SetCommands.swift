@@ -122,7 +122,8 @@ extension Execution {
       guard size <= Reply.maximumBytes else { return reply.refuseAsTooLarge() }
       if !isSingle { reply.set(table.count) }
       table.forEach { reply.bulk($0.key) }
-      return reply.isOverfull ? () : delete(key, database)
+      if !reply.isOverfull { delete(key, database) }
+      return
     }
     var chosen = ChosenMembers()
     table.randomMembers(wanted, &random) { chosen.append($0.key) }

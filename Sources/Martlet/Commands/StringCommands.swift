@@ -321,6 +321,7 @@ extension Execution {
     if let old = find(key, database) {
       guard old.isString else { return replyWrongType() }
       reply.bulk(old.value)
+      if reply.isOverfull { return }
     } else {
       reply.null()
     }
@@ -359,6 +360,7 @@ extension Execution {
     if request == .notInteger { return reply.error(Self.notInteger) }
     if request == .invalid { return reply.error("ERR invalid expire time in 'getex' command") }
     reply.bulk(item.value)
+    if reply.isOverfull { return }
     switch request {
     case .at(let time): setExpiryOrDelete(key, database, time)
     case .remove where item.expires: setExpiry(key, database, 0)
