@@ -36,8 +36,11 @@ struct TransactionCrashTests {
     #expect(try Self.contents(of: file[...]) == after)
   }
 
-  /// Two lanes that write pairs of equal values in transactions, while a third does `work` again and again.
-  private static func writePairs(
+  /// How many keys a transaction of `writeTogether` sets.
+  private static let keysTogether = 50
+
+  /// Two lanes, each setting keys of its own to the same value in transactions, while a third thread does `work`.
+  private static func writeTogether(
     _ store: StoreCore, turns: Int, _ work: @escaping @Sendable (_ hasEnded: () -> Bool) -> Void
   ) {
     let running = SharedCounter(2)
@@ -45,12 +48,11 @@ struct TransactionCrashTests {
       SystemThread(name: "transactions") {
         var server = TestServer(store, seed: UInt64(lane + 1))
         for turn in 0..<turns {
-          let database = turn % 3
           _ = server.redis(line: "SELECT \((turn + lane) % 3)")
           _ = server.redis(line: "MULTI")
-          for half in ["x", "y", "z"] {
-            _ = server.redis(line: "SELECT \(database)")
-            _ = server.redis(line: "SET lane\(lane):\(half) \(turn)")
+          for key in 0..<keysTogether {
+            if key % 10 == 0 { _ = server.redis(line: "SELECT \((turn + key / 10) % 3)") }
+            _ = server.redis(line: "SET lane\(lane):\(key) \(turn)")
           }
           _ = server.redis(line: "EXEC")
         }
@@ -61,35 +63,88 @@ struct TransactionCrashTests {
     for writer in writers { writer.join() }
   }
 
-  /// Whether the values that a transaction set together are the same.
+  /// Whether what a transaction of `writeTogether` set is all there: each key's highest value is the same.
   private static func isWhole(_ contents: [DatabaseContents]) -> Bool {
-    contents.allSatisfy { database in
-      (0..<2).allSatisfy { lane in
-        let values = ["x", "y", "z"].map { database[bytes("lane\(lane):\($0)")]?.content }
-        return values.allSatisfy { $0 == values[0] }
+    (0..<2).allSatisfy { lane in
+      let values = (0..<keysTogether).map { key in
+        contents.compactMap { database -> Int? in
+          guard case .string(let value)? = database[bytes("lane\(lane):\(key)")]?.content else { return nil }
+          return Int(String(decoding: value, as: UTF8.self))
+        }.max()
       }
+      return values.allSatisfy { $0 == values[0] }
     }
   }
 
-  @Test("shares batches with those of other sessions, and no batch ends inside one")
-  func interleaved() throws {
-    let disk = SimulatedDisk()
-    let store = try openStore(on: disk, durability: .never)
-    Self.writePairs(store, turns: 300) { hasEnded in
-      while !hasEnded() { store.journal.commit() }
-    }
-    store.journal.commit()
-    let file = disk.content
-    // Each batch's end is where a crash may leave the file.
+  /// Where in a file its batches end, which is where a crash may leave it.
+  private static func batchEnds(_ file: [UInt8]) -> [Int] {
     var ends: [Int] = []
     var lineStart = 0
     for index in file.indices where file[index] == UInt8(ascii: "\n") {
       if file[lineStart..<index].starts(with: bytes("# commit ")) { ends.append(index + 1) }
       lineStart = index + 1
     }
+    return ends
+  }
+
+  @Test("is not parted by a commit in its midst, nor by another session's transaction there")
+  func commitInside() throws {
+    let disk = SimulatedDisk()
+    let store = try openStore(on: disk)
+    var server = TestServer(store)
+    // Keys of different shards, so that both transactions can be under way.
+    let key = "key"
+    let shard = store.keyspace.place(key.utf8.span.raw).shard
+    let other = try #require(
+      (0..<1000).map { "other\($0)" }.first { store.keyspace.place($0.utf8.span.raw).shard != shard })
+    server.context.parameters = [
+      ConfigParameter("inside", get: { "" }) { _ in
+        let thread = SystemThread(name: "inside") {
+          var second = TestServer(store, seed: 2)
+          for line in ["MULTI", "SET \(other) 1", "SELECT 1", "SET \(other) 2", "EXEC"] {
+            _ = second.redis(line: line)
+          }
+          store.journal.commit()
+          // What came after the first transaction had begun can't be on the disk before that ends.
+          let isSecondHeld = second.isReplyHeld
+          #expect(isSecondHeld)
+          _ = second.redis(line: "SET \(other) 3")
+          store.journal.commit()
+          #expect(store.journal.durable.value == 1)
+        }
+        thread.join()
+        return nil
+      }
+    ]
+    for line in [
+      "SELECT 2", "SET before 1", "MULTI", "SET \(key) 1", "CONFIG SET inside 1", "SET \(key) 2", "EXEC",
+    ] {
+      _ = server.redis(line: line)
+    }
+    let isHeldBefore = server.isReplyHeld
+    store.journal.commit()
+    let isHeldAfter = server.isReplyHeld
+    #expect(isHeldBefore && !isHeldAfter)
+    #expect(store.journal.lastVersion == 6)
+    let file = disk.content
+    #expect(Self.batchEnds(file).count == 2)
+    #expect(try Self.contents(of: file[...]) == store.contents())
+    #expect(try Self.contents(of: file.dropLast()).map(\.count) == [0, 0, 1, 0])
+  }
+
+  @Test("shares batches with those of other sessions, and no batch ends inside one")
+  func interleaved() throws {
+    let disk = SimulatedDisk()
+    let store = try openStore(on: disk, durability: .never)
+    Self.writeTogether(store, turns: 100) { hasEnded in
+      while !hasEnded() { store.journal.commit() }
+    }
+    store.journal.commit()
+    let file = disk.content
+    let ends = Self.batchEnds(file)
     #expect(ends.count > 1)
-    for end in ends.count > 150 ? ends.shuffled().prefix(150) : ends[...] {
-      #expect(Self.isWhole(try Self.contents(of: file[..<end])), "\(end)")
+    for index in stride(from: 0, to: ends.count, by: max(1, ends.count / 50)) {
+      #expect(Self.isWhole(try Self.contents(of: file[..<ends[index]])), "\(ends[index])")
     }
     #expect(try Self.contents(of: file[...]) == store.contents())
   }
@@ -101,7 +156,7 @@ struct TransactionCrashTests {
     let store = try openStore(on: disk, durability: .always)
     store.journal.start()
     store.checkpointer.start()
-    Self.writePairs(store, turns: 300) { hasEnded in
+    Self.writeTogether(store, turns: 100) { hasEnded in
       while !hasEnded() { _ = store.checkpointer.request() }
     }
     #expect(store.checkpointer.status.finished > 0)

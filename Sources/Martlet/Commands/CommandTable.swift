@@ -107,7 +107,8 @@ extension CommandID {
 extension CommandDeclaration {
   /// Every command of the Redis protocol that there is, subcommands behind their command.
   public static let all: [CommandDeclaration] =
-    connectionCommands + waitCommands + transactionCommands + serverCommands + checkpointCommands + genericCommands + stringCommands
+    connectionCommands + waitCommands + transactionCommands + serverCommands + checkpointCommands
+    + genericCommands + stringCommands
     + setCommands
 
   /// The name as Redis shows it: `get`, `client|info`.

@@ -20,7 +20,9 @@ extension Execution {
       return .done
     }
     guard let timeout = timeout(words[2]) else { return .done }
-    if replicas > 0, !isRunningTransaction, let outcome = session.wait(milliseconds: timeout) { return outcome }
+    if replicas > 0, !isRunningTransaction, let outcome = session.wait(milliseconds: timeout) {
+      return outcome
+    }
     reply.integer(0)
     return .done
   }

@@ -272,7 +272,8 @@ extension Execution {
   /// Why no write is taken, as an error of a reply.
   var journalProblem: String {
     if let stall = journal.stallReason {
-      return "MISCONF the disk is full: Martlet can't write its database (\(stall)). Reads go on; writes resume by "
+      return
+        "MISCONF the disk is full: Martlet can't write its database (\(stall)). Reads go on; writes resume by "
         + "themselves when there is room."
     }
     let reason = journal.failure?.description ?? "unknown"

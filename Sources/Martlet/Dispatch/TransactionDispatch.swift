@@ -53,7 +53,9 @@ extension Execution {
     _ command: CommandEntry, _ words: borrowing Words, _ session: SessionState
   ) -> Bool {
     let declaration = CommandDeclaration.all[command.index]
-    if words.count > 1 && !declaration.subcommands.isEmpty && subcommand(words, session) == nil { return false }
+    if words.count > 1 && !declaration.subcommands.isEmpty && subcommand(words, session) == nil {
+      return false
+    }
     if command.flags.contains(.noMulti) {
       reply.error("ERR Command not allowed inside a transaction")
       return false

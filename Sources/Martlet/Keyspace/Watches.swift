@@ -67,7 +67,9 @@ extension Shard {
   /// - Parameter now: the time in milliseconds since 1970; what has expired by then counts as absent.
   mutating func beginWatch(_ key: borrowing Key, _ database: Int, now: Int64) -> Watch {
     let item = find(key.bytes, key.hash, database)
-    if let item, !(item.expires && item.expiry <= now) { return Watch(version: item.version, wasAbsent: false) }
+    if let item, !(item.expires && item.expiry <= now) {
+      return Watch(version: item.version, wasAbsent: false)
+    }
     watchedAbsences.begin(key.hash, database)
     return Watch(version: lastVersion, wasAbsent: true)
   }
