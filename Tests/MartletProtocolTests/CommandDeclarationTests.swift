@@ -60,7 +60,12 @@ struct CommandDeclarationTests {
     ("BGREWRITEAOF", 1, "admin", 0, 0, 0),
     ("BGSAVE", -1, "admin", 0, 0, 0),
     ("LASTSAVE", 1, "fast", 0, 0, 0),
-    ("SAVE", 1, "admin", 0, 0, 0),
+    ("SAVE", 1, "admin no_multi", 0, 0, 0),
+    ("DISCARD", 1, "fast", 0, 0, 0),
+    ("EXEC", 1, "", 0, 0, 0),
+    ("MULTI", 1, "fast", 0, 0, 0),
+    ("UNWATCH", 1, "fast", 0, 0, 0),
+    ("WATCH", -2, "fast", 1, -1, 1),
     ("RENAME", 3, "write", 1, 2, 1),
     ("RENAMENX", 3, "fast write", 1, 2, 1),
     ("RESET", 1, "fast no_auth", 0, 0, 0),
@@ -97,7 +102,7 @@ struct CommandDeclarationTests {
   private static func names(_ flags: CommandDeclaration.Flags) -> String {
     let names: [(CommandDeclaration.Flags, String)] = [
       (.admin, "admin"), (.denyOOM, "denyoom"), (.fast, "fast"), (.noAuth, "no_auth"),
-      (.readOnly, "readonly"),
+      (.noMulti, "no_multi"), (.readOnly, "readonly"),
       (.write, "write"),
     ]
     return names.filter { flags.contains($0.0) }.map(\.1).joined(separator: " ")

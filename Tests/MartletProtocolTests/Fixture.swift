@@ -74,6 +74,8 @@ final class TestClient<S: Session & ~Copyable>: CustomReflectable {
   private(set) var isClosed = false
   /// The step that the last call ended with.
   private(set) var lastStep: SessionStep.Next = .read(atLeast: 1)
+  /// The marks of the replies to the last bytes sent, as far as they wait.
+  private(set) var lastMarks: [HoldMark] = []
 
   /// The bytes that one reply may take.
   var replyLimit: Int {
@@ -91,6 +93,7 @@ final class TestClient<S: Session & ~Copyable>: CustomReflectable {
   func send(_ more: [UInt8]) -> [UInt8] {
     if isClosed { return [] }
     input += more
+    lastMarks = []
     var replies: [UInt8] = []
     // Each turn consumes something or ends the loop; a session that did neither would turn for ever.
     for _ in 0..<(input.count + 2) {
@@ -98,6 +101,7 @@ final class TestClient<S: Session & ~Copyable>: CustomReflectable {
       let before = input.count
       let step = unsafe session.receive(input.span.bytes, &execution)
       replies += execution.reply.buffer.bytes.array
+      lastMarks += execution.reply.marks
       execution.reply.removeAll()
       precondition(step.consumed >= 0 && step.consumed <= before, "consumed more than there was")
       input.removeFirst(step.consumed)

@@ -12,7 +12,7 @@ internal let checkpointCommands: [CommandDeclaration] = [
     "LASTSAVE", arity: 1, [.fast], .server, since: "1.0.0", "O(1)", "",
     "Returns when the database file was last rewritten, in seconds since 1970."),
   .init(
-    "SAVE", arity: 1, [.admin], .server, since: "1.0.0", "O(N), N being the keys", "",
+    "SAVE", arity: 1, [.admin, .noMulti], .server, since: "1.0.0", "O(N), N being the keys", "",
     "Has the database file rewritten and replies when that is done. Other clients go on meanwhile."),
 ]
 

@@ -6,7 +6,7 @@
 public struct CommandDeclaration: Sendable {
   /// Which family of the reference a command belongs to; the raw value is Redis's own name of the group.
   public enum Group: String, Sendable, CaseIterable {
-    case connection, generic, server, set, string
+    case connection, generic, server, set, string, transactions
   }
 
   /// What a command does to the data and what it needs, as `COMMAND INFO` tells it.
@@ -30,6 +30,10 @@ public struct CommandDeclaration: Sendable {
     public static let sensitive = Flags(rawValue: 1 << 6)
     /// It reads or changes keys that its arguments don't name, so it holds every shard.
     public static let allShards = Flags(rawValue: 1 << 7)
+    /// It goes through the shards, holding one at a time; in a transaction it finds them all held.
+    public static let eachShard = Flags(rawValue: 1 << 8)
+    /// It can't be part of a transaction.
+    public static let noMulti = Flags(rawValue: 1 << 9)
   }
 
   /// Which of the arguments are keys: the positions `first`, `first + step`, … up to `last`.

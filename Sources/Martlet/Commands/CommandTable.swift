@@ -4,6 +4,8 @@
 package enum CommandID: UInt16, CaseIterable {
   // connection
   case auth, client, echo, hello, ping, quit, reset, select, wait, waitaof
+  // transactions
+  case discard, exec, multi, unwatch, watch
   // server
   case bgrewriteaof, bgsave, command, config, database, dbsize, flushall, flushdb, info, lastsave, save, time
   // generic
@@ -24,6 +26,12 @@ struct CommandEntry {
   let keys: CommandDeclaration.KeyPositions
   /// The place of the declaration in `CommandDeclaration.all`.
   let index: Int
+
+  /// The positions of the keys in a request of so many words.
+  func keyPositions(_ wordCount: Int) -> StrideThrough<Int> {
+    if keys.first == 0 { return stride(from: 1, through: 0, by: 1) }
+    return stride(from: keys.first, through: keys.last < 0 ? wordCount + keys.last : keys.last, by: keys.step)
+  }
 }
 
 /// The commands by name: an open-addressed table that is built once and never changes.
@@ -99,7 +107,8 @@ extension CommandID {
 extension CommandDeclaration {
   /// Every command of the Redis protocol that there is, subcommands behind their command.
   public static let all: [CommandDeclaration] =
-    connectionCommands + waitCommands + serverCommands + checkpointCommands + genericCommands + stringCommands
+    connectionCommands + waitCommands + transactionCommands + serverCommands + checkpointCommands
+    + genericCommands + stringCommands
     + setCommands
 
   /// The name as Redis shows it: `get`, `client|info`.

@@ -51,7 +51,8 @@ internal let genericCommands: [CommandDeclaration] = [
     "RENAMENX", arity: 3, [.write, .fast], keys: .two, .generic, since: "1.0.0",
     "O(N), N being the value's bytes or members", "key newkey", "Gives a value another key, if that is free."),
   .init(
-    "SCAN", arity: -2, [.readOnly], .generic, since: "2.8.0", "O(1) for each call, O(N) for all keys",
+    "SCAN", arity: -2, [.readOnly, .eachShard], .generic, since: "2.8.0",
+    "O(1) for each call, O(N) for all keys",
     "cursor [MATCH pattern] [COUNT count] [TYPE type]", "Returns the keys a few at a time."),
   .init(
     "TOUCH", arity: -2, [.readOnly, .fast], keys: .all, .generic, since: "3.2.1", "O(N), N being the keys",
@@ -285,7 +286,7 @@ extension Execution {
     var visited = 0
     let now = clock.now()
     while shard < keyspace.shardCount && visited < options.count {
-      keyspace.lock(shard)
+      lockInTurn(shard)
       showAll(shard)
       repeat {
         place = keyspace[shard].shard.scan(database, place) { item in
@@ -295,7 +296,7 @@ extension Execution {
           if options.matches(item.key) { chosen.append(item.key) }
         }
       } while place != 0 && visited < options.count
-      keyspace.unlock(shard)
+      unlockInTurn(shard)
       if place == 0 { shard += 1 }
     }
     replyScan(shard == keyspace.shardCount ? 0 : place * shardCount + UInt64(shard), chosen)

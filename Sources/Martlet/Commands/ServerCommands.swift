@@ -52,7 +52,7 @@ internal let serverCommands: [CommandDeclaration] = [
     "[ASYNC | SYNC]",
     "Deletes all keys of the chosen database."),
   .init(
-    "INFO", arity: -1, [], .server, since: "1.0.0", "O(1)", "[section [section ...]]",
+    "INFO", arity: -1, [.eachShard], .server, since: "1.0.0", "O(1)", "[section [section ...]]",
     "Returns what the server knows of itself."),
   .init("TIME", arity: 1, [.fast], .server, since: "2.6.0", "O(1)", "", "Returns the server's time."),
 ]
@@ -266,11 +266,11 @@ extension Execution {
       var keys = 0
       var expiring = 0
       for shard in 0..<keyspace.shardCount {
-        keyspace.lock(shard)
+        lockInTurn(shard)
         keys += keyspace[shard].shard.count(database)
         expiring += keyspace[shard].shard.expiringCount(database)
         showAll(shard)
-        keyspace.unlock(shard)
+        unlockInTurn(shard)
       }
       if keys > 0 {
         facts.append(("Keyspace", "db\(database)", "keys=\(keys),expires=\(expiring),avg_ttl=0"))
@@ -471,6 +471,7 @@ extension CommandDeclaration {
     case .server: break
     case .set: names.append("@set")
     case .string: names.append("@string")
+    case .transactions: names.append("@transaction")
     }
     if flags.contains(.write) { names.append("@write") }
     if flags.contains(.readOnly) { names.append("@read") }
@@ -490,6 +491,7 @@ extension CommandDeclaration.Flags {
     if contains(.admin) { names.append("admin") }
     if contains(.noAuth) { names.append("no_auth") }
     if contains(.fast) { names.append("fast") }
+    if contains(.noMulti) { names.append("no_multi") }
     return names
   }
 }

@@ -122,7 +122,8 @@ extension Execution {
       guard size <= Reply.maximumBytes else { return reply.refuseAsTooLarge() }
       if !isSingle { reply.set(table.count) }
       table.forEach { reply.bulk($0.key) }
-      return delete(key, database)
+      if !reply.isOverfull { delete(key, database) }
+      return
     }
     var chosen = ChosenMembers()
     table.randomMembers(wanted, &random) { chosen.append($0.key) }
@@ -130,7 +131,7 @@ extension Execution {
     if !isSingle { reply.set(wanted) }
     let words = chosen.words
     for index in 0..<words.count { reply.bulk(words[index]) }
-    _ = removeMembers(key, database, words)
+    if !reply.isOverfull { _ = removeMembers(key, database, words) }
   }
 
   mutating func randomMembers(_ words: borrowing Words, _ database: Int) {

@@ -219,6 +219,7 @@ extension Execution {
     let isRefused = old != nil ? onlyIfAbsent : onlyIfPresent
     if returnsOld {
       if let old { reply.bulk(old.value) } else { reply.null() }
+      if reply.isOverfull { return }
     }
     if isRefused {
       if !returnsOld { reply.null() }
@@ -320,6 +321,7 @@ extension Execution {
     if let old = find(key, database) {
       guard old.isString else { return replyWrongType() }
       reply.bulk(old.value)
+      if reply.isOverfull { return }
     } else {
       reply.null()
     }
@@ -332,6 +334,8 @@ extension Execution {
     guard let old = findToChange(key, database) else { return reply.null() }
     guard old.isString else { return replyWrongType() }
     reply.bulk(old.value)
+    // Nothing is taken that can't be returned.
+    if reply.isOverfull { return }
     delete(key, database)
   }
 
@@ -356,6 +360,7 @@ extension Execution {
     if request == .notInteger { return reply.error(Self.notInteger) }
     if request == .invalid { return reply.error("ERR invalid expire time in 'getex' command") }
     reply.bulk(item.value)
+    if reply.isOverfull { return }
     switch request {
     case .at(let time): setExpiryOrDelete(key, database, time)
     case .remove where item.expires: setExpiry(key, database, 0)

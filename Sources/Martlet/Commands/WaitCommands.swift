@@ -20,7 +20,9 @@ extension Execution {
       return .done
     }
     guard let timeout = timeout(words[2]) else { return .done }
-    if replicas > 0, let outcome = session.wait(milliseconds: timeout) { return outcome }
+    if replicas > 0, !isRunningTransaction, let outcome = session.wait(milliseconds: timeout) {
+      return outcome
+    }
     reply.integer(0)
     return .done
   }
@@ -48,9 +50,8 @@ extension Execution {
       }
       journal.requestSync()
     }
-    if local == 1 && !isSynced || replicas > 0, let outcome = session.wait(milliseconds: timeout) {
-      return outcome
-    }
+    let isPending = local == 1 && !isSynced || replicas > 0
+    if isPending, !isRunningTransaction, let outcome = session.wait(milliseconds: timeout) { return outcome }
     reply.array(2)
     reply.integer(isSynced ? 1 : 0)
     reply.integer(0)

@@ -20,16 +20,20 @@ extension Execution {
     -> DispatchOutcome
   {
     guard let command = commands.find(words[0]) else {
+      session.refuseTransaction()
       replyUnknown(words)
       return .done
     }
     guard command.arity > 0 ? words.count == command.arity : words.count >= -command.arity else {
-      replyArity(CommandDeclaration.all[command.index].name)
+      replyArity(command, &session)
       return .done
     }
     if !session.isAuthenticated && !command.flags.contains(.noAuth) {
       reply.error("NOAUTH Authentication required.")
       return .done
+    }
+    if session.isInTransaction, let outcome = dispatchInTransaction(words, &session) {
+      return outcome
     }
     if command.flags.contains(.write) {
       switch journal.room {
@@ -40,7 +44,7 @@ extension Execution {
         return .done
       }
       if command.flags.contains(.denyOOM) && isOverMemoryLimit {
-        reply.error("OOM command not allowed when used memory > 'maxmemory'.")
+        reply.error(Self.outOfMemory)
         return .done
       }
     }
@@ -55,8 +59,7 @@ extension Execution {
     let start = reply.buffer.count
     beginReply()
     defer {
-      reply.replaceIfOverfull(
-        from: start, with: "-ERR the reply would be larger than 1 GiB: ask for less at a time\r\n")
+      replaceIfOverfull(from: start)
       endReply(from: start, waitsForDisk: session.waitsForDisk)
       if command.flags.contains(.write) { session.noteWritten(shown) }
     }
@@ -100,7 +103,8 @@ extension Execution {
     return run(command.id, words, &session)
   }
 
-  private mutating func run(
+  /// Runs a command whose shards are locked.
+  mutating func run(
     _ id: CommandID, _ words: borrowing Words, _ session: inout SessionState
   ) -> DispatchOutcome {
     let database = session.database
@@ -119,6 +123,12 @@ extension Execution {
     case .reset: reset(&session)
     case .select: select(words, &session)
     case .save, .wait, .waitaof: return runWaiting(id, words, &session)
+
+    case .discard: reply.error("ERR DISCARD without MULTI")
+    case .exec: reply.error("ERR EXEC without MULTI")
+    case .multi: beginTransaction(&session)
+    case .unwatch: unwatch(&session)
+    case .watch: watch(words, &session)
 
     case .bgrewriteaof: rewriteInBackground()
     case .bgsave: saveInBackground(words)
@@ -198,7 +208,22 @@ extension Execution {
     return outcome
   }
 
+  /// Logs and counts a request that is about to be run or queued.
+  func noteRequest(_ command: CommandEntry, _ words: borrowing Words, _ session: SessionState) {
+    if context.logsCommands { logCommand(words, session, CommandDeclaration.all[command.index]) }
+    counters.value.commands.add()
+    session.client.noteCommand(command.index)
+  }
+
+  @inline(__always)
+  mutating func replaceIfOverfull(from start: Int) {
+    reply.replaceIfOverfull(
+      from: start, with: "-ERR the reply would be larger than 1 GiB: ask for less at a time\r\n")
+  }
+
   // MARK: Refusals
+
+  static var outOfMemory: String { "OOM command not allowed when used memory > 'maxmemory'." }
 
   /// Whether the data takes more memory than the limit allows.
   var isOverMemoryLimit: Bool {
@@ -219,32 +244,46 @@ extension Execution {
     reply.error(text)
   }
 
+  /// Refuses a command that has too few or too many words.
   @inline(never)
-  mutating func replyArity(_ name: String) {
-    let shown = String(name.lowercased().map { $0 == " " ? "|" : $0 })
-    reply.error("ERR wrong number of arguments for '\(shown)' command")
+  private mutating func replyArity(_ command: CommandEntry, _ session: inout SessionState) {
+    let name = CommandDeclaration.all[command.index].name
+    // An EXEC that is refused ends the transaction, if there is one or not.
+    if command.id == .exec { return refuseExecution(because: Self.wrongArity(name), &session) }
+    session.refuseTransaction()
+    replyArity(name)
   }
 
   @inline(never)
-  private mutating func replyKeyTooLong(_ limit: Int) {
+  mutating func replyArity(_ name: String) { reply.error("ERR " + Self.wrongArity(name)) }
+
+  private static func wrongArity(_ name: String) -> String {
+    let shown = String(name.lowercased().map { $0 == " " ? "|" : $0 })
+    return "wrong number of arguments for '\(shown)' command"
+  }
+
+  @inline(never)
+  mutating func replyKeyTooLong(_ limit: Int) {
     reply.error("ERR the key is longer than max-key-bytes allows (\(limit))")
   }
 
   @inline(never)
-  mutating func replyJournalFailed() {
+  mutating func replyJournalFailed() { reply.error(journalProblem) }
+
+  /// Why no write is taken, as an error of a reply.
+  var journalProblem: String {
     if let stall = journal.stallReason {
-      return reply.error(
+      return
         "MISCONF the disk is full: Martlet can't write its database (\(stall)). Reads go on; writes resume by "
-          + "themselves when there is room.")
+        + "themselves when there is room."
     }
     let reason = journal.failure?.description ?? "unknown"
-    reply.error(
+    return
       "MISCONF Martlet can't write its database (\(reason)). Reads go on; mend the disk and restart the server."
-    )
   }
 
   @inline(never)
-  private mutating func logCommand(
+  private func logCommand(
     _ words: borrowing Words, _ session: SessionState, _ declaration: CommandDeclaration
   ) {
     var text = ByteQueue()

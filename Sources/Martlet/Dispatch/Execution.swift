@@ -16,6 +16,10 @@ package struct SessionState {
   var waitsForDisk = true
   /// The highest version that its writes have made or shown; 0 before the first.
   private(set) var lastWritten: UInt64 = 0
+  /// Whether commands are queued until `EXEC`.
+  var isInTransaction = false
+  /// The commands queued and the keys watched; nil for a client that has never asked for either.
+  var transaction: Transaction?
   /// The checkpoint that the request which waits has asked for.
   var awaitedCheckpoint: Int?
   /// When the request that waits is to be replied to at the latest, in nanoseconds of
@@ -32,6 +36,7 @@ package struct SessionState {
 
   /// Makes it what it was when the connection began, but for what the client has written.
   mutating func reset(_ context: ServerContext) {
+    endTransaction()
     database = 0
     protocolVersion = 2
     isAuthenticated = context.password == nil
@@ -103,6 +108,8 @@ package struct Execution: ~Copyable {
   package var reply = Reply()
   /// The highest version that the reply under way shows.
   var shown: UInt64 = 0
+  /// The commands of a transaction are being run: every shard that they need is locked, and none of them waits.
+  var isRunningTransaction = false
   private var record = ByteQueue()
 
   /// - Parameter seed: for the members that commands take by chance.
@@ -128,6 +135,15 @@ package struct Execution: ~Copyable {
   package func mayShow(_ version: UInt64) -> Bool { journal.mayShow(version) }
 
   // MARK: Locking
+
+  /// Locks a shard for a command that goes through them one by one.
+  func lockInTurn(_ shard: ShardIndex) {
+    if !isRunningTransaction { keyspace.lock(shard) }
+  }
+
+  func unlockInTurn(_ shard: ShardIndex) {
+    if !isRunningTransaction { keyspace.unlock(shard) }
+  }
 
   @inline(__always)
   mutating func beginReply() { shown = 0 }

@@ -14,7 +14,7 @@ package struct Reply: ~Copyable {
   /// The version of the Redis protocol that the session speaks: 2 or 3.
   var version: UInt8 = 2
   /// The reply under way has grown over `maximumBytes`: what was to follow is not kept.
-  private var isOverfull = false
+  private(set) var isOverfull = false
 
   /// What `maximumBytes` is for this one.
   package var limit = Reply.maximumBytes
@@ -124,6 +124,9 @@ extension Reply {
 
   @inline(__always)
   mutating func null() { buffer.append(version >= 3 ? "_\r\n" : "$-1\r\n") }
+
+  /// In the place of an array that there isn't.
+  mutating func nullArray() { buffer.append(version >= 3 ? "_\r\n" : "*-1\r\n") }
 
   mutating func array(_ count: Int) { header("*", count) }
 

@@ -189,6 +189,7 @@ package final class ClientRecord: Sendable {
   /// The place of the last command's declaration; −1 for none yet.
   private let lastCommand = Atomic<Int>(-1)
   private let isWaitingBox = Atomic<Bool>(false)
+  private let transactionLengthBox = Atomic<Int>(-1)
 
   init(id: Int, address: String, localAddress: String) {
     self.id = id
@@ -217,16 +218,24 @@ package final class ClientRecord: Sendable {
     set { isWaitingBox.store(newValue, ordering: .relaxed) }
   }
 
+  /// How many commands the client has queued; −1 outside a transaction.
+  var transactionLength: Int {
+    get { transactionLengthBox.load(ordering: .relaxed) }
+    set { transactionLengthBox.store(newValue, ordering: .relaxed) }
+  }
+
   /// The line of `CLIENT LIST`, with Redis's field names.
   var line: String {
     let now = WallClock.systemMicroseconds() / 1000
     let command = lastCommand.load(ordering: .relaxed)
     let commandName = command < 0 ? "NULL" : CommandDeclaration.all[command].shownName
     let idle = max(0, now - lastActive.load(ordering: .relaxed)) / 1000
+    let queued = transactionLength
+    let flags = queued >= 0 ? "x" : isWaiting ? "b" : "N"
     return details.withLock { details in
       "id=\(id) addr=\(address) laddr=\(localAddress) fd=-1 name=\(details.name) "
-        + "age=\((now - connectedAt) / 1000) idle=\(idle) flags=\(isWaiting ? "b" : "N") "
-        + "db=\(details.database) sub=0 psub=0 ssub=0 multi=-1 cmd=\(commandName) user=default redir=-1 "
+        + "age=\((now - connectedAt) / 1000) idle=\(idle) flags=\(flags) "
+        + "db=\(details.database) sub=0 psub=0 ssub=0 multi=\(queued) cmd=\(commandName) user=default redir=-1 "
         + "resp=\(details.protocolVersion) lib-name=\(details.libraryName) lib-ver=\(details.libraryVersion)"
     }
   }

@@ -15,6 +15,7 @@ package struct Shard: ~Copyable {
   let seed: SeedReference
   let databaseCount: Int
   var cut = Cut()
+  var watchedAbsences = WatchedAbsences()
   /// Bytes put aside for a cut by all shards.
   let retainedBytes: SharedCounter
 
@@ -150,6 +151,7 @@ package struct Shard: ~Copyable {
     touched(version)
     noteDeletion(hash, version)
     guard let item = tables[database].remove(key, hash, &allocator) else { return false }
+    if !watchedAbsences.isEmpty { watchedAbsences.noteDeletion(hash, database, item.version) }
     countExpiry(database, old: item.expires, new: false)
     discard(item, hash, database)
     publish()
@@ -179,6 +181,7 @@ package struct Shard: ~Copyable {
     touched(version)
     noteDeletion(hash, version)
     guard let item = tables[database].remove(key, hash, &allocator) else { return nil }
+    if !watchedAbsences.isEmpty { watchedAbsences.noteDeletion(hash, database, item.version) }
     countExpiry(database, old: item.expires, new: false)
     let detached = DetachedItem(item)
     discard(item, hash, database)
@@ -287,6 +290,9 @@ package struct Shard: ~Copyable {
   private mutating func clear(_ database: Int) {
     let tables = self.tables
     tables[database].forEach { item in
+      if !watchedAbsences.isEmpty {
+        watchedAbsences.noteDeletion(seed.hash(item.key), database, item.version)
+      }
       countExpiry(database, old: item.expires, new: false)
       if cut.isActive { discard(item, seed.hash(item.key), database) } else { item.destroy(&allocator) }
     }

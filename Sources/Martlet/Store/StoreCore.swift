@@ -118,6 +118,17 @@ package final class StoreCore: Sendable {
     }
     return sum
   }
+
+  /// How many absent keys somebody watches.
+  package var watchedAbsenceCount: Int {
+    var sum = 0
+    for shard in 0..<keyspace.shardCount {
+      keyspace.lock(shard)
+      sum += keyspace[shard].shard.watchedAbsences.count
+      keyspace.unlock(shard)
+    }
+    return sum
+  }
 }
 
 /// A log for a store in memory: it takes everything and keeps nothing.

@@ -1,0 +1,182 @@
+// Queues the commands of a transaction, and runs them as one: with the shards of all their keys locked from the first
+// to the last, and their records in one batch of the journal.
+//
+// The rules are Redis's (https://redis.io/docs/latest/develop/interact/transactions/): a command that can't be queued
+// makes `EXEC` run none; one that fails when it runs leaves the others going; and `EXEC` runs none when a watched key has
+// changed.
+
+extension Execution {
+  /// Dispatches a request that comes between `MULTI` and `EXEC`; nil when it runs as it would anywhere.
+  @inline(never)
+  mutating func dispatchInTransaction(
+    _ words: borrowing Words, _ session: inout SessionState
+  ) -> DispatchOutcome? {
+    // Found again, so that no other request carries it here.
+    guard let command = commands.find(words[0]) else { return nil }
+    switch command.id {
+    case .quit, .reset: return nil
+    case .exec: return execute(command, words, &session)
+    case .discard:
+      noteRequest(command, words, session)
+      session.endTransaction()
+      reply.ok()
+    // These two are no more than refused: the transaction goes on.
+    case .multi: reply.error("ERR MULTI calls can not be nested")
+    case .watch: reply.error("ERR WATCH inside MULTI is not allowed")
+    default: queue(command, words, &session)
+    }
+    return .done
+  }
+
+  // MARK: Queueing
+
+  private mutating func queue(
+    _ command: CommandEntry, _ words: borrowing Words, _ session: inout SessionState
+  ) {
+    guard mayQueue(command, words, session) else { return session.refuseTransaction() }
+    noteRequest(command, words, session)
+    let transaction = session.transaction(store)
+    if !transaction.isRefused {
+      guard transaction.queue.append(command, words) else {
+        session.refuseTransaction()
+        return reply.error(
+          "ERR the transaction is too large: it may have \(CommandQueue.maximumCommands) commands and "
+            + "\(CommandQueue.maximumBytes) bytes. Send it in parts.")
+      }
+      session.client.transactionLength = transaction.queue.count
+    }
+    reply.simple("QUEUED")
+  }
+
+  /// Whether a command may be part of a transaction now; if not, the reply says why.
+  private mutating func mayQueue(
+    _ command: CommandEntry, _ words: borrowing Words, _ session: SessionState
+  ) -> Bool {
+    let declaration = CommandDeclaration.all[command.index]
+    if words.count > 1 && !declaration.subcommands.isEmpty && subcommand(words, session) == nil {
+      return false
+    }
+    if command.flags.contains(.noMulti) {
+      reply.error("ERR Command not allowed inside a transaction")
+      return false
+    }
+    // What is queued takes memory, whatever it is.
+    if isOverMemoryLimit {
+      reply.error(Self.outOfMemory)
+      return false
+    }
+    if command.flags.contains(.write) {
+      switch journal.room {
+      // There may be room when the command is run.
+      case .free, .full: break
+      case .stalled, .failed:
+        replyJournalFailed()
+        return false
+      }
+    }
+    for index in command.keyPositions(words.count) where words[index].byteCount > session.limits.keyBytes {
+      replyKeyTooLong(session.limits.keyBytes)
+      return false
+    }
+    return true
+  }
+
+  // MARK: Running
+
+  private mutating func execute(
+    _ command: CommandEntry, _ words: borrowing Words, _ session: inout SessionState
+  ) -> DispatchOutcome {
+    let transaction = session.transaction(store)
+    let flags = transaction.queue.flags
+    if flags.contains(.denyOOM) && isOverMemoryLimit {
+      refuseExecution(because: Self.outOfMemory, &session)
+      return .done
+    }
+    if flags.contains(.write) {
+      switch journal.room {
+      case .free: break
+      case .full: return .waitForRoom
+      case .stalled, .failed:
+        refuseExecution(because: journalProblem, &session)
+        return .done
+      }
+    }
+    noteRequest(command, words, session)
+    if transaction.isRefused {
+      reply.error("EXECABORT Transaction discarded because of previous errors.")
+    } else {
+      let start = reply.buffer.count
+      beginReply()
+      run(transaction, &session)
+      endReply(from: start, waitsForDisk: session.waitsForDisk)
+    }
+    session.endTransaction()
+    return .done
+  }
+
+  /// Ends a transaction that can't be run as things are.
+  mutating func refuseExecution(because problem: String, _ session: inout SessionState) {
+    session.endTransaction()
+    reply.error("EXECABORT Transaction discarded because of: \(problem)")
+  }
+
+  /// Runs what is queued, unless a watched key has changed.
+  private mutating func run(_ transaction: Transaction, _ session: inout SessionState) {
+    var queue = CommandQueue()
+    swap(&queue, &transaction.queue)
+    let shards = shards(queue, transaction)
+    let keyspace = keyspace
+    shards.forEach { keyspace.lock($0) }
+    defer { shards.forEach { keyspace.unlock($0) } }
+    if hasChanged(transaction) { return reply.nullArray() }
+
+    isRunningTransaction = true
+    defer { isRunningTransaction = false }
+    // One record is whole by itself.
+    let group = queue.writeCount > 1 ? journal.beginGroup() : nil
+    reply.array(queue.count)
+    for index in 0..<queue.count {
+      let command = queue.command(index)
+      let start = reply.buffer.count
+      // No command ends the connection or waits in here.
+      _ = run(command.id, queue.words(index), &session)
+      replaceIfOverfull(from: start)
+      if command.flags.contains(.write) { session.noteWritten(shown) }
+    }
+    if let group { journal.endGroup(group) }
+  }
+
+  /// The shards that a transaction needs.
+  private func shards(_ queue: borrowing CommandQueue, _ transaction: Transaction) -> ShardSet {
+    var shards = ShardSet()
+    if !queue.flags.isDisjoint(with: [.allShards, .eachShard]) {
+      for shard in 0..<keyspace.shardCount { shards.insert(shard) }
+      return shards
+    }
+    for index in 0..<queue.count {
+      let words = queue.words(index)
+      for position in queue.command(index).keyPositions(words.count) {
+        shards.insert(keyspace.place(words[position]).shard)
+      }
+    }
+    transaction.forEachWatch { key, _, _ in shards.insert(key.shard) }
+    return shards
+  }
+
+  /// Whether a watched key has changed. The reply shows what it is now.
+  private mutating func hasChanged(_ transaction: Transaction) -> Bool {
+    let keyspace = keyspace
+    let now = clock.now()
+    var shown = shown
+    var hasChanged = false
+    transaction.forEachWatch { key, database, watch in
+      let shard = keyspace[key.shard]
+      shown = max(
+        shown,
+        shard.shard.find(key.bytes, key.hash, database)?.version ?? shard.shard.deletionVersion(key.hash))
+      if shard.shard.hasChanged(key, database, since: watch, now: now) { hasChanged = true }
+    }
+    self.shown = shown
+    return hasChanged
+  }
+}
