@@ -1,6 +1,7 @@
 // Transactions on the disk: whole or not there at all, wherever the file ends, whoever else writes, and while the file is
 // rewritten.
 import Martlet
+import MartletSimulation
 import Testing
 
 @Suite("A transaction in the file")
