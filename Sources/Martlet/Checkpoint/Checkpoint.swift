@@ -182,6 +182,16 @@ package struct Checkpoint: ~Copyable {
         outcome.withLock { $0 = .failed("\(failure)") }
         return
       }
+      if keptFiles > 0 {
+        do throws(DiskError) {
+          try file.cutBack()
+        } catch {
+          journal.noteFailure(error)
+          try? file.discard(new)
+          outcome.withLock { $0 = .failed("\(error)") }
+          return
+        }
+      }
       let result: CheckpointOutcome
       do throws(DiskError) {
         try Self.copy(tail, to: new, upTo: Int(file.writtenBytes.value), bytes: .max)

@@ -290,6 +290,15 @@ package final class DatabaseFile: JournalLog, @unchecked Sendable {
       file, newPath, DatabaseHeader(identity: identity, seed: seed, checkpoint: checkpoint))
   }
 
+  /// Cuts off what a write that failed has left: it may be a whole batch, which a kept file is not to have. On the
+  /// journal's thread. A failure is final, as that of any sync of the file in use.
+  func cutBack() throws(DiskError) {
+    guard needsCut else { return }
+    try file.truncate(to: end)
+    try file.sync()
+    needsCut = false
+  }
+
   /// Lets a new file, which has all that this one has, take its name and its place. On the journal's thread.
   ///
   /// - Parameters:
@@ -301,12 +310,6 @@ package final class DatabaseFile: JournalLog, @unchecked Sendable {
     try new.sync()
     try removeSecondNames()
     if keptFiles > 0 {
-      if needsCut {
-        // A write that failed may have left a whole batch, which is not in the versions that the name will speak of.
-        try file.truncate(to: end)
-        try file.sync()
-        needsCut = false
-      }
       let kept = Self.keptPrefix + String(version)
       // A checkpoint without a change before it meets the name of the one before, in whose file there is more.
       if try !disk.names(in: folder).contains(kept) { try disk.link(path, to: folder + "/" + kept) }
