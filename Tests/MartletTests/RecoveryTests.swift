@@ -274,6 +274,18 @@ struct RecoveryTests {
     #expect(error?.line == 4)
   }
 
+  @Test("stops at a commit line that goes back, though its checksum is right")
+  func backwards() {
+    var database = HandmadeDatabase()
+    database.append("SET a b\n", versions: "1-1")
+    database.append("SET c d\n", versions: "2-2", synced: 1)
+    database.append("SET e f\n", versions: "2-2", synced: 1)
+    database.append("SET g h\n", versions: "3-3", synced: 2)
+    let error = #expect(throws: DatabaseError.self) { _ = try openStore(on: disk(with: database.text)) }
+    #expect(error?.line == 7)
+    #expect(error?.reason.contains("does not follow") == true)
+  }
+
   @Test("stops where another database's batches begin")
   func mixedFiles() throws {
     var database = HandmadeDatabase()
