@@ -43,30 +43,24 @@ struct CheckpointTests {
     #expect(store.report.version == 101)
   }
 
+  /// A checkpoint whose body is written, of a version that the journal has not written.
+  private func bodyAhead(_ store: StoreCore) throws -> Checkpoint {
+    let file = try #require(store.file)
+    var checkpoint = try Checkpoint(
+      store.keyspace, store.journal, file, store.clock, outlivesFlush: false, keptFiles: 0)
+    while !checkpoint.isWaiting { _ = checkpoint.step() }
+    return checkpoint
+  }
+
   @Test("waits until the file in use has what led to it")
-  func fullDisk() throws {
+  func waits() throws {
     let disk = SimulatedDisk()
     var server = TestServer(try openStore(on: disk))
     server.send(redis: ["SET", "a", "1"].map(bytes))
-    server.store.journal.commit()
-    server.send(redis: ["SET", "b", "2"].map(bytes))
-    disk.isFull = true
-    server.store.journal.commit()
-    disk.isFull = false
-    let file = try #require(server.store.file)
-    // The body has a version that the journal could not write yet.
-    var checkpoint = try Checkpoint(
-      server.store.keyspace, server.store.journal, file, server.store.clock, outlivesFlush: false,
-      keptFiles: 0)
-    while !checkpoint.isWaiting { _ = checkpoint.step() }
+    var checkpoint = try bodyAhead(server.store)
+    _ = checkpoint.step()
     var isSwitching = checkpoint.isSwitching
     #expect(!isSwitching)
-    disk.isFull = true
-    server.store.journal.commit()
-    _ = checkpoint.step()
-    isSwitching = checkpoint.isSwitching
-    #expect(!isSwitching)
-    disk.isFull = false
     server.store.journal.commit()
     _ = checkpoint.step()
     isSwitching = checkpoint.isSwitching
@@ -76,6 +70,31 @@ struct CheckpointTests {
     #expect(outcome?.isFinished == true)
     disk.crash()
     #expect(try openStore(on: disk).contents() == server.store.contents())
+  }
+
+  @Test(
+    "gives up, and its room, when the file in use can't get there",
+    arguments: [SimulatedDisk.outOfSpace, SimulatedDisk.inputOutputError])
+  func givesUp(code: Int32) throws {
+    let disk = SimulatedDisk()
+    var server = TestServer(try openStore(on: disk))
+    server.send(redis: ["SET", "a", "1"].map(bytes))
+    var checkpoint = try bodyAhead(server.store)
+    if code == SimulatedDisk.outOfSpace {
+      disk.isFull = true
+    } else {
+      var faults = SimulatedDisk.Faults()
+      faults.brokenWrite = 1
+      disk.order(faults)
+    }
+    server.store.journal.commit()
+    disk.order(SimulatedDisk.Faults())
+    let outcome = checkpoint.step()
+    #expect(outcome?.isFailed == true)
+    #expect(disk.fileNames == ["database.txt"])
+    disk.isFull = false
+    server.store.journal.commit()
+    if code == SimulatedDisk.outOfSpace { #expect(try makeCheckpoint(server.store).isFinished) }
   }
 
   @Test("keeps so many of the files before it, each a database as it then was")

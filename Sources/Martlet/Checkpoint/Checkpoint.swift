@@ -167,7 +167,11 @@ package struct Checkpoint: ~Copyable {
 
   private mutating func copySome() throws(DiskError) {
     // The batches that lead to the cut would follow a body that has them already.
-    guard isCutWritten else { return }
+    guard isCutWritten else {
+      // What will not be written, or lacks the room that the new file takes, isn't waited for.
+      if let problem = journal.failure ?? journal.stallReason { throw problem }
+      return
+    }
     try Self.copy(tail, to: new, upTo: Int(file.writtenBytes.value), bytes: Self.copyBytes)
     if new.unsyncedBytes >= Self.unsyncedBytes { try new.sync() }
     guard Int(file.writtenBytes.value) - tail.value.end <= Self.lastCopyBytes else { return }
