@@ -40,15 +40,15 @@ struct TransactionCrashTests {
   /// How many keys a transaction of `writeTogether` sets.
   private static let keysTogether = 50
 
-  /// Two lanes, each setting keys of its own to the same value in transactions, while a third thread does `work`.
-  private static func writeTogether(
-    _ store: StoreCore, turns: Int, _ work: @escaping @Sendable (_ hasEnded: () -> Bool) -> Void
-  ) {
-    let running = SharedCounter(2)
+  /// Two lanes, each setting keys of its own to the same value in transactions, again and again until `work`, which
+  /// runs meanwhile, has ended and there have been a few.
+  private static func writeTogether(_ store: StoreCore, during work: () -> Void) {
+    let isDone = SharedCounter()
     let writers = (0..<2).map { lane in
       SystemThread(name: "transactions") {
         var server = TestServer(store, seed: UInt64(lane + 1))
-        for turn in 0..<turns {
+        var turn = 0
+        while turn < 50 || isDone.value == 0 {
           _ = server.redis(line: "SELECT \((turn + lane) % 3)")
           _ = server.redis(line: "MULTI")
           for key in 0..<keysTogether {
@@ -56,12 +56,14 @@ struct TransactionCrashTests {
             _ = server.redis(line: "SET lane\(lane):\(key) \(turn)")
           }
           _ = server.redis(line: "EXEC")
+          turn += 1
         }
-        running.subtract(1)
       }
     }
-    work { running.value == 0 }
+    work()
+    isDone.set(1)
     for writer in writers { writer.join() }
+    isDone.destroy()
   }
 
   /// Whether what a transaction of `writeTogether` set is all there: each key's highest value is the same.
@@ -137,8 +139,10 @@ struct TransactionCrashTests {
   func interleaved() throws {
     let disk = SimulatedDisk()
     let store = try openStore(on: disk, durability: .never)
-    Self.writeTogether(store, turns: 100) { hasEnded in
-      while !hasEnded() { store.journal.commit() }
+    Self.writeTogether(store) {
+      // A commit writes a batch if anything has come since the last.
+      let start = disk.operations
+      while disk.operations < start + 200 { store.journal.commit() }
     }
     store.journal.commit()
     let file = disk.content
@@ -157,11 +161,18 @@ struct TransactionCrashTests {
     let store = try openStore(on: disk, durability: .always)
     store.journal.start()
     store.checkpointer.start()
-    Self.writeTogether(store, turns: 100) { hasEnded in
-      while !hasEnded() { _ = store.checkpointer.request() }
+    let event = Signal()
+    Self.writeTogether(store) {
+      store.checkpointer.onEvent { _ in event.raise() }
+      let limit = WallClock.monotonicNanoseconds() + 60_000_000_000
+      while store.checkpointer.status.finished < 2 && WallClock.monotonicNanoseconds() < limit {
+        _ = store.checkpointer.request()
+        event.wait(nanoseconds: 1_000_000_000)
+      }
     }
-    #expect(store.checkpointer.status.finished > 0)
+    #expect(store.checkpointer.status.finished >= 2)
     store.checkpointer.stop()
+    event.destroy()
     let written = store.contents()
     #expect(Self.isWhole(written))
     disk.crash()
