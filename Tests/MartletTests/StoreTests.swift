@@ -91,4 +91,18 @@ struct StoreTests {
     #expect(try await store.increment("count", by: 0) == 1000)
     await store.close()
   }
+
+  @Test("A checkpoint leaves the data and drops the past; in memory there is nothing to do")
+  func checkpoint() async throws {
+    let folder = try TemporaryFolder()
+    let store = try Store(folder: folder.path)
+    for number in 0..<100 { try await store.set("counter", to: "\(number)") }
+    try await store.checkpoint()
+    let text = try String(contentsOfFile: folder.path + "/database.txt", encoding: .utf8)
+    #expect(text.contains("SET counter 99 VERSION 100") && !text.contains("SET counter 98"))
+    await store.close()
+    await #expect(throws: StoreError.closed) { try await store.checkpoint() }
+    #expect(try await Store(folder: folder.path).string("counter") == "99")
+    try await Store.inMemory().checkpoint()
+  }
 }

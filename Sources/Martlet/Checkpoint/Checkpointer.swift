@@ -105,6 +105,8 @@ package final class Checkpointer: Sendable {
     let number = statusBox.withLock { status -> Int? in
       guard !status.isRunning && status.requested == status.answered else { return nil }
       status.requested += 1
+      // Without a file, or after the end, there is nothing to wait for.
+      if file == nil || isStopping.load(ordering: .acquiring) { status.answered = status.requested }
       return status.requested
     }
     signal.raise()
@@ -125,6 +127,12 @@ package final class Checkpointer: Sendable {
       return thread
     }
     running?.join()
+    statusBox.withLock { status in
+      guard status.answered < status.requested else { return }
+      status.answered = status.requested
+      status.problem = "the store has been closed"
+    }
+    journal.notify()
     listener.withLock { $0 = { _ in } }
   }
 

@@ -82,6 +82,7 @@ public final class Store: Sendable {
     guard !isClosed.load(ordering: .acquiring) else { throw .closed }
     var number = core.checkpointer.request()
     while number == nil {
+      guard !isClosed.load(ordering: .acquiring) else { throw .closed }
       // One that is under way may have begun before what this one is to hold.
       try await waitForJournal()
       number = core.checkpointer.request()
