@@ -91,6 +91,8 @@ public final class Server: Sendable {
     do {
       addresses = try await listen(transport)
     } catch {
+      // One port may be open already: nobody is to be told that a write is kept which nothing writes any more.
+      await transport.refuseWrites()
       store.stop()
       await transport.stop()
       throw error

@@ -82,4 +82,20 @@ struct DataFolderTests {
     #expect(throws: StoreError.self) { try DataFolder(folder) }
     #expect(try String(contentsOf: URL(filePath: precious), encoding: .utf8) == "precious")
   }
+
+  @Test("A folder that has held a database doesn't begin another when its file is empty or gone")
+  func lostFile() async throws {
+    let folder = try TemporaryFolder()
+    let store = try Store(folder: folder.path)
+    try await store.set("Hello", to: "World")
+    await store.close()
+    let path = folder.path + "/database.txt"
+    let content = try Data(contentsOf: URL(filePath: path))
+    try Data().write(to: URL(filePath: path))
+    #expect(throws: StoreError.self) { _ = try Store(folder: folder.path) }
+    try FileManager.default.removeItem(atPath: path)
+    #expect(throws: StoreError.self) { _ = try Store(folder: folder.path) }
+    try content.write(to: URL(filePath: path))
+    #expect(try await Store(folder: folder.path).string("Hello") == "World")
+  }
 }

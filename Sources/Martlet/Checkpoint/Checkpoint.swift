@@ -24,6 +24,8 @@ package struct Checkpoint: ~Copyable {
   private static let entriesAtOnce = 32
   /// What may be written before it is synced, so that the syncs of the journal don't wait for much.
   static let unsyncedBytes = 256 << 10
+  /// When more than this has been put aside, it is written before anything else; writers wait at eight times as much.
+  private static let retainedBytes = Checkpointer.maximumRetainedBytes / 8
   /// What may be left for the journal's thread to copy.
   private static let lastCopyBytes = 256 << 10
   /// The bytes of batches copied in one step.
@@ -136,7 +138,20 @@ package struct Checkpoint: ~Copyable {
 
   // MARK: The body
 
+  /// Takes what has been put aside in shards that the body hasn't come to, when that has become much.
+  private mutating func drainOthers() {
+    guard keyspace.retainedBytes.value > Self.retainedBytes else { return }
+    for other in shard..<keyspace.shardCount {
+      keyspace.lock(other)
+      if keyspace[other].shard.cutVersion == version {
+        _ = keyspace[other].shard.drainCut(Self.entriesAtOnce, &body)
+      }
+      keyspace.unlock(other)
+    }
+  }
+
   private mutating func writeBody() throws(DiskError) -> CheckpointOutcome? {
+    drainOthers()
     keyspace.lock(shard)
     guard keyspace[shard].shard.cutVersion == version else {
       keyspace.unlock(shard)

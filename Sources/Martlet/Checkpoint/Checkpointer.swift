@@ -32,6 +32,8 @@ package final class Checkpointer: Sendable {
   private static let restFactor: Int64 = 3
   private static let longestRest: Int64 = 20_000_000
 
+  private static let closed = "the store has been closed"
+
   /// What there is to know of the checkpoints so far.
   package struct Status: Sendable {
     package var isRunning = false
@@ -47,6 +49,8 @@ package final class Checkpointer: Sendable {
     package var lastDuration: Int64 = 0
     /// Why the last one failed; nil when it didn't.
     package var problem: String?
+    /// Why the last one that was asked for failed; nil when it didn't.
+    package var answer: String?
   }
 
   private let keyspace: Keyspace
@@ -106,7 +110,10 @@ package final class Checkpointer: Sendable {
       guard !status.isRunning && status.requested == status.answered else { return nil }
       status.requested += 1
       // Without a file, or after the end, there is nothing to wait for.
-      if file == nil || isStopping.load(ordering: .acquiring) { status.answered = status.requested }
+      if file == nil || isStopping.load(ordering: .acquiring) {
+        status.answered = status.requested
+        status.answer = file == nil ? nil : Self.closed
+      }
       return status.requested
     }
     signal.raise()
@@ -130,7 +137,7 @@ package final class Checkpointer: Sendable {
     statusBox.withLock { status in
       guard status.answered < status.requested else { return }
       status.answered = status.requested
-      status.problem = "the store has been closed"
+      status.answer = Self.closed
     }
     journal.notify()
     listener.withLock { $0 = { _ in } }
@@ -192,6 +199,7 @@ package final class Checkpointer: Sendable {
     }
     statusBox.withLock { status in
       status.isRunning = false
+      let isAnswer = request > status.answered
       status.answered = max(status.answered, request)
       if case .finished(let version, _, _) = event {
         status.finished += 1
@@ -203,6 +211,7 @@ package final class Checkpointer: Sendable {
         status.failed += 1
         status.problem = reason
       }
+      if isAnswer { status.answer = status.problem }
     }
     if !isStopping.load(ordering: .acquiring) { listener.withLock { $0 }(event) }
     // Whoever waits for it looks again.

@@ -52,7 +52,12 @@ extension Execution {
     let status = store.checkpointer.status
     if status.answered < number, let outcome = session.wait(milliseconds: 0) { return outcome }
     session.awaitedCheckpoint = nil
-    if let problem = status.problem {
+    guard status.answered >= number else {
+      // Its client sends no more, and nothing is waited for on its behalf.
+      reply.error("ERR the database file is still being rewritten")
+      return .done
+    }
+    if let problem = status.answer {
       reply.error(
         "ERR the database file could not be rewritten (\(problem)); the one in use is as good as before")
     } else {

@@ -88,7 +88,7 @@ public final class Store: Sendable {
       number = core.checkpointer.request()
     }
     while core.checkpointer.status.answered < number ?? 0 { try await waitForJournal() }
-    if let problem = core.checkpointer.status.problem { throw .databaseNotWritten(reason: problem) }
+    if let problem = core.checkpointer.status.answer { throw .databaseNotWritten(reason: problem) }
   }
 
   private func waitForJournal() async throws(StoreError) {

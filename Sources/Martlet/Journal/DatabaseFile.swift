@@ -102,10 +102,12 @@ package final class DatabaseFile: JournalLog, @unchecked Sendable {
 
   /// Opens the database file in a folder, which exists, or begins a new one.
   ///
-  /// - Parameter random: where a new database gets its identity and its hash seed from.
-  package static func open(_ folder: String, on disk: any Disk, random: inout RandomSource) throws
-    -> DatabaseFile
-  {
+  /// - Parameters:
+  ///   - hasHeldDatabase: whether the folder is known to have held one: then none is begun in it.
+  ///   - random: where a new database gets its identity and its hash seed from.
+  package static func open(
+    _ folder: String, on disk: any Disk, hasHeldDatabase: Bool = false, random: inout RandomSource
+  ) throws -> DatabaseFile {
     let path = folder + "/" + name
     let names = try disk.names(in: folder)
     if !names.contains(name) {
@@ -124,6 +126,14 @@ package final class DatabaseFile: JournalLog, @unchecked Sendable {
     if !DatabaseHeader.isTorn(start.bytes) {
       let reader = try DatabaseReader(file, path)
       return DatabaseFile(disk, folder, file, reader.header, end: reader.position, crc: reader.chain.crc)
+    }
+    // Nothing but its very first write leaves a file without a header, and then there is nothing else.
+    guard !hasHeldDatabase, !names.contains(where: { $0.hasPrefix(name + ".") }) else {
+      throw DatabaseError(
+        path: path, line: 1,
+        reason:
+          "the file is empty, though the folder has held a database. Nothing was started. Restore it from a "
+          + "backup; to begin anew, use another folder")
     }
     let header = DatabaseHeader(identity: random.next(), seed: random.next(), checkpoint: 0)
     var fresh = ByteQueue()

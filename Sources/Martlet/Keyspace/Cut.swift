@@ -39,6 +39,9 @@ package final class CutSet {
     table = item.members
   }
 
+  /// What a member that is put aside or remembered takes besides its bytes, about.
+  fileprivate static let bytesPerMember = 64
+
   fileprivate func isHandedOut(_ member: RawSpan) -> Bool { isScanned || table.scanPlace(member) < place }
 }
 
@@ -116,11 +119,11 @@ extension Shard {
   @inline(never)
   private mutating func discardSlowly(_ item: Item, _ hash: UInt64, _ database: Int) {
     if let set = cut.set(of: item) {
-      set.retired = item
+      keep(item, of: set)
     } else if cut.needs(item, hash, database) && !cut.forgetsDeletions {
       if item.kind == .set && item.members.count > Cut.largeSet {
         let set = CutSet(item, database)
-        set.retired = item
+        keep(item, of: set)
         cut.sets.append(set)
       } else {
         retire(item, database)
@@ -132,11 +135,16 @@ extension Shard {
 
   private mutating func retire(_ item: Item, _ database: Int) {
     cut.retired.append((item, database))
-    retainedBytes.add(UInt64(item.size))
+    retainedBytes.add(UInt64(item.weight))
+  }
+
+  private func keep(_ item: Item, of set: CutSet) {
+    set.retired = item
+    retainedBytes.add(UInt64(item.weight))
   }
 
   private mutating func dropRetired(_ item: Item) {
-    retainedBytes.subtract(UInt64(item.size))
+    retainedBytes.subtract(UInt64(item.weight))
     item.destroy(&allocator)
   }
 
@@ -155,7 +163,7 @@ extension Shard {
       added += 1
       if let set, !set.isHandedOut(members[index]) {
         set.added.insert(members[index].array)
-        retainedBytes.add(UInt64(members[index].byteCount))
+        retainedBytes.add(UInt64(members[index].byteCount + CutSet.bytesPerMember))
       }
     }
     return added
@@ -171,10 +179,10 @@ extension Shard {
       removed += 1
       if let set, !set.isHandedOut(members[index]) {
         if set.added.remove(members[index].array) != nil {
-          retainedBytes.subtract(UInt64(members[index].byteCount))
+          retainedBytes.subtract(UInt64(members[index].byteCount + CutSet.bytesPerMember))
         } else {
           set.removed.append(member)
-          retainedBytes.add(UInt64(member.keyCount))
+          retainedBytes.add(UInt64(member.keyCount + CutSet.bytesPerMember))
           continue
         }
       }
@@ -205,6 +213,20 @@ extension Shard {
 
   /// The version of the cut under way; 0 when there is none.
   package var cutVersion: UInt64 { cut.version }
+
+  /// Hands out up to about `entries` of the items that have been put aside; whether there may be more.
+  package mutating func drainCut<Reader: CutReader & ~Copyable>(_ entries: Int, _ reader: inout Reader)
+    -> Bool
+  {
+    var left = entries
+    while left > 0, let (item, database) = cut.retired.popLast() {
+      reader.take(item, database)
+      dropRetired(item)
+      left -= 1
+    }
+    publish()
+    return !cut.retired.isEmpty
+  }
 
   /// Hands out up to about `entries` more entries of the state at the cut; whether there may be more to come.
   package mutating func advanceCut<Reader: CutReader & ~Copyable>(_ entries: Int, _ reader: inout Reader)
@@ -253,7 +275,7 @@ extension Shard {
   ) {
     while left > 0, let member = set.removed.popLast() {
       reader.take(member.key, of: set)
-      retainedBytes.subtract(UInt64(member.keyCount))
+      retainedBytes.subtract(UInt64(member.keyCount + CutSet.bytesPerMember))
       member.destroy(&allocator)
       left -= 1
     }
@@ -264,7 +286,7 @@ extension Shard {
         visited += 1
         guard set.table.scanPlace(member.key) >= place else { return }
         if !set.added.isEmpty && set.added.remove(member.key.array) != nil {
-          retainedBytes.subtract(UInt64(member.keyCount))
+          retainedBytes.subtract(UInt64(member.keyCount + CutSet.bytesPerMember))
           return
         }
         reader.take(member.key, of: set)
@@ -281,13 +303,13 @@ extension Shard {
 
   private mutating func release(_ set: CutSet) {
     for member in set.removed {
-      retainedBytes.subtract(UInt64(member.keyCount))
+      retainedBytes.subtract(UInt64(member.keyCount + CutSet.bytesPerMember))
       member.destroy(&allocator)
     }
     set.removed = []
-    for member in set.added { retainedBytes.subtract(UInt64(member.count)) }
+    for member in set.added { retainedBytes.subtract(UInt64(member.count + CutSet.bytesPerMember)) }
     set.added = []
-    set.retired?.destroy(&allocator)
+    if let item = set.retired { dropRetired(item) }
     set.retired = nil
   }
 

@@ -123,6 +123,12 @@ extension TableEntry {
   @inline(__always)
   var size: Int { keyOffset + keyCount + valueCount }
 
+  /// What a member of a set takes besides its bytes, about, with its share of the buckets.
+  private static let bytesPerMember = 32
+
+  /// The bytes of all that the item owns, those of members by a mean. O(1).
+  var weight: Int { isString ? size : size + members.count * Self.bytesPerMember }
+
   /// The value of a string.
   package var value: RawSpan {
     @_lifetime(borrow self)

@@ -15,14 +15,16 @@ package final class StoreCore: Sendable {
   /// - Parameters:
   ///   - threads: how many threads will use the store, for the number of shards.
   ///   - databases: how many numbered databases there are.
+  ///   - hasHeldDatabase: whether the folder is known to have held a database, so that none is begun in it.
   ///   - log: what the journal writes to, made of the file: the file itself, or what stands before it.
   package init(
     folder: String, disk: any Disk = SystemDisk(), durability: Durability, threads: Int, databases: Int = 16,
-    policy: CheckpointPolicy = CheckpointPolicy(), clock: WallClock = WallClock(),
+    policy: CheckpointPolicy = CheckpointPolicy(), hasHeldDatabase: Bool = false,
+    clock: WallClock = WallClock(),
     random: inout RandomSource, progress: @escaping DatabaseLoader.Progress = { _, _ in },
     log: (DatabaseFile) -> any JournalLog = { $0 }
   ) throws {
-    let file = try DatabaseFile.open(folder, on: disk, random: &random)
+    let file = try DatabaseFile.open(folder, on: disk, hasHeldDatabase: hasHeldDatabase, random: &random)
     keyspace = Keyspace(
       shardCount: Keyspace.shardCount(threads: threads), databaseCount: databases, seedNumber: file.seed)
     do {
@@ -78,7 +80,7 @@ package final class StoreCore: Sendable {
       }
       let store = try StoreCore(
         folder: folder.path, durability: durability, threads: threads, databases: databases, policy: policy,
-        random: &random, progress: progress)
+        hasHeldDatabase: folder.database != nil, random: &random, progress: progress)
       if let file = store.file {
         var identity = ByteQueue()
         identity.append(hexadecimal: file.identity, width: 16)

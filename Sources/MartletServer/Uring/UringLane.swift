@@ -78,15 +78,17 @@
         nextSweep = WallClock.monotonicNanoseconds() + Self.sweepInterval
         setTimer(nextSweep)
       }
+      // What the system did not take is tried again at once: a send that left without a word would wake nobody.
+      var areAllSubmitted = true
       while !isStopped || !connections.isEmpty || !listeners.isEmpty {
         submitSends()
-        ring.enter(waits: !hasCommitted)
+        ring.enter(waits: !hasCommitted && areAllSubmitted)
         // Those that failed have said so among the completions that are there now.
-        let areSendsTried = ring.isAllSubmitted
+        areAllSubmitted = ring.isAllSubmitted
         repeat {
           while let completion = ring.nextCompletion() { handle(completion) }
         } while ring.fetchOverflow()
-        if areSendsTried { finishTriedSends() }
+        if areAllSubmitted { finishTriedSends() }
         if hasCommitted { journalCommitted() }
         if connections.isEmpty, let done = onDrained {
           onDrained = nil
