@@ -144,7 +144,7 @@ package struct Checkpoint: ~Copyable {
     for other in shard..<keyspace.shardCount {
       keyspace.lock(other)
       if keyspace[other].shard.cutVersion == version {
-        _ = keyspace[other].shard.drainCut(Self.entriesAtOnce, &body)
+        keyspace[other].shard.drainCut(Self.entriesAtOnce, &body)
       }
       keyspace.unlock(other)
     }
@@ -195,20 +195,18 @@ package struct Checkpoint: ~Copyable {
     let (tail, new, file, journal, outcome, keptFiles) = (self.tail, new, file, journal, outcome, keptFiles)
     let version = version
     journal.betweenBatches {
-      if let failure = journal.failure {
-        // What the file in use holds on the disk is not known any more: nothing may be made of it.
+      func giveUp(_ error: DiskError) {
         try? file.discard(new)
-        outcome.withLock { $0 = .failed("\(failure)") }
-        return
+        outcome.withLock { $0 = .failed("\(error)") }
       }
+      // What the file in use holds on the disk is not known any more then: nothing may be made of it.
+      if let failure = journal.failure { return giveUp(failure) }
       if keptFiles > 0 {
         do throws(DiskError) {
           try file.cutBack()
         } catch {
           journal.noteFailure(error)
-          try? file.discard(new)
-          outcome.withLock { $0 = .failed("\(error)") }
-          return
+          return giveUp(error)
         }
       }
       let result: CheckpointOutcome
@@ -217,9 +215,7 @@ package struct Checkpoint: ~Copyable {
         try file.adopt(new, version: journal.writtenVersion, keptFiles: keptFiles)
         result = .finished(version: version, bytes: Int(file.bodyBytes.value))
       } catch {
-        try? file.discard(new)
-        outcome.withLock { $0 = .failed("\(error)") }
-        return
+        return giveUp(error)
       }
       do throws(DiskError) {
         // Without this a crash could bring the old file back, and what is acknowledged from now on is not in it.

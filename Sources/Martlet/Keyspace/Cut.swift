@@ -214,18 +214,11 @@ extension Shard {
   /// The version of the cut under way; 0 when there is none.
   package var cutVersion: UInt64 { cut.version }
 
-  /// Hands out up to about `entries` of the items that have been put aside; whether there may be more.
-  package mutating func drainCut<Reader: CutReader & ~Copyable>(_ entries: Int, _ reader: inout Reader)
-    -> Bool
-  {
+  /// Hands out up to about `entries` of the items that have been put aside.
+  package mutating func drainCut<Reader: CutReader & ~Copyable>(_ entries: Int, _ reader: inout Reader) {
     var left = entries
-    while left > 0, let (item, database) = cut.retired.popLast() {
-      reader.take(item, database)
-      dropRetired(item)
-      left -= 1
-    }
+    takeRetired(&left, &reader)
     publish()
-    return !cut.retired.isEmpty
   }
 
   /// Hands out up to about `entries` more entries of the state at the cut; whether there may be more to come.
@@ -233,15 +226,20 @@ extension Shard {
     -> Bool
   {
     var left = entries
+    takeRetired(&left, &reader)
+    while left > 0, let set = cut.sets.last { advance(set, &left, &reader) }
+    while left > 0 && !cut.isScanned { scanSome(&left, &reader) }
+    publish()
+    return !(cut.retired.isEmpty && cut.sets.isEmpty && cut.isScanned)
+  }
+
+  private mutating func takeRetired<Reader: CutReader & ~Copyable>(_ left: inout Int, _ reader: inout Reader)
+  {
     while left > 0, let (item, database) = cut.retired.popLast() {
       reader.take(item, database)
       dropRetired(item)
       left -= 1
     }
-    while left > 0, let set = cut.sets.last { advance(set, &left, &reader) }
-    while left > 0 && !cut.isScanned { scanSome(&left, &reader) }
-    publish()
-    return !(cut.retired.isEmpty && cut.sets.isEmpty && cut.isScanned)
   }
 
   private mutating func scanSome<Reader: CutReader & ~Copyable>(_ left: inout Int, _ reader: inout Reader) {
