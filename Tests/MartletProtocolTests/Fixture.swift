@@ -49,7 +49,7 @@ final class TestServer: Sendable {
   let context: ServerContext
 
   init(
-    password: String? = nil, databases: Int = 16, durability: Durability = .never,
+    password: String? = nil, users: [String: String]? = nil, requiresSASL: Bool = false, databases: Int = 16, durability: Durability = .never,
     maximumPendingBytes: Int = Journal.defaultPendingBytes,
     logger: @escaping @Sendable (String, String) -> Void = { _, _ in }
   ) {
@@ -57,7 +57,11 @@ final class TestServer: Sendable {
     store = StoreCore(
       inMemory: 1, databases: databases, durability: durability, clock: WallClock(stoppedAt: Self.start),
       maximumPendingBytes: maximumPendingBytes, random: &random)
-    context = ServerContext(password: password, logger: logger)
+    var credentials = (users ?? [:]).map { Credential(name: bytes($0.key), password: bytes($0.value))! }
+    if let password { credentials.append(Credential(name: bytes("default"), password: bytes(password))!) }
+    context = ServerContext(
+      users: users == nil && password == nil ? Users() : Users(credentials), requiresSASL: requiresSASL,
+      logger: logger)
   }
 }
 

@@ -7,7 +7,7 @@ package enum CommandID: UInt16, CaseIterable {
   // transactions
   case discard, exec, multi, unwatch, watch
   // server
-  case bgrewriteaof, bgsave, command, config, database, dbsize, flushall, flushdb, info, lastsave, save, time
+  case acl, bgrewriteaof, bgsave, command, config, database, dbsize, flushall, flushdb, info, lastsave, save, time
   // generic
   case copy, del, exists, expire, expireat, expiretime, keys, persist, pexpire, pexpireat, pexpiretime, pttl
   case randomkey, rename, renamenx, scan, touch, ttl, type, unlink
@@ -107,7 +107,7 @@ extension CommandID {
 extension CommandDeclaration {
   /// Every command of the Redis protocol that there is, subcommands behind their command.
   public static let all: [CommandDeclaration] =
-    connectionCommands + waitCommands + transactionCommands + serverCommands + checkpointCommands
+    accessCommands + connectionCommands + waitCommands + transactionCommands + serverCommands + checkpointCommands
     + genericCommands + stringCommands
     + setCommands
 
