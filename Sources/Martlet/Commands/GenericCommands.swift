@@ -108,12 +108,19 @@ extension Execution {
 
   mutating func exists(_ words: borrowing Words, _ database: Int) {
     var count = 0
+    for index in 1..<words.count where look(keyspace.place(words[index]), database) != nil { count += 1 }
+    reply.integer(count)
+  }
+
+  /// `TOUCH`: what `EXISTS` says, and the keys count as read.
+  mutating func touch(_ words: borrowing Words, _ database: Int) {
+    var count = 0
     for index in 1..<words.count where find(keyspace.place(words[index]), database) != nil { count += 1 }
     reply.integer(count)
   }
 
   mutating func type(_ words: borrowing Words, _ database: Int) {
-    reply.simple(find(keyspace.place(words[1]), database)?.kind.name ?? "none")
+    reply.simple(look(keyspace.place(words[1]), database)?.kind.name ?? "none")
   }
 
   // MARK: Expiry
@@ -171,7 +178,7 @@ extension Execution {
   }
 
   mutating func timeToLive(_ words: borrowing Words, _ database: Int, _ unit: TimeUnit) {
-    guard let item = find(keyspace.place(words[1]), database) else { return reply.integer(-2) }
+    guard let item = look(keyspace.place(words[1]), database) else { return reply.integer(-2) }
     guard item.expires else { return reply.integer(-1) }
     let left = max(0, item.expiry - clock.now())
     reply.integer(Int(unit == .seconds ? Self.seconds(left) : left))
@@ -183,7 +190,7 @@ extension Execution {
   }
 
   mutating func expiryTime(_ words: borrowing Words, _ database: Int, _ unit: TimeUnit) {
-    guard let item = find(keyspace.place(words[1]), database) else { return reply.integer(-2) }
+    guard let item = look(keyspace.place(words[1]), database) else { return reply.integer(-2) }
     guard item.expires else { return reply.integer(-1) }
     reply.integer(Int(unit == .seconds ? Self.seconds(item.expiry) : item.expiry))
   }

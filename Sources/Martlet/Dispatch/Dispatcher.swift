@@ -145,7 +145,7 @@ extension Execution {
 
     case .copy: copy(words, database)
     case .del, .unlink: del(words, database)
-    case .exists, .touch: exists(words, database)
+    case .exists: exists(words, database)
     case .expire: expire(words, database, .seconds, isAbsolute: false)
     case .expireat: expire(words, database, .seconds, isAbsolute: true)
     case .expiretime: expiryTime(words, database, .seconds)
@@ -159,6 +159,7 @@ extension Execution {
     case .rename: rename(words, database, onlyIfAbsent: false)
     case .renamenx: rename(words, database, onlyIfAbsent: true)
     case .scan: scan(words, database)
+    case .touch: touch(words, database)
     case .ttl: timeToLive(words, database, .seconds)
     case .type: type(words, database)
 

@@ -171,13 +171,20 @@ package struct Execution: ~Copyable {
   /// The live item at a key; nil when there is none or it has expired. Either way the reply shows its version.
   @inline(__always)
   mutating func find(_ key: borrowing Key, _ database: Int) -> Item? {
+    guard let item = look(key, database) else { return nil }
+    item.noteRead(keyspace.accessTime)
+    return item
+  }
+
+  /// The same for a command that looks only at what is known about a key: that doesn't count as a read of its value.
+  @inline(__always)
+  mutating func look(_ key: borrowing Key, _ database: Int) -> Item? {
     guard let item = keyspace[key.shard].shard.find(key.bytes, key.hash, database) else {
       shown = max(shown, keyspace[key.shard].shard.deletionVersion(key.hash))
       return nil
     }
     shown = max(shown, item.version)
-    if item.expires && item.expiry <= clock.now() { return nil }
-    return item
+    return item.expires && item.expiry <= clock.now() ? nil : item
   }
 
   /// The live item at a key that is about to be changed. One that has expired is deleted first.

@@ -15,8 +15,10 @@ package struct Sweeper: ~Copyable {
     execution = Execution(store, context, seed: seed)
   }
 
-  /// Sweeps for about `nanoseconds`, or once round. It also does a scheduled flush that is due.
+  /// Sweeps for about `nanoseconds`, or once round. It also does a scheduled flush that is due, and sets the time that
+  /// items are marked with.
   package mutating func sweep(nanoseconds: Int64) {
+    execution.keyspace.accessTime = AccessTime(milliseconds: execution.clock.now())
     guard case .free = execution.journal.room else { return }
     if execution.context.takeDueFlush(execution.clock.now()) { execution.flushLocking(0) }
     let deadline = WallClock.monotonicNanoseconds() + nanoseconds

@@ -39,6 +39,7 @@ package struct Key: ~Escapable {
   package let retainedBytes: SharedCounter
   /// The number that `seed` was made from.
   package let seedNumber: UInt64
+  private let accessClock: SharedCounter
 
   /// - Parameters:
   ///   - shardCount: a power of two, at most 256.
@@ -52,12 +53,14 @@ package struct Key: ~Escapable {
     self.seedNumber = seedNumber
     seed = SeedReference(HashSeed(seedNumber))
     retainedBytes = SharedCounter()
+    accessClock = SharedCounter()
     unsafe locks = .allocate(byteCount: shardCount * Self.lockStride, alignment: 128)
     unsafe shards = .allocate(capacity: shardCount)
     for index in 0..<shardCount {
       _ = unsafe Lock(at: locks + index * Self.lockStride)
       unsafe (shards + index).initialize(
-        to: Shard(databaseCount: databaseCount, seed: seed, retainedBytes: retainedBytes))
+        to: Shard(
+          databaseCount: databaseCount, seed: seed, retainedBytes: retainedBytes, accessClock: accessClock))
     }
   }
 
@@ -69,6 +72,7 @@ package struct Key: ~Escapable {
     unsafe locks.deallocate()
     seed.destroy()
     retainedBytes.destroy()
+    accessClock.destroy()
   }
 
   /// A count of shards that lets `threads` threads meet seldom: a few for each, a power of two.
@@ -76,6 +80,12 @@ package struct Key: ~Escapable {
     var count = 16
     while count < threads * 8 && count < maximumShards { count *= 2 }
     return count
+  }
+
+  /// The time that items are marked with when they are read or written, as late as it was last set.
+  package var accessTime: AccessTime {
+    @inline(__always) get { AccessTime(truncatingBits: accessClock.value) }
+    nonmutating set { accessClock.set(UInt64(newValue.bits)) }
   }
 
   @inline(__always)

@@ -18,6 +18,7 @@ package struct Shard: ~Copyable {
   var watchedAbsences = WatchedAbsences()
   /// Bytes put aside for a cut by all shards.
   let retainedBytes: SharedCounter
+  private let accessClock: SharedCounter
 
   /// The highest version of any change in this shard.
   private(set) var lastVersion: UInt64 = 0
@@ -26,13 +27,14 @@ package struct Shard: ~Copyable {
   private(set) var expiringCount = 0
   private let published = PublishedCount()
 
-  init(databaseCount: Int, seed: SeedReference, retainedBytes: SharedCounter) {
+  init(databaseCount: Int, seed: SeedReference, retainedBytes: SharedCounter, accessClock: SharedCounter) {
     tables = TableArray(count: databaseCount, seed: seed)
     deletions = Array(repeating: 0, count: Self.deletionCells)
     expiringCounts = Array(repeating: 0, count: databaseCount)
     self.seed = seed
     self.databaseCount = databaseCount
     self.retainedBytes = retainedBytes
+    self.accessClock = accessClock
   }
 
   // MARK: Reading
@@ -76,13 +78,18 @@ package struct Shard: ~Copyable {
     let tables = tables
     touched(version)
     if let old = tables[database].find(key, hash) {
-      if mayOverwrite(old, hash, database) && old.overwrite(value, metadata, version) { return }
+      if mayOverwrite(old, hash, database) && old.overwrite(value, metadata, version) {
+        old.noteWritten(accessTime)
+        return
+      }
       let item = Item.makeString(key, value, metadata, version, &allocator)
+      item.noteWritten(accessTime)
       countExpiry(database, old: old.expires, new: item.expires)
       _ = tables[database].replace(key, hash, with: item)
       discard(old, hash, database)
     } else {
       let item = Item.makeString(key, value, metadata, version, &allocator)
+      item.noteWritten(accessTime)
       countExpiry(database, old: false, new: item.expires)
       tables[database].insert(item, hash, &allocator)
     }
@@ -112,6 +119,7 @@ package struct Shard: ~Copyable {
     }
     item.version = version
     item.write(bytes, at: offset)
+    item.noteWritten(accessTime)
     publish()
   }
 
@@ -233,6 +241,7 @@ package struct Shard: ~Copyable {
     } else {
       item = makeSet(key, hash, database, ItemMetadata(), version)
     }
+    item.noteWritten(accessTime)
     let added = insert(members, into: item)
     publish()
     return added
@@ -263,6 +272,10 @@ package struct Shard: ~Copyable {
   }
 
   // MARK: Accounts
+
+  /// The time that items are marked with.
+  @inline(__always)
+  private var accessTime: AccessTime { AccessTime(truncatingBits: accessClock.value) }
 
   @inline(__always)
   private mutating func touched(_ version: UInt64) {

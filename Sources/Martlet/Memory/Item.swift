@@ -1,11 +1,13 @@
 // One entry of the keyspace in one allocation: a header of 16 bytes, what is set of expiry, CAS and flags, the key, the
 // value.
 //
-//     0   version (56 bits) and kind (4 bits) and which extensions there are (4 bits)
-//     8   length of the key (32 bits), length of the value (32 bits)
+//     0   kind (3 bits), whether it is stale (1 bit), which extensions there are (4 bits), version (56 bits)
+//     8   length of the key (8 bits), last access (24 bits), length of the value (30 bits), whether it has been
+//         fetched (1 bit), whether a client has been told to make it anew (1 bit)
 //    16   expiry (8 bytes), if set: milliseconds since 1970
 //         client-chosen CAS (8 bytes), if set
 //         memcached flags (4 bytes), if not 0
+//         length of the key (4 bytes), if it is more than 254
 //         the key
 //         the value: the bytes of a string; for a collection the address of its table (8 bytes)
 //
@@ -34,12 +36,35 @@ package struct ItemMetadata: Equatable {
   package var flags: UInt32 = 0
   /// A CAS token that a client chose; 0 for none, and then the version serves.
   package var cas: UInt64 = 0
+  /// Whether it is out of date: memcached's meta commands show it with a warning until it is set anew.
+  package var isStale = false
 
-  package init(expiry: Int64 = 0, flags: UInt32 = 0, cas: UInt64 = 0) {
+  package init(expiry: Int64 = 0, flags: UInt32 = 0, cas: UInt64 = 0, isStale: Bool = false) {
     self.expiry = expiry
     self.flags = flags
     self.cas = cas
+    self.isStale = isStale
   }
+}
+
+/// When something was last read or written: quarters of a second, of which 24 bits are kept, so it comes round in 48
+/// days.
+package struct AccessTime: Equatable, Sendable {
+  private static let milliseconds: Int64 = 250
+  private static let mask: UInt32 = 1 << 24 - 1
+
+  let bits: UInt32
+
+  @inline(__always)
+  init(truncatingBits bits: UInt64) { self.bits = UInt32(truncatingIfNeeded: bits) & Self.mask }
+
+  /// - Parameter milliseconds: since 1970.
+  package init(milliseconds: Int64) {
+    self.init(truncatingBits: UInt64(bitPattern: milliseconds / Self.milliseconds))
+  }
+
+  /// How long before `now` that was, in milliseconds.
+  package func age(_ now: AccessTime) -> Int64 { Int64(now.bits &- bits & Self.mask) * Self.milliseconds }
 }
 
 /// An entry of a `Table`: something allocated that knows its key.
@@ -67,9 +92,23 @@ extension TableEntry {
   /// The largest version that fits: at 10 million writes a second that is 228 years.
   static let maximumVersion: UInt64 = 1 << 56 - 1
 
+  private static let kindMask: UInt8 = 0x07
+  private static let stale: UInt8 = 0x08
+  private static let extensions: UInt8 = 0xf0
   private static let hasExpiry: UInt8 = 0x10
   private static let hasCAS: UInt8 = 0x20
   private static let hasFlags: UInt8 = 0x40
+  private static let hasLongKey: UInt8 = 0x80
+
+  /// A key's length that doesn't fit into 8 bits stands in the extension, and this in its place.
+  private static let longKey = 255
+  private static let accessShift: UInt64 = 8
+  private static let accessMask: UInt64 = 0xff_ffff << accessShift
+  private static let countMask: UInt32 = 1 << 30 - 1
+  private static let fetched: UInt64 = 1 << 62
+  private static let claimed: UInt64 = 1 << 63
+  /// What the second word holds besides lengths.
+  private static let marks = accessMask | fetched | claimed
 
   package let address: UnsafeMutableRawPointer
 
@@ -92,22 +131,30 @@ extension TableEntry {
   }
 
   package var kind: ItemKind {
-    @inline(__always) get { unsafe ItemKind(rawValue: shape & 15).unsafelyUnwrapped }
+    @inline(__always) get { unsafe ItemKind(rawValue: shape & Self.kindMask).unsafelyUnwrapped }
   }
 
   @inline(__always)
-  var isString: Bool { shape & 15 == ItemKind.string.rawValue }
+  var isString: Bool { shape & Self.kindMask == ItemKind.string.rawValue }
 
   @inline(__always)
-  package var keyCount: Int { Int(unsafe address.load(fromByteOffset: 8, as: UInt32.self)) }
+  package var keyCount: Int {
+    let count = Int(unsafe address.load(fromByteOffset: 8, as: UInt8.self))
+    if count != Self.longKey { return count }
+    return Int(unsafe address.loadUnaligned(fromByteOffset: keyOffset - 4, as: UInt32.self))
+  }
 
   @inline(__always)
-  package var valueCount: Int { Int(unsafe address.load(fromByteOffset: 12, as: UInt32.self)) }
+  package var valueCount: Int {
+    Int(unsafe address.load(fromByteOffset: 12, as: UInt32.self) & Self.countMask)
+  }
 
+  /// The bytes between the header and the key.
   @inline(__always)
   private static func extensionSize(_ shape: UInt8) -> Int {
-    if shape & 0x70 == 0 { return 0 }
-    return (shape & hasExpiry != 0 ? 8 : 0) + (shape & hasCAS != 0 ? 8 : 0) + (shape & hasFlags != 0 ? 4 : 0)
+    if shape & extensions == 0 { return 0 }
+    return (shape & hasExpiry != 0 ? 8 : 0) + (shape & hasCAS != 0 ? 8 : 0)
+      + (shape & hasFlags != 0 ? 4 : 0) + (shape & hasLongKey != 0 ? 4 : 0)
   }
 
   @inline(__always)
@@ -152,7 +199,8 @@ extension TableEntry {
   /// memcached's client flags.
   package var flags: UInt32 {
     guard shape & Self.hasFlags != 0 else { return 0 }
-    return unsafe address.loadUnaligned(fromByteOffset: keyOffset - 4, as: UInt32.self)
+    let end = keyOffset - (shape & Self.hasLongKey != 0 ? 4 : 0)
+    return unsafe address.loadUnaligned(fromByteOffset: end - 4, as: UInt32.self)
   }
 
   /// The CAS token that a client chose; 0 for none.
@@ -168,13 +216,60 @@ extension TableEntry {
     return chosen != 0 ? chosen : version
   }
 
-  package var metadata: ItemMetadata { ItemMetadata(expiry: expiry, flags: flags, cas: chosenCAS) }
+  /// Whether it is out of date.
+  var isStale: Bool { shape & Self.stale != 0 }
+
+  package var metadata: ItemMetadata {
+    ItemMetadata(expiry: expiry, flags: flags, cas: chosenCAS, isStale: isStale)
+  }
+
+  // MARK: Access
+
+  // None of this is part of the data: no record tells of it, and a restart forgets it.
+
+  /// The numbers, length and marks behind the first word.
+  @inline(__always)
+  private var lengths: UInt64 {
+    get { unsafe address.load(fromByteOffset: 8, as: UInt64.self) }
+    nonmutating set { unsafe address.storeBytes(of: newValue, toByteOffset: 8, as: UInt64.self) }
+  }
+
+  /// When it was last read or written.
+  @inline(__always)
+  var lastAccess: AccessTime {
+    AccessTime(truncatingBits: (lengths & Self.accessMask) >> Self.accessShift)
+  }
+
+  /// Whether it has been read since it was written.
+  var isFetched: Bool { lengths & Self.fetched != 0 }
+
+  /// Whether a client has been told to make the value anew, so that no other is told the same.
+  var isClaimed: Bool {
+    get { lengths & Self.claimed != 0 }
+    nonmutating set { lengths = newValue ? lengths | Self.claimed : lengths & ~Self.claimed }
+  }
+
+  /// Notes that it is read. The memory isn't written to if it says so already.
+  @inline(__always)
+  func noteRead(_ now: AccessTime) {
+    let old = lengths
+    let new = old & ~Self.accessMask | UInt64(now.bits) << Self.accessShift | Self.fetched
+    if new != old { lengths = new }
+  }
+
+  /// Notes that its value is a new one.
+  @inline(__always)
+  func noteWritten(_ now: AccessTime) {
+    lengths = lengths & ~Self.marks | UInt64(now.bits) << Self.accessShift
+  }
 
   // MARK: Making, changing, freeing
 
-  private static func shape(_ kind: ItemKind, _ metadata: ItemMetadata) -> UInt8 {
-    kind.rawValue | (metadata.expiry != 0 ? hasExpiry : 0) | (metadata.cas != 0 ? hasCAS : 0)
-      | (metadata.flags != 0 ? hasFlags : 0)
+  @inline(__always)
+  private static func shape(_ kind: ItemKind, _ keyCount: Int, _ metadata: ItemMetadata) -> UInt8 {
+    kind.rawValue | (metadata.isStale ? stale : 0) | (metadata.expiry != 0 ? hasExpiry : 0)
+      | (metadata.cas != 0 ? hasCAS : 0) | (metadata.flags != 0 ? hasFlags : 0)
+      | (keyCount >= longKey ? hasLongKey : 0)
   }
 
   /// A new item with room for a value of `valueCount` bytes, not written yet.
@@ -182,12 +277,13 @@ extension TableEntry {
     _ kind: ItemKind, _ key: RawSpan, valueCount: Int, _ metadata: ItemMetadata, _ version: UInt64,
     _ allocator: inout Allocator
   ) -> Item {
-    let shape = shape(kind, metadata)
+    let shape = shape(kind, key.byteCount, metadata)
     let keyOffset = headerSize + extensionSize(shape)
     let address = unsafe allocator.allocate(keyOffset + key.byteCount + valueCount)
     unsafe address.storeBytes(of: version << 8 | UInt64(shape), as: UInt64.self)
-    unsafe address.storeBytes(of: UInt32(key.byteCount), toByteOffset: 8, as: UInt32.self)
-    unsafe address.storeBytes(of: UInt32(valueCount), toByteOffset: 12, as: UInt32.self)
+    precondition(valueCount <= Int(countMask))
+    let lengths = UInt64(min(key.byteCount, longKey)) | UInt64(valueCount) << 32
+    unsafe address.storeBytes(of: lengths, toByteOffset: 8, as: UInt64.self)
     var offset = headerSize
     if metadata.expiry != 0 {
       unsafe address.storeBytes(of: metadata.expiry, toByteOffset: offset, as: Int64.self)
@@ -199,6 +295,10 @@ extension TableEntry {
     }
     if metadata.flags != 0 {
       unsafe address.storeBytes(of: metadata.flags, toByteOffset: offset, as: UInt32.self)
+      offset += 4
+    }
+    if key.byteCount >= longKey {
+      unsafe address.storeBytes(of: UInt32(key.byteCount), toByteOffset: offset, as: UInt32.self)
     }
     unsafe copy(key, to: address + keyOffset)
     return unsafe Item(address: address)
@@ -244,19 +344,22 @@ extension TableEntry {
   /// Writes a string's new value in place, if it has the same length and metadata; whether it did.
   @inline(__always)
   package func overwrite(_ value: RawSpan, _ metadata: ItemMetadata, _ version: UInt64) -> Bool {
-    guard shape == Self.shape(.string, metadata), valueCount == value.byteCount else { return false }
-    if shape & 0x70 != 0 && self.metadata != metadata { return false }
+    // What the key's length says is the same in both.
+    let shape = shape & ~Self.hasLongKey
+    guard shape == Self.shape(.string, 0, metadata), valueCount == value.byteCount else { return false }
+    if shape & Self.extensions != 0 && self.metadata != metadata { return false }
     self.version = version
     unsafe Self.copy(value, to: valueStart)
     return true
   }
 
-  /// The same item with other metadata and maybe another key; the old allocation is gone.
+  /// The same item with other metadata and maybe another key, read when it was; the old allocation is gone.
   package func remade(
     key: RawSpan, metadata: ItemMetadata, version: UInt64, _ allocator: inout Allocator
   ) -> Item {
     let made = Self.make(kind, key, valueCount: valueCount, metadata, version, &allocator)
     unsafe made.valueStart.copyMemory(from: valueStart, byteCount: valueCount)
+    made.lengths |= lengths & Self.marks
     unsafe allocator.deallocate(address, size)
     return made
   }
@@ -267,7 +370,8 @@ extension TableEntry {
     let oldSize = size
     let newSize = oldSize - oldCount + count
     let moved = unsafe Item(address: allocator.resize(address, from: oldSize, to: newSize))
-    unsafe moved.address.storeBytes(of: UInt32(count), toByteOffset: 12, as: UInt32.self)
+    precondition(count <= Int(Self.countMask))
+    moved.lengths = moved.lengths & ~(UInt64(Self.countMask) << 32) | UInt64(count) << 32
     if count > oldCount { unsafe memset(moved.valueStart + oldCount, 0, count - oldCount) }
     moved.version = version
     return moved

@@ -77,16 +77,17 @@ internal import Synchronization
   }
 }
 
-/// A count that one thread at a time writes, under a lock, and others read without it.
+/// A count that one thread at a time writes, under a lock, and others read without it; on a cache line of its own.
 @safe struct PublishedCount: @unchecked Sendable {
   private let word: UnsafeMutablePointer<Atomic<Int>>
 
   init() {
-    unsafe word = .allocate(capacity: 1)
+    let memory = UnsafeMutableRawPointer.allocate(byteCount: 64, alignment: 64)
+    unsafe word = memory.bindMemory(to: Atomic<Int>.self, capacity: 1)
     unsafe word.initialize(to: Atomic(0))
   }
 
-  func destroy() { unsafe word.deallocate() }
+  func destroy() { unsafe UnsafeMutableRawPointer(word).deallocate() }
 
   @inline(__always)
   var value: Int {

@@ -35,6 +35,7 @@ package final class StoreCore: Sendable {
     }
     self.file = file
     self.clock = clock
+    keyspace.accessTime = AccessTime(milliseconds: clock.now())
     journal = Journal(
       log: log(file), durability: durability, version: report.version, database: report.database,
       clock: clock,
@@ -55,6 +56,7 @@ package final class StoreCore: Sendable {
     report = RecoveryReport()
     file = nil
     self.clock = clock
+    keyspace.accessTime = AccessTime(milliseconds: clock.now())
     journal = Journal(
       log: ForgetfulLog(), durability: durability, version: 0, clock: clock,
       maximumPendingBytes: maximumPendingBytes)

@@ -8,11 +8,8 @@ package struct MemcachedSession: Session, ~Copyable {
   /// A line may have this many bytes, unless it is a `get` of many keys.
   private static let maximumLine = 2048
   private static let maximumGetLine = 1 << 20
-  private static let database = 0
-  /// Expiry times up to this many seconds count from now, larger ones from 1970.
-  private static let relativeSeconds = 60 * 60 * 24 * 30
 
-  package private(set) var state: SessionState
+  package internal(set) var state: SessionState
   private var ranges = WordRanges()
   /// Bytes of a refused data block that are still to be passed over.
   private var toSwallow = 0
@@ -21,7 +18,8 @@ package struct MemcachedSession: Session, ~Copyable {
     state = SessionState(client, limits, context)
   }
 
-  private enum Outcome {
+  /// What became of a request.
+  enum Outcome {
     /// The request ended at this position.
     case done(end: Int)
     /// There have to be this many bytes from the request's start.
@@ -102,8 +100,8 @@ package struct MemcachedSession: Session, ~Copyable {
   ) -> Outcome {
     guard words.count > 0 else { return error("ERROR", bodyStart, &execution) }
     let name = words[0]
-    if let mode = StorageMode(name) {
-      return store(mode, words, request, bodyStart, &execution)
+    if let command = StorageCommand(name) {
+      return store(command, words, request, bodyStart, &execution)
     }
     if !state.isAuthenticated && !name.equalsExactly("quit") {
       return error("CLIENT_ERROR unauthenticated", bodyStart, &execution)
@@ -120,8 +118,8 @@ package struct MemcachedSession: Session, ~Copyable {
     if name.equalsExactly("gats") { return getAndTouch(words, withCAS: true, bodyStart, &execution) }
     if name.equalsExactly("flush_all") { return flush(words, bodyStart, &execution) }
     if name.equalsExactly("version") {
-      execution.reply.buffer.append("VERSION 1.6.18-martlet-")
-      execution.reply.buffer.append(text: ServerContext.version)
+      execution.reply.buffer.append("VERSION ")
+      execution.reply.buffer.append(text: Memcached.version)
       execution.reply.buffer.append("\r\n")
       return .done(end: bodyStart)
     }
@@ -140,11 +138,11 @@ package struct MemcachedSession: Session, ~Copyable {
     return error("ERROR", bodyStart, &execution)
   }
 
-  private func error(_ text: StaticString, _ end: Int, _ execution: inout Execution) -> Outcome {
+  func error(_ text: StaticString, _ end: Int, _ execution: inout Execution) -> Outcome {
     answer(text, end, isQuiet: false, &execution)
   }
 
-  private func answer(
+  func answer(
     _ text: StaticString, _ end: Int, isQuiet: Bool, _ execution: inout Execution
   ) -> Outcome {
     if !isQuiet {
@@ -154,21 +152,13 @@ package struct MemcachedSession: Session, ~Copyable {
     return .done(end: end)
   }
 
-  /// Why the journal takes no write now; nil when it does. To be asked before a lock is taken.
+  /// What is to be done when the journal takes no write now; nil when it does. To be asked before a lock is taken.
   @inline(__always)
-  private func refusal(_ end: Int, isQuiet: Bool, _ execution: inout Execution) -> Outcome? {
-    switch execution.journal.room {
-    case .free: nil
-    case .full: .waitForRoom
-    case .stalled:
-      answer(
-        "SERVER_ERROR the disk is full; writes resume by themselves when there is room", end,
-        isQuiet: isQuiet,
-        &execution)
-    case .failed:
-      answer(
-        "SERVER_ERROR the database can't be written: see the server's log", end, isQuiet: isQuiet, &execution)
-    }
+  func refusal(_ end: Int, isQuiet: Bool, _ execution: inout Execution) -> Outcome? {
+    guard let refusal = execution.writeRefusal else { return nil }
+    if case .waitForRoom = refusal { return .waitForRoom }
+    if !isQuiet { execution.reply.buffer.append(refusal.line) }
+    return .done(end: end)
   }
 
   // MARK: get, gets, gat, gats
@@ -188,9 +178,9 @@ package struct MemcachedSession: Session, ~Copyable {
       return error("CLIENT_ERROR invalid exptime argument", end, &execution)
     }
     if let refusal = refusal(end, isQuiet: false, &execution) { return refusal }
-    let expiry = expiry(seconds, execution.clock)
+    let expiry = Memcached.expiry(seconds, execution.clock)
     return values(words.from(2), withCAS: withCAS, end, &execution) { key, execution in
-      touch(key, expiry, &execution)
+      execution.touchCounting(key, expiry)
     }
   }
 
@@ -223,45 +213,40 @@ package struct MemcachedSession: Session, ~Copyable {
     return .done(end: end)
   }
 
-  /// Gives a key an expiry if it is there; whether it is.
-  @discardableResult
-  private func touch(_ key: borrowing Key, _ expiry: Int64, _ execution: inout Execution) -> Bool {
-    execution.counters.value.touches.add()
-    guard execution.findToChange(key, Self.database) != nil else { return false }
-    execution.counters.value.touchHits.add()
-    execution.setExpiryOrDelete(key, Self.database, expiry)
-    return true
-  }
-
   // MARK: Storage
 
-  private enum StorageMode {
-    case set, add, replace, append, prepend, cas
+  /// A command that brings a value.
+  private struct StorageCommand {
+    let mode: StoreMode
+    let isCAS: Bool
 
     init?(_ name: RawSpan) {
       if name.equalsExactly("set") {
-        self = .set
+        mode = .set
       } else if name.equalsExactly("add") {
-        self = .add
+        mode = .add
       } else if name.equalsExactly("replace") {
-        self = .replace
+        mode = .replace
       } else if name.equalsExactly("append") {
-        self = .append
+        mode = .append
       } else if name.equalsExactly("prepend") {
-        self = .prepend
+        mode = .prepend
       } else if name.equalsExactly("cas") {
-        self = .cas
+        mode = .set
+        isCAS = true
+        return
       } else {
         return nil
       }
+      isCAS = false
     }
   }
 
   private mutating func store(
-    _ mode: StorageMode, _ words: borrowing Words, _ request: RawSpan, _ bodyStart: Int,
+    _ command: StorageCommand, _ words: borrowing Words, _ request: RawSpan, _ bodyStart: Int,
     _ execution: inout Execution
   ) -> Outcome {
-    let plain = mode == .cas ? 6 : 5
+    let plain = command.isCAS ? 6 : 5
     guard words.count == plain || words.count == plain + 1 else {
       return error("ERROR", bodyStart, &execution)
     }
@@ -271,19 +256,20 @@ package struct MemcachedSession: Session, ~Copyable {
       let length = words[4].signedNumber,
       length >= 0, length <= Int(Int32.max) - 2
     else { return answer("CLIENT_ERROR bad command line format", bodyStart, isQuiet: isQuiet, &execution) }
-    var unique: UInt64 = 0
-    if mode == .cas {
+    var unique: UInt64?
+    if command.isCAS {
       guard let number = words[5].unsignedDecimal else {
         return answer("CLIENT_ERROR bad command line format", bodyStart, isQuiet: isQuiet, &execution)
       }
       unique = number
     }
-    guard state.isAuthenticated || mode == .set && length <= Self.maximumLine else {
+    let isPlainSet = command.mode == .set && !command.isCAS
+    guard state.isAuthenticated || isPlainSet && length <= Self.maximumLine else {
       _ = error("CLIENT_ERROR unauthenticated", bodyStart, &execution)
       return .close
     }
     guard length <= state.limits.valueBytes else {
-      return refuseLarge(mode, words, isQuiet, bodyStart, length + 2, &execution)
+      return refuseLarge(isPlainSet, words, isQuiet, bodyStart, length + 2, &execution)
     }
     let end = bodyStart + length + 2
     guard request.byteCount >= end else { return .incomplete(atLeast: end) }
@@ -303,71 +289,42 @@ package struct MemcachedSession: Session, ~Copyable {
     execution.beginReply()
     let key = execution.keyspace.place(words[1])
     execution.keyspace.lock(key.shard)
-    let metadata = ItemMetadata(expiry: expiry(seconds, execution.clock), flags: flags)
-    let text = execute(mode, key, value, metadata, unique, &execution)
+    let metadata = ItemMetadata(expiry: Memcached.expiry(seconds, execution.clock), flags: flags)
+    let outcome = execution.store(
+      command.mode, key, value, metadata, unique: unique, limit: state.limits.valueBytes)
     execution.keyspace.unlock(key.shard)
     if isQuiet { return .done(end: end) }
-    execution.reply.buffer.append(text)
+    execution.reply.buffer.append(Self.line(outcome))
     execution.endReply(from: start)
     return .done(end: end)
   }
 
-  private func execute(
-    _ mode: StorageMode, _ key: borrowing Key, _ value: RawSpan, _ metadata: ItemMetadata, _ unique: UInt64,
-    _ execution: inout Execution
-  ) -> StaticString {
-    let database = Self.database
-    switch mode {
-    case .set: break
-    case .add:
-      if execution.findToChange(key, database) != nil { return "NOT_STORED\r\n" }
-    case .replace:
-      if execution.findToChange(key, database) == nil { return "NOT_STORED\r\n" }
-    case .append, .prepend:
-      guard let old = execution.findToChange(key, database) else { return "NOT_STORED\r\n" }
-      guard old.isString else { return Execution.wrongTypeLine }
-      guard old.valueCount + value.byteCount <= state.limits.valueBytes else {
-        return "SERVER_ERROR object too large for cache\r\n"
-      }
-      if mode == .append {
-        execution.append(key, database, value)
-      } else {
-        execution.prepend(key, database, value)
-      }
-      return "STORED\r\n"
-    case .cas:
-      guard let old = execution.findToChange(key, database) else {
-        execution.counters.value.casMisses.add()
-        return "NOT_FOUND\r\n"
-      }
-      guard old.cas == unique else {
-        execution.counters.value.casMismatches.add()
-        return "EXISTS\r\n"
-      }
-      execution.counters.value.casHits.add()
+  private static func line(_ outcome: StoreOutcome) -> StaticString {
+    switch outcome {
+    case .stored: "STORED\r\n"
+    case .notStored: "NOT_STORED\r\n"
+    case .exists: "EXISTS\r\n"
+    case .notFound: "NOT_FOUND\r\n"
+    case .tooLarge: "SERVER_ERROR object too large for cache\r\n"
+    case .wrongType: Execution.wrongTypeLine
     }
-    if metadata.expiry != 0 && metadata.expiry <= execution.clock.now() {
-      // It has expired before it was stored: what stays is the key's absence.
-      if execution.findToChange(key, database) != nil { execution.delete(key, database) }
-    } else {
-      execution.set(key, database, value, metadata)
-    }
-    return "STORED\r\n"
   }
 
   /// Refuses a value over the limit: its block is passed over, and a `set` leaves nothing stale behind.
   private func refuseLarge(
-    _ mode: StorageMode, _ words: borrowing Words, _ isQuiet: Bool, _ bodyStart: Int, _ length: Int,
+    _ deletesOld: Bool, _ words: borrowing Words, _ isQuiet: Bool, _ bodyStart: Int, _ length: Int,
     _ execution: inout Execution
   ) -> Outcome {
     let start = execution.reply.buffer.count
     execution.beginReply()
-    if mode == .set {
+    if deletesOld {
       switch execution.journal.room {
       case .free:
         let key = execution.keyspace.place(words[1])
         execution.keyspace.lock(key.shard)
-        if execution.findToChange(key, Self.database) != nil { execution.delete(key, Self.database) }
+        if execution.findToChange(key, Memcached.database) != nil {
+          execution.delete(key, Memcached.database)
+        }
         execution.keyspace.unlock(key.shard)
       case .full: return .waitForRoom
       case .stalled, .failed: break
@@ -387,15 +344,6 @@ package struct MemcachedSession: Session, ~Copyable {
     else { return error("CLIENT_ERROR authentication failure", end, &execution) }
     state.isAuthenticated = true
     return error("STORED", end, &execution)
-  }
-
-  /// A time of a request as milliseconds since 1970; 0 for never.
-  private func expiry(_ seconds: Int, _ clock: WallClock) -> Int64 {
-    if seconds == 0 { return 0 }
-    if seconds < 0 { return 1 }
-    if seconds <= Self.relativeSeconds { return clock.now() + Int64(seconds) * 1000 }
-    let (milliseconds, overflow) = Int64(seconds).multipliedReportingOverflow(by: 1000)
-    return overflow ? .max : milliseconds
   }
 
   // MARK: The others
@@ -420,13 +368,7 @@ package struct MemcachedSession: Session, ~Copyable {
       return error("CLIENT_ERROR bad command line format", end, &execution)
     }
     return change(words[1], end, isQuiet: isQuiet, &execution) { key, execution in
-      guard execution.findToChange(key, Self.database) != nil else {
-        execution.counters.value.deleteMisses.add()
-        return "NOT_FOUND\r\n"
-      }
-      execution.counters.value.deleteHits.add()
-      execution.delete(key, Self.database)
-      return "DELETED\r\n"
+      execution.deleteCounting(key) ? "DELETED\r\n" : "NOT_FOUND\r\n"
     }
   }
 
@@ -438,9 +380,9 @@ package struct MemcachedSession: Session, ~Copyable {
     guard let seconds = words[2].signedNumber else {
       return error("CLIENT_ERROR invalid exptime argument", end, &execution)
     }
-    let expiry = expiry(seconds, execution.clock)
+    let expiry = Memcached.expiry(seconds, execution.clock)
     return change(words[1], end, isQuiet: words.isQuiet, &execution) { key, execution in
-      touch(key, expiry, &execution) ? "TOUCHED\r\n" : "NOT_FOUND\r\n"
+      execution.touchCounting(key, expiry) ? "TOUCHED\r\n" : "NOT_FOUND\r\n"
     }
   }
 
@@ -451,40 +393,23 @@ package struct MemcachedSession: Session, ~Copyable {
     guard words[1].byteCount <= state.limits.keyBytes else {
       return error("CLIENT_ERROR bad command line format", end, &execution)
     }
-    guard let amount = words[2].counter else {
+    guard let amount = words[2].memcachedCounter else {
       return error("CLIENT_ERROR invalid numeric delta argument", end, &execution)
     }
     return change(words[1], end, isQuiet: words.isQuiet, &execution) { key, execution in
-      guard let item = execution.findToChange(key, Self.database) else {
-        if isIncrement {
-          execution.counters.value.incrementMisses.add()
-        } else {
-          execution.counters.value.decrementMisses.add()
-        }
-        return "NOT_FOUND\r\n"
+      switch execution.count(key, by: amount, isIncrement: isIncrement) {
+      case .notFound: return "NOT_FOUND\r\n"
+      case .wrongType: return Execution.wrongTypeLine
+      case .notNumber: return "CLIENT_ERROR cannot increment or decrement non-numeric value\r\n"
+      case .counted(let result):
+        execution.reply.buffer.append(decimal: result)
+        return "\r\n"
       }
-      guard item.isString else { return Execution.wrongTypeLine }
-      guard let number = item.value.counter else {
-        return "CLIENT_ERROR cannot increment or decrement non-numeric value\r\n"
-      }
-      if isIncrement {
-        execution.counters.value.incrementHits.add()
-      } else {
-        execution.counters.value.decrementHits.add()
-      }
-      // Up wraps around at 64 bits; down stops at 0. A shorter number keeps the value's length, by spaces.
-      let result = isIncrement ? number &+ amount : number - min(number, amount)
-      var metadata = item.metadata
-      metadata.cas = 0
-      let digits = DecimalText(result, paddedTo: item.valueCount)
-      execution.set(key, Self.database, digits.bytes, metadata)
-      execution.reply.buffer.append(decimal: result)
-      return "\r\n"
     }
   }
 
   /// Runs `body` under the lock of a key's shard; the line it returns, behind what it appended, is the reply.
-  private func change(
+  func change(
     _ keyBytes: RawSpan, _ end: Int, isQuiet: Bool, _ execution: inout Execution,
     _ body: (borrowing Key, inout Execution) -> StaticString
   ) -> Outcome {
@@ -517,79 +442,33 @@ package struct MemcachedSession: Session, ~Copyable {
     if let refusal = refusal(end, isQuiet: isQuiet, &execution) { return refusal }
     execution.counters.value.flushes.add()
     if delay > 0 {
-      execution.context.scheduleFlush(at: expiry(delay, execution.clock))
+      execution.context.scheduleFlush(at: Memcached.expiry(delay, execution.clock))
       return answer("OK", end, isQuiet: isQuiet, &execution)
     }
     let start = execution.reply.buffer.count
     execution.beginReply()
-    execution.flushLocking(Self.database)
+    execution.flushLocking(Memcached.database)
     if isQuiet { return .done(end: end) }
     execution.reply.buffer.append("OK\r\n")
     execution.endReply(from: start)
     return .done(end: end)
   }
-
-  private func statistics(_ words: borrowing Words, _ end: Int, _ execution: inout Execution) -> Outcome {
-    if words.count == 1 {
-      let start = execution.reply.buffer.count
-      execution.beginReply()
-      for (name, value) in execution.memcachedStatistics() {
-        execution.reply.buffer.append("STAT ")
-        execution.reply.buffer.append(text: name)
-        execution.reply.buffer.append(byte: UInt8(ascii: " "))
-        execution.reply.buffer.append(text: value)
-        execution.reply.buffer.append("\r\n")
-      }
-      _ = error("END", end, &execution)
-      execution.endReply(from: start)
-      return .done(end: end)
-    }
-    if words[1].equalsExactly("reset") { return error("RESET", end, &execution) }
-    if words[1].equalsExactly("settings") {
-      let settings: [(String, Int)] = [
-        ("maxbytes", execution.context.memoryLimit),
-        ("item_size_max", state.limits.valueBytes),
-      ]
-      for (name, value) in settings { execution.reply.buffer.append(text: "STAT \(name) \(value)\r\n") }
-      return error("END", end, &execution)
-    }
-    // These tell of memcached's own inside, of which there is nothing here.
-    let isKnown =
-      words[1].equalsExactly("items") || words[1].equalsExactly("slabs") || words[1].equalsExactly("sizes")
-      || words[1].equalsExactly("conns")
-    return error(isKnown ? "END" : "ERROR", end, &execution)
-  }
 }
 
 extension Words {
   /// Whether the last word asks for no reply.
-  fileprivate var isQuiet: Bool { count > 1 && self[count - 1].equalsExactly("noreply") }
+  var isQuiet: Bool { count > 1 && self[count - 1].equalsExactly("noreply") }
 }
-
-/// What C's `isspace` says of a byte.
-private func isWhiteSpace(_ byte: UInt8) -> Bool { byte == UInt8(ascii: " ") || (9...13).contains(byte) }
 
 extension RawSpan {
   /// Whether the bytes are exactly those of `text`.
   @inline(__always)
-  fileprivate func equalsExactly(_ text: StaticString) -> Bool {
+  func equalsExactly(_ text: StaticString) -> Bool {
     byteCount == text.utf8CodeUnitCount && begins(with: text)
   }
 
-  /// The number that memcached's arithmetic sees (C's `strtoull`): maybe white space and a plus sign, digits, and
-  /// then the end, or white space and anything.
-  fileprivate var counter: UInt64? {
-    guard byteCount <= DecimalText.maximumWidth else { return nil }
-    var start = 0
-    while start < byteCount, isWhiteSpace(byte(start)) { start += 1 }
-    if start < byteCount, byte(start) == UInt8(ascii: "+") { start += 1 }
-    var end = start
-    while end < byteCount, !isWhiteSpace(byte(end)) { end += 1 }
-    return extracting(start..<end).unsignedDecimal
-  }
-
   /// A signed number as memcached reads it: leading zeros are fine.
-  fileprivate var signedNumber: Int? {
+  var signedNumber: Int? {
     guard byteCount > 0 else { return nil }
     if byte(0) == UInt8(ascii: "-") {
       return extracting(1..<byteCount).unsignedDecimal.flatMap { Int(exactly: $0) }.map { -$0 }
@@ -637,13 +516,6 @@ extension Execution {
     return true
   }
 
-  /// Empties a database, taking and leaving all locks.
-  mutating func flushLocking(_ database: Int) {
-    for shard in 0..<keyspace.shardCount { keyspace.lock(shard) }
-    flush(database)
-    for shard in 0..<keyspace.shardCount { keyspace.unlock(shard) }
-  }
-
   @inline(never)
   fileprivate func logMemcached(_ words: borrowing Words, _ session: SessionState, value: RawSpan) {
     var text = ByteQueue()
@@ -656,53 +528,5 @@ extension Execution {
       text.append(word: value)
     }
     context.log(session.client.address, text.bytes.text)
-  }
-
-  /// The fields of `stats`, by memcached's names.
-  fileprivate mutating func memcachedStatistics() -> [(String, String)] {
-    let now = WallClock.systemMicroseconds() / 1_000_000
-    var items = 0
-    for shard in 0..<keyspace.shardCount {
-      keyspace.lock(shard)
-      items += keyspace[shard].shard.count(0)
-      showAll(shard)
-      keyspace.unlock(shard)
-    }
-    let counts: [(String, UInt64)] = [
-      ("cmd_get", context.sum { $0.gets.value }),
-      ("cmd_set", context.sum { $0.sets.value }),
-      ("cmd_flush", context.sum { $0.flushes.value }),
-      ("cmd_touch", context.sum { $0.touches.value }),
-      ("get_hits", context.sum { $0.hits.value }),
-      ("get_misses", context.sum { $0.misses.value }),
-      ("delete_misses", context.sum { $0.deleteMisses.value }),
-      ("delete_hits", context.sum { $0.deleteHits.value }),
-      ("incr_misses", context.sum { $0.incrementMisses.value }),
-      ("incr_hits", context.sum { $0.incrementHits.value }),
-      ("decr_misses", context.sum { $0.decrementMisses.value }),
-      ("decr_hits", context.sum { $0.decrementHits.value }),
-      ("cas_misses", context.sum { $0.casMisses.value }),
-      ("cas_hits", context.sum { $0.casHits.value }),
-      ("cas_badval", context.sum { $0.casMismatches.value }),
-      ("touch_hits", context.sum { $0.touchHits.value }),
-      ("touch_misses", context.sum { $0.touches.value &- $0.touchHits.value }),
-      ("bytes_read", context.sum { $0.bytesRead.value }),
-      ("bytes_written", context.sum { $0.bytesWritten.value }),
-      ("threads", UInt64(context.laneCount)),
-      ("total_items", context.sum { $0.sets.value }),
-      ("limit_maxbytes", UInt64(context.memoryLimit)),
-      ("bytes", UInt64(keyspace.residentBytes)),
-      ("curr_items", UInt64(items)),
-      ("evictions", 0),
-    ]
-    return [
-      ("pid", "\(ProcessFacts.identifier)"),
-      ("uptime", "\(now - context.startTime / 1000)"),
-      ("time", "\(now)"),
-      ("version", "1.6.18-martlet-\(ServerContext.version)"),
-      ("pointer_size", "64"),
-      ("curr_connections", "\(context.clients.count)"),
-      ("total_connections", "\(context.clients.total)"),
-    ] + counts.map { ($0.0, "\($0.1)") }
   }
 }
