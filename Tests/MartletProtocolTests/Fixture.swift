@@ -150,4 +150,16 @@ extension TestServer {
     let record = context.clients.connect(from: "127.0.0.1:6", to: "127.0.0.1:11211")
     return TestClient(self, MemcachedSession(record, limits, context))
   }
+
+  func binaryClient(_ limits: SessionLimits = .memcached) -> TestClient<MemcachedBinarySession> {
+    let record = context.clients.connect(from: "127.0.0.1:7", to: "127.0.0.1:11211")
+    return TestClient(self, MemcachedBinarySession(record, limits, context))
+  }
+
+  /// A client of whatever protocol it chooses, on the port of one of them.
+  func client(on wire: WireProtocol) -> TestClient<ClientSession> {
+    let limits: SessionLimits = wire == .redis ? .redis : .memcached
+    let record = context.clients.connect(from: "127.0.0.1:8", to: "127.0.0.1:11211")
+    return TestClient(self, ClientSession(wire, record, limits, context))
+  }
 }

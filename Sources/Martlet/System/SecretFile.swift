@@ -9,7 +9,7 @@
 
 /// The contents of a file that only its owner, and maybe a group, should be able to read.
 package struct SecretFile: ~Copyable {
-  package private(set) var contents = ByteQueue()
+  package let contents: ByteQueue
   /// Whether every user of the machine may read or change it.
   package let isOpenToOthers: Bool
 
@@ -28,14 +28,16 @@ package struct SecretFile: ~Copyable {
     guard facts.st_mode & S_IFMT == S_IFREG else {
       throw DiskError("read", path, code: facts.st_mode & S_IFMT == S_IFDIR ? EISDIR : EINVAL)
     }
-    isOpenToOthers = facts.st_mode & (S_IROTH | S_IWOTH) != 0
+    var contents = ByteQueue()
     while contents.count <= limit {
       let wanted = limit + 1 - contents.count
-      let got = contents.append(upTo: wanted) { unsafe read(file, $0, wanted) }
+      let got = unsafe contents.append(upTo: wanted) { unsafe read(file, $0, wanted) }
       if got < 0 && errno == EINTR { continue }
       guard got >= 0 else { throw DiskError("read", path, code: errno) }
-      if got == 0 { return }
+      if got == 0 { break }
     }
-    throw DiskError("read", path, code: EFBIG)
+    guard contents.count <= limit else { throw DiskError("read", path, code: EFBIG) }
+    self.contents = contents
+    isOpenToOthers = facts.st_mode & (S_IROTH | S_IWOTH) != 0
   }
 }

@@ -35,7 +35,7 @@ extension MemcachedSession {
 
 extension Execution {
   /// The fields of `stats`, by memcached's names.
-  fileprivate mutating func memcachedStatistics() -> [(String, String)] {
+  mutating func memcachedStatistics() -> [(String, String)] {
     let now = WallClock.systemMicroseconds() / 1_000_000
     var items = 0
     for shard in 0..<keyspace.shardCount {
