@@ -49,7 +49,8 @@ final class UserList: Sendable {
         throw .usersNotReadable(path: path, reason: error.description)
       }
       if file.isOpenToOthers {
-        logger.warning("every user of this machine may read or change \(path): allow its owner alone (chmod 600)")
+        logger.warning(
+          "every user of this machine may read or change \(path): allow its owner alone (chmod 600)")
       }
       if credentials.isEmpty { logger.warning("\(path) is empty, so it lets nobody in") }
     }
@@ -60,7 +61,8 @@ final class UserList: Sendable {
       else { preconditionFailure("the settings take no such password") }
       guard credentials.count < Users.maximumCount else {
         throw .usersNotReadable(
-          path: path ?? "", reason: "with \(Setting.password.option) there may be \(Users.maximumCount - 1) users")
+          path: path ?? "",
+          reason: "with \(Setting.password.option) there may be \(Users.maximumCount - 1) users")
       }
       credentials.append(credential)
     }

@@ -97,7 +97,8 @@ struct Serve: AsyncParsableCommand {
       (.maxValueBytes, maxValueBytes), (.maxConnections, maxConnections), (.databases, databases),
       (.threads, threads), (.transport, transport),
       (.password, password),
-      (.memcachedAuthFile, memcachedAuthFile), (.memcachedSASL, memcachedSASL), (.protectedMode, protectedMode), (.logLevel, logLevel),
+      (.memcachedAuthFile, memcachedAuthFile), (.memcachedSASL, memcachedSASL),
+      (.protectedMode, protectedMode), (.logLevel, logLevel),
       (.logCommands, logCommands.map { $0 ? "yes" : "no" }),
     ]
     assert(given.map(\.0.name) == Setting.all.map(\.name), "every setting has an option")

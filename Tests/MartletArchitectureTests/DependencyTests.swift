@@ -101,14 +101,16 @@ struct DependencyTests {
       "Commands", "Access", "Store", "Checkpoint", "Journal", "Effects", "Keyspace", "Memory", "System",
     ],
     "Sessions": [
-      "Dispatch", "Commands", "Access", "Store", "Checkpoint", "Journal", "Effects", "Keyspace", "Memory", "System",
+      "Dispatch", "Commands", "Access", "Store", "Checkpoint", "Journal", "Effects", "Keyspace", "Memory",
+      "System",
     ],
     "Tools": [
       "Sessions", "Dispatch", "Commands", "Access", "Store", "Checkpoint", "Journal", "Effects", "Keyspace",
       "Memory", "System",
     ],
     "Embedding": [
-      "Dispatch", "Commands", "Access", "Store", "Checkpoint", "Journal", "Effects", "Keyspace", "Memory", "System",
+      "Dispatch", "Commands", "Access", "Store", "Checkpoint", "Journal", "Effects", "Keyspace", "Memory",
+      "System",
     ],
   ]
 

@@ -63,7 +63,10 @@ struct DispatchTests {
     #expect(client.send("RESET\r\nACL WHOAMI\r\n") == "+RESET\r\n" + refusal)
     let memcached = server.memcachedClient()
     #expect(memcached.send("set x 0 0 10\r\nada secret\r\n") == "STORED\r\n")
-    #expect(client.send("AUTH bob word\r\nCLIENT LIST\r\n").split(separator: "\n").count { $0.contains(" user=ada ") } == 1)
+    #expect(
+      client.send("AUTH bob word\r\nCLIENT LIST\r\n").split(separator: "\n").count {
+        $0.contains(" user=ada ")
+      } == 1)
   }
 
   @Test("Where everybody is let in, everybody is the default user")
@@ -186,8 +189,7 @@ struct DispatchTests {
     _ = binary.send(frame(.saslAuth, key: "PLAIN", value: "\0default\0secret") + frame(.get, key: "y"))
     #expect(
       lines.withLock { $0 } == [
-        "127.0.0.1:6 get x", "127.0.0.1:7 saslAuth (arguments hidden)",
-        "127.0.0.1:7 saslAuth (arguments hidden)", "127.0.0.1:7 get y",
+        "get x", "saslAuth (arguments hidden)", "saslAuth (arguments hidden)", "get y",
       ])
   }
 

@@ -49,7 +49,8 @@ final class TestServer: Sendable {
   let context: ServerContext
 
   init(
-    password: String? = nil, users: [String: String]? = nil, requiresSASL: Bool = false, databases: Int = 16, durability: Durability = .never,
+    password: String? = nil, users: [String: String]? = nil, requiresSASL: Bool = false, databases: Int = 16,
+    durability: Durability = .never,
     maximumPendingBytes: Int = Journal.defaultPendingBytes,
     logger: @escaping @Sendable (String, String) -> Void = { _, _ in }
   ) {

@@ -20,9 +20,12 @@ struct UsersTests {
     #expect(name(users, "bob", "pass word") == "bob")
     #expect(name(users, "c", "x") == "c")
     for (user, password) in [
-      ("ada", ""), ("ada", "s"), ("ada", "secre"), ("ada", "secrets"), ("ada", "secretsecret"), ("ada", "Secret"),
-      ("ada", "pass word"), ("bob", "secret"), ("", "secret"), ("", ""), ("adaada", "secret"), ("ad", "secret"),
-      ("adaa", "secret"), ("Ada", "secret"), ("c", "xx"), ("cc", "x"), ("ada\u{0}", "secret"), ("ada", "secret\u{0}"),
+      ("ada", ""), ("ada", "s"), ("ada", "secre"), ("ada", "secrets"), ("ada", "secretsecret"),
+      ("ada", "Secret"),
+      ("ada", "pass word"), ("bob", "secret"), ("", "secret"), ("", ""), ("adaada", "secret"),
+      ("ad", "secret"),
+      ("adaa", "secret"), ("Ada", "secret"), ("c", "xx"), ("cc", "x"), ("ada\u{0}", "secret"),
+      ("ada", "secret\u{0}"),
       ("default", "secret"), (String(repeating: "ada", count: 200), "secret"),
       ("ada", String(repeating: "secret", count: 200)),
     ] {

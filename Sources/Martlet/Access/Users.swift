@@ -37,19 +37,19 @@ package final class Users: Sendable {
   /// Who a client is that gives a password and no name, and who everybody is where nobody is asked.
   package static let defaultName = "default"
 
-  private struct Entry {
+  private struct Account {
     let credential: Credential
     let user: User
   }
 
   /// Who a client is that hasn't said so yet; nil when it may do nothing until it has.
   package let initial: User?
-  private let entries: Guarded<[Entry]>
+  private let accounts: Guarded<[Account]>
 
   /// Lets everybody in as the default user.
   package init() {
     initial = User(Self.defaultName)
-    entries = Guarded([])
+    accounts = Guarded([])
   }
 
   /// Lets in those who know one of the passwords, and nobody if there are none.
@@ -57,7 +57,7 @@ package final class Users: Sendable {
   /// - Parameter credentials: a name may have several passwords. At most ``maximumCount``.
   package init(_ credentials: [Credential]) {
     initial = nil
-    entries = Guarded(Self.entries(credentials))
+    accounts = Guarded(Self.accounts(credentials))
   }
 
   /// Whether everybody is let in.
@@ -66,13 +66,13 @@ package final class Users: Sendable {
   /// Puts others in the place of all who are let in by a password. Who is in already stays.
   package func replace(by credentials: [Credential]) {
     precondition(!isOpen, "everybody is let in")
-    let entries = Self.entries(credentials)
-    self.entries.withLock { $0 = entries }
+    let accounts = Self.accounts(credentials)
+    self.accounts.withLock { $0 = accounts }
   }
 
-  private static func entries(_ credentials: [Credential]) -> [Entry] {
+  private static func accounts(_ credentials: [Credential]) -> [Account] {
     precondition(credentials.count <= maximumCount, "more users than there may be")
-    return credentials.map { Entry(credential: $0, user: User(String(decoding: $0.name, as: UTF8.self))) }
+    return credentials.map { Account(credential: $0, user: User(String(decoding: $0.name, as: UTF8.self))) }
   }
 
   /// The user with this name and password; nil when they aren't right. It takes a time that depends on the lengths of
@@ -82,17 +82,17 @@ package final class Users: Sendable {
     guard name.byteCount <= Self.maximumNameBytes, password.byteCount <= Self.maximumPasswordBytes else {
       return nil
     }
-    let entries = entries.withLock { $0 }
+    let accounts = accounts.withLock { $0 }
     var found = -1
-    for index in entries.indices {
-      let credential = entries[index].credential
+    for index in accounts.indices {
+      let credential = accounts[index].credential
       let difference =
         Self.difference(credential.name, name) | Self.difference(credential.password, password)
       // All ones if nothing differs, else zero; without a branch.
       let isRight = Int(bitPattern: (difference | (0 &- difference)) >> UInt(UInt.bitWidth - 1)) &- 1
       found = (found & ~isRight) | (index & isRight)
     }
-    return found >= 0 ? entries[found].user : nil
+    return found >= 0 ? accounts[found].user : nil
   }
 
   /// The user of a client that gives no name.

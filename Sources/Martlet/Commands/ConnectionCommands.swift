@@ -122,7 +122,8 @@ extension Execution {
     guard let user else {
       return reply.error(
         "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO AUTH <user> <pass> "
-          + "option can be used to authenticate the client and select the RESP protocol version at the same time")
+          + "option can be used to authenticate the client and select the RESP protocol version at the same time"
+      )
     }
     session.become(user)
     session.protocolVersion = version

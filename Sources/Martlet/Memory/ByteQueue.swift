@@ -217,7 +217,8 @@ extension RawSpan {
 
   /// The number whose bytes begin at `offset`, the highest first; checked.
   @inline(__always)
-  package func bigEndian<Number: FixedWidthInteger & BitwiseCopyable>(_: Number.Type, at offset: Int) -> Number
+  package func bigEndian<Number: FixedWidthInteger & BitwiseCopyable>(_: Number.Type, at offset: Int)
+    -> Number
   {
     precondition(offset >= 0 && offset + MemoryLayout<Number>.size <= byteCount)
     return Number(

@@ -102,7 +102,8 @@ extension Setting {
     .host, .port, .memcachedPort, .data, .durability, .checkpointGrowth, .checkpointMinSize, .checkpointAge,
     .keepFiles, .memoryLimit, .maxKeyBytes, .maxValueBytes,
     .maxConnections,
-    .databases, .threads, .transport, .password, .memcachedAuthFile, .memcachedSASL, .protectedMode, .logLevel, .logCommands,
+    .databases, .threads, .transport, .password, .memcachedAuthFile, .memcachedSASL, .protectedMode,
+    .logLevel, .logCommands,
   ]
 
   /// The table of docs/SETTINGS.md, in Markdown.

@@ -10,8 +10,9 @@ extension MemcachedSession {
     _ words: borrowing Words, _ request: RawSpan, bodyStart: Int, _ execution: inout Execution
   ) -> Outcome {
     guard words.count >= 5, words[0].equalsExactly("set"), let number = words[4].unsignedDecimal,
-      let length = Int(exactly: number)
+      let size = UInt32(exactly: number)
     else { return error("CLIENT_ERROR unauthenticated", bodyStart, &execution) }
+    let length = Int(size)
     guard length <= Self.maximumToken else { return .close }
     let end = bodyStart + length + 2
     guard request.byteCount >= end else { return .incomplete(atLeast: end) }

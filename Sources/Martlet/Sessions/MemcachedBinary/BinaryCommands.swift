@@ -186,7 +186,12 @@ extension MemcachedBinarySession {
     let key = execution.keyspace.place(keyBytes)
     execution.keyspace.lock(key.shard)
     defer { execution.keyspace.unlock(key.shard) }
-    if hasOtherToken(key, header, &execution) { return fail(header, .exists, &execution) }
+    if hasOtherToken(key, header, &execution) {
+      // That nothing is no number is found out first.
+      let item = execution.findToChange(key, Memcached.database)
+      let isEmpty = item.map { $0.isString && $0.valueCount == 0 } ?? false
+      return fail(header, isEmpty ? .notNumber : .exists, &execution)
+    }
     var result = initial
     // This expiry says that a key which isn't there isn't to be made.
     if seconds != UInt32.max, execution.findToChange(key, Memcached.database) == nil {

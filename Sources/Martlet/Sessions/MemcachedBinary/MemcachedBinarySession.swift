@@ -184,7 +184,8 @@ package struct MemcachedBinarySession: Session, ~Copyable {
   /// Counts a request that is about to be run, and logs it.
   @inline(__always)
   func note(
-    _ command: @autoclosure () -> BinaryCommand, _ key: RawSpan, _ value: RawSpan, _ execution: inout Execution
+    _ command: @autoclosure () -> BinaryCommand, _ key: RawSpan, _ value: RawSpan,
+    _ execution: inout Execution
   ) {
     execution.counters.value.commands.add()
     if execution.context.logsCommands { execution.logBinary(command(), key, value, state) }
