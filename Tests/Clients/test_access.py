@@ -5,17 +5,17 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import bmemcached
-import pylibmc
 import pytest
 import redis
 from pymemcache.client.base import Client as PymemcacheClient
 
 from access import NAME, PASSWORD, USERS, GuardedPair, GuardedRedis, GuardedServer, write_sasl_database, write_users
-from binary import FLUSH, GET, NOOP, QUIT, SASL_AUTH, SASL_LIST, SASL_STEP, SET, VERSION, Conversation, Frame
+from binary import GET, NOOP, QUIT, SASL_AUTH, SASL_LIST, SASL_STEP, SET, VERSION, Conversation, Frame
 from binary import compare, hold, plain, store
 from conversations import WAYS
 from servers import MARTLET, ROOT, eventually, free_ports
@@ -79,7 +79,7 @@ TEXT: list[list[bytes]] = [
     *([[line + b"\r\n", b"version\r\n"] for line in (
         b"", b" ", b"quit", b"version", b"stats", b"mn", b"mg k", b"flush_all", b"shutdown", b"gets a b c", b"nothing",
         b"set", b"set x 0 0", b"set x 0 0 y", b"set x 0 0 -1", b"SET x 0 0 3", b"add x 0 0 3", b"cas x 0 0 3 1",
-        b"\x80\x00\x00", b"get " + b"k " * 1000,
+        b"get " + b"k " * 1000,
     )]),
 ]  # fmt: skip
 """Requests, each of which has one line for a reply, or those of a value."""
@@ -148,14 +148,12 @@ STEP = Frame(SASL_STEP, b"PLAIN", value=PLAIN.value)
 
 SASL: list[Conversation] = [
     [[PLAIN], [store(SET, b"k", b"v")], [Frame(GET, b"k")]],
-    [[PLAIN], [PLAIN], [Frame(GET, b"none")]],
     [[Frame(SASL_LIST)], [PLAIN], [Frame(GET, b"none")]],
     [[Frame(VERSION), Frame(SASL_LIST), Frame(VERSION), PLAIN, Frame(NOOP)]],
     [[WRONG, PLAIN, Frame(NOOP)]],
     [[WRONG, WRONG, Frame(NOOP)]],
     [[PLAIN, WRONG, Frame(NOOP)]],
     [[PLAIN, Frame(SASL_LIST), Frame(NOOP)]],
-    [[PLAIN, Frame(SASL_LIST), PLAIN, Frame(NOOP)]],
     [[plain(PLAIN.value, mechanism=b"plain"), Frame(NOOP)]],
     [[plain(b""), STEP, Frame(NOOP)]],
     [[plain(b""), Frame(SASL_STEP, b"anything", value=PLAIN.value), Frame(NOOP)]],
@@ -193,7 +191,7 @@ def sasl_pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GuardedPair]
 @pytest.mark.parametrize("way", WAYS)
 def test_memcached_with_sasl_says_the_same(sasl_pair: GuardedPair, way: str) -> None:
     for conversation in SASL:
-        compare(sasl_pair, [[PLAIN, Frame(FLUSH)], *conversation] if conversation[0][0] is PLAIN else conversation, way, empties=False)
+        compare(sasl_pair, conversation, way, empties=False)
 
 
 def test_without_the_must_of_sasl_the_same_users_come_in_by_both_protocols(guarded: Callable[..., GuardedServer], users_file: Path) -> None:
@@ -276,12 +274,22 @@ def test_python_binary_memcached_authenticates(guarded: Callable[..., GuardedSer
 
 def test_pylibmc_authenticates(guarded: Callable[..., GuardedServer], users_file: Path) -> None:
     server = guarded("--memcached-auth-file", str(users_file), "--memcached-sasl", "yes")
-    address = [f"127.0.0.1:{server.memcached_port}"]
-    client = pylibmc.Client(address, binary=True, username=NAME, password=PASSWORD)
-    assert client.set("key", "value")
-    assert client.get("key") == "value"
-    with pytest.raises(pylibmc.Error):
-        pylibmc.Client(address, binary=True, username=NAME, password="wrong").get("key")
+    # It brings a library of SASL that finds the system's plugins only when it is told where they are.
+    plugins = next(Path("/usr/lib").glob("*/sasl2/libplain.so*")).parent
+    script = """if True:
+        import sys, pylibmc
+        port, name, password = sys.argv[1:]
+        client = pylibmc.Client(["127.0.0.1:" + port], binary=True, username=name, password=password)
+        assert client.set("key", "value")
+        assert client.get("key") == "value"
+    """
+    for password, message in ((PASSWORD, ""), ("wrong", "AUTHENTICATION FAILURE")):
+        done = subprocess.run(
+            [sys.executable, "-c", script, str(server.memcached_port), NAME, password],
+            env={**os.environ, "SASL_PATH": str(plugins)}, capture_output=True, text=True, timeout=30, check=False,
+        )  # fmt: skip
+        assert (done.returncode == 0) == (password == PASSWORD), done.stderr
+        assert message in done.stderr
 
 
 def test_pymemcache_authenticates(guarded: Callable[..., GuardedServer], users_file: Path) -> None:
@@ -390,8 +398,8 @@ def test_an_empty_file_lets_nobody_in(guarded: Callable[..., GuardedServer], use
 def test_no_secret_is_shown(guarded: Callable[..., GuardedServer], users_file: Path) -> None:
     server = guarded("--memcached-auth-file", str(users_file), "--log-commands", "--log-level", "trace")
     with server.memcached() as text:
-        ask(text, token())
-        ask(text, token(password="secret-guess"))
+        assert ask(text, token(password="secret-guess")) == b"CLIENT_ERROR authentication failure\r\n"
+        assert ask(text, token()) == b"STORED\r\n"
     client = bmemcached.Client(f"127.0.0.1:{server.memcached_port}", NAME, PASSWORD, socket_timeout=10)
     assert client.set("key", "value")
     with server.redis() as connection:
