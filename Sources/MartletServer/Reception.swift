@@ -70,13 +70,13 @@ package struct Reception: Sendable {
     if clientCount >= settings.maxConnections {
       return wire == .redis ? "-ERR max number of clients reached\r\n" : "ERROR Too many open connections\r\n"
     }
-    guard settings.protectedMode, settings.password == nil, !isLocal else {
+    guard settings.protectedMode, settings.letsEverybodyIn, !isLocal else {
       return nil
     }
     let code = wire == .redis ? "DENIED " : ""
     return start + code
       + "Martlet runs in protected mode: it has no password, so only clients on its own machine are served. Set "
-      + "\(Setting.password.option) (or \(Setting.password.variable)), or turn the protection off with "
+      + "\(Setting.password.option) (or \(Setting.password.variable)) or \(Setting.memcachedAuthFile.option), or turn the protection off with "
       + "\(Setting.protectedMode.option) no, and restart the server.\r\n"
   }
 }

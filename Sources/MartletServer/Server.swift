@@ -22,6 +22,7 @@ public final class Server: Sendable {
   private let settings: Settings
   private let logger: Logger
   private let store = Mutex<StoreCore?>(nil)
+  private let userList = Mutex<UserList?>(nil)
 
   /// - Parameters:
   ///   - settings: what to serve and how.
@@ -32,18 +33,22 @@ public final class Server: Sendable {
   }
 
   /// Serves until the process is told to stop by SIGTERM or SIGINT, then drains and returns. SIGUSR1 has the database
-  /// file rewritten.
+  /// file rewritten, SIGHUP the file of users read anew.
   /// A second signal while it drains ends the process at once, with 128 and the signal's number as exit status.
   ///
   /// - Throws: ``ServerError`` when it can't start.
   public func run() async throws {
-    let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint, .sigusr1)
+    let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint, .sigusr1, .sighup)
     let (stop, requestStop) = AsyncStream.makeStream(of: Never.self)
     let listening = Task { [self] in
       var isDraining = false
       for await signal in signals {
         if signal == .sigusr1 {
           _ = store.withLock { $0?.checkpointer.request() }
+          continue
+        }
+        if signal == .sighup {
+          userList.withLock { $0 }?.reload()
           continue
         }
         guard !isDraining else { _exit(128 + signal.rawValue) }
@@ -60,6 +65,7 @@ public final class Server: Sendable {
   ///
   /// - Throws: ``ServerError`` when it can't start.
   public func serve(untilStopped: () async -> Void) async throws {
+    let userList = try UserList(settings, logger)
     let folder: DataFolder
     let store: StoreCore
     let start = ContinuousClock.now
@@ -73,11 +79,15 @@ public final class Server: Sendable {
     }
     let loadTime = ContinuousClock.now - start
     warnOfTornTail(store.report, folder)
-    let context = makeContext(store)
+    let context = makeContext(store, userList.users)
     logCheckpoints(store)
     store.start()
     self.store.withLock { $0 = store }
-    defer { self.store.withLock { $0 = nil } }
+    self.userList.withLock { $0 = userList }
+    defer {
+      self.store.withLock { $0 = nil }
+      self.userList.withLock { $0 = nil }
+    }
     let transport: any Transport
     do {
       transport = try Reception(store: store, context: context, settings: settings, logger: logger)
@@ -186,9 +196,9 @@ public final class Server: Sendable {
 
   // MARK: What commands know of the server
 
-  private func makeContext(_ store: StoreCore) -> ServerContext {
+  private func makeContext(_ store: StoreCore, _ users: Users) -> ServerContext {
     let log = CommandLog()
-    let context = ServerContext(password: settings.password?.text) { log.print($0, $1) }
+    let context = ServerContext(users: users, requiresSASL: settings.memcachedSASL) { log.print($0, $1) }
     context.memoryLimit = settings.memoryLimit
     context.logsCommands = settings.logCommands
     context.parameters = parameters(context, store)
@@ -251,7 +261,9 @@ public final class Server: Sendable {
         return nil
       },
       fixed("maxmemory-policy", "noeviction"),
+      fixed("memcached-auth-file", settings.memcachedAuthFile ?? ""),
       fixed("memcached-port", "\(settings.memcachedPort)"),
+      fixed("memcached-sasl", settings.memcachedSASL ? "yes" : "no"),
       fixed("port", "\(settings.port)"),
       fixed("proto-max-bulk-len", "\(settings.maxValueBytes ?? SessionLimits.redis.valueBytes)"),
       fixed("protected-mode", settings.protectedMode ? "yes" : "no"),

@@ -14,6 +14,8 @@ public enum ServerError: Error, Equatable, CustomStringConvertible {
   case folderNotWritable(path: String, reason: String)
   /// Another server has the data folder. `pid` is nil when its lock file doesn't say.
   case folderInUse(path: String, pid: Int32?)
+  /// The file of users can't be read, or says what it may not say.
+  case usersNotReadable(path: String, reason: String)
   /// The database can't be trusted as it is. `line` counts from 1.
   case databaseDamaged(path: String, line: Int, reason: String)
   /// The database could not be written while the server ran.
@@ -34,6 +36,9 @@ public enum ServerError: Error, Equatable, CustomStringConvertible {
     case .folderInUse(let path, let pid):
       "the data folder \(path) is in use by another server\(pid.map { " (process \($0))" } ?? ""): "
         + "stop that one, or choose another folder (\(Setting.data.option))"
+    case .usersNotReadable(let path, let reason):
+      "can't use the file of users \(path): \(reason); put that right, or choose another one "
+        + "(\(Setting.memcachedAuthFile.option))"
     case .databaseDamaged(let path, let line, let reason):
       "\(path), line \(line): \(reason)"
     case .databaseNotWritten(let reason):

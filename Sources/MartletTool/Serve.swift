@@ -54,6 +54,8 @@ struct Serve: AsyncParsableCommand {
   @Option(.threads) var threads: String?
   @Option(.transport) var transport: String?
   @Option(.password) var password: String?
+  @Option(.memcachedAuthFile, completion: .file()) var memcachedAuthFile: String?
+  @Option(.memcachedSASL) var memcachedSASL: String?
   @Option(.protectedMode) var protectedMode: String?
   @Option(.logLevel) var logLevel: String?
   @Flag(
@@ -94,7 +96,9 @@ struct Serve: AsyncParsableCommand {
       (.memoryLimit, memoryLimit), (.maxKeyBytes, maxKeyBytes),
       (.maxValueBytes, maxValueBytes), (.maxConnections, maxConnections), (.databases, databases),
       (.threads, threads), (.transport, transport),
-      (.password, password), (.protectedMode, protectedMode), (.logLevel, logLevel),
+      (.password, password),
+      (.memcachedAuthFile, memcachedAuthFile), (.memcachedSASL, memcachedSASL),
+      (.protectedMode, protectedMode), (.logLevel, logLevel),
       (.logCommands, logCommands.map { $0 ? "yes" : "no" }),
     ]
     assert(given.map(\.0.name) == Setting.all.map(\.name), "every setting has an option")

@@ -88,22 +88,29 @@ struct DependencyTests {
   private static let allowedRooms: [String: Set<String>] = [
     "Memory": [],
     "System": ["Memory"],
+    "Access": ["Memory"],
     "Keyspace": ["Memory"],
     "Effects": ["Keyspace", "Memory"],
     "Journal": ["Effects", "Keyspace", "Memory", "System"],
     "Checkpoint": ["Journal", "Effects", "Keyspace", "Memory", "System"],
     "Store": ["Checkpoint", "Journal", "Effects", "Keyspace", "Memory", "System"],
-    "Commands": ["Dispatch", "Store", "Checkpoint", "Journal", "Effects", "Keyspace", "Memory", "System"],
-    "Dispatch": ["Commands", "Store", "Checkpoint", "Journal", "Effects", "Keyspace", "Memory", "System"],
-    "Sessions": [
-      "Dispatch", "Commands", "Store", "Checkpoint", "Journal", "Effects", "Keyspace", "Memory", "System",
+    "Commands": [
+      "Dispatch", "Access", "Store", "Checkpoint", "Journal", "Effects", "Keyspace", "Memory", "System",
     ],
-    "Tools": [
-      "Sessions", "Dispatch", "Commands", "Store", "Checkpoint", "Journal", "Effects", "Keyspace", "Memory",
+    "Dispatch": [
+      "Commands", "Access", "Store", "Checkpoint", "Journal", "Effects", "Keyspace", "Memory", "System",
+    ],
+    "Sessions": [
+      "Dispatch", "Commands", "Access", "Store", "Checkpoint", "Journal", "Effects", "Keyspace", "Memory",
       "System",
     ],
+    "Tools": [
+      "Sessions", "Dispatch", "Commands", "Access", "Store", "Checkpoint", "Journal", "Effects", "Keyspace",
+      "Memory", "System",
+    ],
     "Embedding": [
-      "Dispatch", "Commands", "Store", "Checkpoint", "Journal", "Effects", "Keyspace", "Memory", "System",
+      "Dispatch", "Commands", "Access", "Store", "Checkpoint", "Journal", "Effects", "Keyspace", "Memory",
+      "System",
     ],
   ]
 

@@ -6,6 +6,8 @@ import Testing
 struct CommandDeclarationTests {
   /// What `COMMAND INFO` of Redis 7.0.15 says: arity, those of the flags that there are here, and the keys' positions.
   private static let redis: [(name: String, arity: Int, flags: String, first: Int, last: Int, step: Int)] = [
+    ("ACL", -2, "", 0, 0, 0),
+    ("ACL WHOAMI", 2, "", 0, 0, 0),
     ("APPEND", 3, "denyoom fast write", 1, 1, 1),
     ("AUTH", -2, "fast no_auth", 0, 0, 0),
     ("CLIENT", -2, "", 0, 0, 0),

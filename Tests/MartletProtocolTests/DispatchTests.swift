@@ -48,6 +48,35 @@ struct DispatchTests {
     #expect(client.send("HELLO 2\r\nGET k\r\n").hasSuffix("*0\r\n$-1\r\n"))
   }
 
+  @Test("A user is who it says it is, on every protocol and in CLIENT LIST, until RESET")
+  func users() {
+    let server = TestServer(users: ["ada": "secret", "bob": "word"])
+    let client = server.redisClient()
+    let refusal = "-NOAUTH Authentication required.\r\n"
+    let wrong = "-WRONGPASS invalid username-password pair or user is disabled.\r\n"
+    #expect(client.send("ACL WHOAMI\r\nAUTH secret\r\nAUTH default secret\r\n") == refusal + wrong + wrong)
+    #expect(client.send("AUTH ada word\r\nAUTH ADA secret\r\nGET k\r\n") == wrong + wrong + refusal)
+    #expect(client.send("AUTH ada secret\r\nACL WHOAMI\r\n") == "+OK\r\n$3\r\nada\r\n")
+    #expect(client.send("CLIENT INFO\r\n").contains(" user=ada "))
+    #expect(client.send("AUTH bob secret\r\nACL WHOAMI\r\n") == wrong + "$3\r\nada\r\n")
+    #expect(client.send("HELLO 2 AUTH bob word\r\nACL WHOAMI\r\n").hasSuffix("$3\r\nbob\r\n"))
+    #expect(client.send("RESET\r\nACL WHOAMI\r\n") == "+RESET\r\n" + refusal)
+    let memcached = server.memcachedClient()
+    #expect(memcached.send("set x 0 0 10\r\nada secret\r\n") == "STORED\r\n")
+    #expect(
+      client.send("AUTH bob word\r\nCLIENT LIST\r\n").split(separator: "\n").count {
+        $0.contains(" user=ada ")
+      } == 1)
+  }
+
+  @Test("Where everybody is let in, everybody is the default user")
+  func nobodyAsked() {
+    let client = TestServer().redisClient()
+    #expect(client.send("ACL WHOAMI\r\nAUTH default anything\r\n") == "$7\r\ndefault\r\n+OK\r\n")
+    #expect(client.send("ACL WHOAMI x\r\n") == "-ERR wrong number of arguments for 'acl|whoami' command\r\n")
+    #expect(client.send("ACL NONE\r\n") == "-ERR unknown subcommand 'NONE'. Try ACL HELP.\r\n")
+  }
+
   // MARK: Limits
 
   @Test("At the memory limit, what needs memory is refused, and the rest goes on")
@@ -152,9 +181,16 @@ struct DispatchTests {
     let lines = Mutex<[String]>([])
     let server = TestServer(password: "secret") { _, words in lines.withLock { $0.append(words) } }
     server.context.logsCommands = true
-    _ = server.memcachedClient().send("set x 0 0 11\r\nuser secret\r\nset x 0 0 8\r\nuser bad\r\nget x\r\n")
-    _ = server.memcachedClient().send("set x 0 0 12\r\nuser secret2\r\nget x\r\n")
-    #expect(lines.withLock { $0 }.allSatisfy { !$0.contains("secret") })
+    let client = server.memcachedClient()
+    #expect(client.send("set x 0 0 14\r\ndefault secret\r\nget x\r\n") == "STORED\r\nEND\r\n")
+    _ = server.memcachedClient().send("set x 0 0 15\r\ndefault secret2\r\nget x\r\n")
+    let binary = server.binaryClient()
+    _ = binary.send(frame(.saslAuth, key: "PLAIN", value: "\0default\0secret2"))
+    _ = binary.send(frame(.saslAuth, key: "PLAIN", value: "\0default\0secret") + frame(.get, key: "y"))
+    #expect(
+      lines.withLock { $0 } == [
+        "get x", "saslAuth (arguments hidden)", "saslAuth (arguments hidden)", "get y",
+      ])
   }
 
   // MARK: Atomicity

@@ -49,7 +49,8 @@ final class TestServer: Sendable {
   let context: ServerContext
 
   init(
-    password: String? = nil, databases: Int = 16, durability: Durability = .never,
+    password: String? = nil, users: [String: String]? = nil, requiresSASL: Bool = false, databases: Int = 16,
+    durability: Durability = .never,
     maximumPendingBytes: Int = Journal.defaultPendingBytes,
     logger: @escaping @Sendable (String, String) -> Void = { _, _ in }
   ) {
@@ -57,7 +58,11 @@ final class TestServer: Sendable {
     store = StoreCore(
       inMemory: 1, databases: databases, durability: durability, clock: WallClock(stoppedAt: Self.start),
       maximumPendingBytes: maximumPendingBytes, random: &random)
-    context = ServerContext(password: password, logger: logger)
+    var credentials = (users ?? [:]).map { Credential(name: bytes($0.key), password: bytes($0.value))! }
+    if let password { credentials.append(Credential(name: bytes("default"), password: bytes(password))!) }
+    context = ServerContext(
+      users: users == nil && password == nil ? Users() : Users(credentials), requiresSASL: requiresSASL,
+      logger: logger)
   }
 }
 
@@ -145,5 +150,17 @@ extension TestServer {
   func memcachedClient(_ limits: SessionLimits = .memcached) -> TestClient<MemcachedSession> {
     let record = context.clients.connect(from: "127.0.0.1:6", to: "127.0.0.1:11211")
     return TestClient(self, MemcachedSession(record, limits, context))
+  }
+
+  func binaryClient(_ limits: SessionLimits = .memcached) -> TestClient<MemcachedBinarySession> {
+    let record = context.clients.connect(from: "127.0.0.1:7", to: "127.0.0.1:11211")
+    return TestClient(self, MemcachedBinarySession(record, limits, context))
+  }
+
+  /// A client of whatever protocol it chooses, on the port of one of them.
+  func client(on wire: WireProtocol) -> TestClient<ClientSession> {
+    let limits: SessionLimits = wire == .redis ? .redis : .memcached
+    let record = context.clients.connect(from: "127.0.0.1:8", to: "127.0.0.1:11211")
+    return TestClient(self, ClientSession(wire, record, limits, context))
   }
 }

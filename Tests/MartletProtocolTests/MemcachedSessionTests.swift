@@ -151,19 +151,76 @@ struct MemcachedSessionTests {
     #expect(client.send("cas k 0 0 1 1\r\nx\r\n") == "EXISTS\r\n")
   }
 
-  @Test("With a password, a client says set with it first")
+  // MARK: Who it is
+
+  private static let stranger = "CLIENT_ERROR unauthenticated\r\n"
+
+  @Test("Where there are users, a client says set with its name and password first")
   func authentication() {
-    func client() -> TestClient<MemcachedSession> { TestServer(password: "secret").memcachedClient() }
-    let right = client()
-    #expect(right.send("get k\r\n") == "CLIENT_ERROR unauthenticated\r\n")
-    #expect(right.send("set x 0 0 9\r\nuser nope\r\n") == "CLIENT_ERROR authentication failure\r\n")
-    #expect(right.send("set x 0 0 11\r\nuser secret\r\nget x\r\n") == "STORED\r\nEND\r\n")
-    let other = client()
-    #expect(other.send("add x 0 0 11\r\nuser secret\r\n") == "CLIENT_ERROR unauthenticated\r\n")
-    #expect(other.isClosed)
-    let large = client()
-    #expect(large.send("set x 0 0 1000000\r\n") == "CLIENT_ERROR unauthenticated\r\n")
-    #expect(large.isClosed)
+    func client() -> TestClient<MemcachedSession> {
+      TestServer(password: "secret", users: ["ada": "two words"]).memcachedClient()
+    }
+    for (token, isRight) in [
+      ("ada two words", true), ("default secret", true), ("ada secret", false), ("ada two", false),
+      ("default two words", false), (" ada two words", false), ("ada two words ", false),
+    ] {
+      let client = client()
+      let reply = client.send("set x 0 0 \(token.utf8.count)\r\n\(token)\r\nget x\r\n")
+      #expect(
+        reply == (isRight ? "STORED\r\nEND\r\n" : "CLIENT_ERROR authentication failure\r\n" + Self.stranger),
+        "\(token)")
+      // What is stored from then on is stored.
+      #expect(
+        !isRight || client.send("set x 0 0 1\r\n1\r\nget x\r\n") == "STORED\r\nVALUE x 0 1\r\n1\r\nEND\r\n")
+    }
+    for token in ["ada", "ada ", "", "two-words"] {
+      #expect(
+        client().send("set x 0 0 \(token.utf8.count)\r\n\(token)\r\n")
+          == "CLIENT_ERROR bad authentication token format\r\n")
+    }
+  }
+
+  @Test("A stranger is told nothing but that it is one, and changes nothing")
+  func strangers() {
+    let server = TestServer(users: ["ada": "secret"])
+    let client = server.memcachedClient()
+    for request in [
+      "get k", "quit", "version", "stats", "mn", "flush_all", "set", "set k 0 0", "set k 0 0 x",
+      "set k 0 0 -1", "set k 0 0 4294967296", "",
+      "x", "SET k 0 0 10", String(repeating: "k ", count: 1000),
+    ] {
+      #expect(client.send(request + "\r\n") == Self.stranger, "\(request)")
+    }
+    #expect(client.send("add k 0 0 10\r\nada secret\r\n") == Self.stranger + Self.stranger)
+    #expect(
+      client.send("set k 0 0 10\r\nada secretxx") == "CLIENT_ERROR bad command line termination\r\n")
+    #expect(!client.isClosed)
+    #expect(client.send("set k 0 0 10 noreply\r\nada secret\r\nget k\r\n") == "STORED\r\nEND\r\n")
+  }
+
+  @Test("A stranger that sends more than names and passwords need is closed without a word")
+  func largeStrangers() {
+    for request in [
+      "set x 0 0 1000000\r\n", "set x 0 0 4294967295\r\n", String(repeating: "x", count: 2049),
+    ] {
+      let client = TestServer(users: ["ada": "secret"]).memcachedClient()
+      #expect(client.send(request) == "")
+      #expect(client.isClosed)
+    }
+  }
+
+  @Test("An authentication in pieces gets the same replies")
+  func authenticationInPieces() {
+    let pipeline = bytes(
+      "get k\r\nset x 0 0 3\r\nada\r\nset x 0 0 10\r\nada secret\r\nset k 0 0 1\r\n1\r\nget k\r\n")
+    let expected =
+      Self.stranger
+      + "CLIENT_ERROR bad authentication token format\r\nSTORED\r\nSTORED\r\nVALUE k 0 1\r\n1\r\nEND\r\n"
+    for position in 0...pipeline.count {
+      let client = TestServer(users: ["ada": "secret"]).memcachedClient()
+      let reply = client.send(Array(pipeline[..<position])) + client.send(Array(pipeline[position...]))
+      #expect(text(reply) == expected, "split at \(position)")
+    }
   }
 
   @Test("Garbage never crashes a session", arguments: 0..<40 as Range<UInt64>)

@@ -73,6 +73,7 @@ struct SettingsPrecedenceTests {
       "keep-files": "3",
       "memory-limit": "1gb", "max-key-bytes": "1kb", "max-value-bytes": "2mb", "max-connections": "5",
       "databases": "4", "threads": "2", "password": "secret", "protected-mode": "no", "log-level": "debug",
+      "memcached-auth-file": "/etc/users", "memcached-sasl": "yes",
       "log-commands": "yes", "transport": "io_uring",
     ]
     #expect(Set(texts.keys) == Set(Setting.all.map(\.name)))
@@ -94,6 +95,8 @@ struct SettingsPrecedenceTests {
     expected.threads = 2
     expected.transport = .ioUring
     expected.password = .init("secret")
+    expected.memcachedAuthFile = "/etc/users"
+    expected.memcachedSASL = true
     expected.protectedMode = false
     expected.logLevel = .debug
     expected.logCommands = true
@@ -172,7 +175,7 @@ struct SettingsCheckTests {
       ("max-key-bytes", "0"), ("max-key-bytes", "1gb"), ("max-connections", "0"), ("databases", "0"),
       ("durability", "sometimes"), ("transport", "pigeon"), ("log-level", "loud"),
       ("log-commands", "perhaps"),
-      ("protected-mode", "2"),
+      ("protected-mode", "2"), ("memcached-auth-file", ""), ("memcached-sasl", "perhaps"),
       ("password", ""),
     ])
   func refused(name: String, text: String) async throws {
@@ -202,6 +205,14 @@ struct SettingsCheckTests {
     await #expect(throws: SettingsError.self) { try await load(["port": "11211"]) }
     await #expect(throws: SettingsError.self) { try await load(["port": "0", "memcached-port": "0"]) }
     #expect(try await load(["port": "0"]).port == 0)
+  }
+
+  @Test("SASL without anybody who could authenticate is refused")
+  func saslWithoutUsers() async throws {
+    let message = await complaint { try await load(["memcached-sasl": "yes"]) }
+    #expect(try #require(message).contains("memcached-auth-file or password"))
+    #expect(try await load(["memcached-sasl": "yes", "password": "secret"]).memcachedSASL)
+    #expect(try await load(["memcached-sasl": "yes", "memcached-auth-file": "f"]).memcachedSASL)
   }
 
   @Test(

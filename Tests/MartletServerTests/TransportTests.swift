@@ -209,6 +209,9 @@ struct TransportTests {
     settings.password = Settings.Password("secret")
     #expect(Reception.refusal(.redis, isLocal: false, clientCount: 0, settings) == nil)
     settings.password = nil
+    settings.memcachedAuthFile = "users"
+    #expect(Reception.refusal(.redis, isLocal: false, clientCount: 0, settings) == nil)
+    settings.memcachedAuthFile = nil
     settings.protectedMode = false
     #expect(Reception.refusal(.redis, isLocal: false, clientCount: 0, settings) == nil)
   }

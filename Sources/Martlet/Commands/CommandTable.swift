@@ -7,7 +7,8 @@ package enum CommandID: UInt16, CaseIterable {
   // transactions
   case discard, exec, multi, unwatch, watch
   // server
-  case bgrewriteaof, bgsave, command, config, database, dbsize, flushall, flushdb, info, lastsave, save, time
+  case acl, bgrewriteaof, bgsave, command, config, database, dbsize, flushall, flushdb, info, lastsave
+  case save, time
   // generic
   case copy, del, exists, expire, expireat, expiretime, keys, persist, pexpire, pexpireat, pexpiretime, pttl
   case randomkey, rename, renamenx, scan, touch, ttl, type, unlink
@@ -107,9 +108,8 @@ extension CommandID {
 extension CommandDeclaration {
   /// Every command of the Redis protocol that there is, subcommands behind their command.
   public static let all: [CommandDeclaration] =
-    connectionCommands + waitCommands + transactionCommands + serverCommands + checkpointCommands
-    + genericCommands + stringCommands
-    + setCommands
+    accessCommands + connectionCommands + waitCommands + transactionCommands + serverCommands
+    + checkpointCommands + genericCommands + stringCommands + setCommands
 
   /// The name as Redis shows it: `get`, `client|info`.
   var shownName: String { String(name.lowercased().map { $0 == " " ? "|" : $0 }) }

@@ -77,22 +77,18 @@ extension Execution {
 
   mutating func auth(_ words: borrowing Words, _ session: inout SessionState) {
     guard words.count <= 3 else { return reply.error(Self.syntaxError) }
-    guard context.password != nil else {
-      // With a user's name Redis takes any password of a default user that has none.
-      if words.count == 3, Self.isUser(words[1]) { return reply.ok() }
-      if words.count == 3 { return replyWrongPassword() }
+    if words.count == 2 && context.users.isOpen {
       return reply.error(
         "ERR AUTH <password> called without any password configured for the default user. Are you sure your "
           + "configuration is correct?")
     }
-    let isUserKnown = words.count == 2 || Self.isUser(words[1])
-    guard isUserKnown, context.isPassword(words[words.count - 1]) else { return replyWrongPassword() }
-    session.isAuthenticated = true
+    let user =
+      words.count == 2
+      ? context.users.authenticate(words[1]) : context.users.authenticate(words[1], words[2])
+    guard let user else { return replyWrongPassword() }
+    session.become(user)
     reply.ok()
   }
-
-  /// Whether it is the name of the one user there is.
-  private static func isUser(_ name: RawSpan) -> Bool { name.byteCount == 7 && name.begins(with: "default") }
 
   private mutating func replyWrongPassword() {
     reply.error("WRONGPASS invalid username-password pair or user is disabled.")
@@ -107,14 +103,13 @@ extension Execution {
       guard number == 2 || number == 3 else { return reply.error("NOPROTO unsupported protocol version") }
       version = UInt8(number)
     }
-    var isAuthenticated = session.isAuthenticated
+    var user = session.user
     var name: String?
     var index = 2
     while index < words.count {
       if words[index].equalsIgnoringCase("auth"), index + 2 < words.count {
-        let isRight = Self.isUser(words[index + 1]) && context.isPassword(words[index + 2])
-        guard isRight else { return replyWrongPassword() }
-        isAuthenticated = true
+        user = context.users.authenticate(words[index + 1], words[index + 2])
+        guard user != nil else { return replyWrongPassword() }
         index += 3
       } else if words[index].equalsIgnoringCase("setname"), index + 1 < words.count {
         guard Self.isClientName(words[index + 1]) else { return replyBadName() }
@@ -124,13 +119,13 @@ extension Execution {
         return reply.error("ERR Syntax error in HELLO option '\(words[index].extracting(first: 128).text)'")
       }
     }
-    guard isAuthenticated else {
+    guard let user else {
       return reply.error(
-        "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH "
-          + "<user> <pass> option can be used to authenticate the client and select the RESP protocol version at the "
-          + "same time")
+        "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO AUTH <user> <pass> "
+          + "option can be used to authenticate the client and select the RESP protocol version at the same time"
+      )
     }
-    session.isAuthenticated = true
+    session.become(user)
     session.protocolVersion = version
     reply.version = version
     session.client.update {
@@ -262,19 +257,5 @@ extension Execution {
     guard name.byteCount <= maximumName else { return false }
     for index in 0..<name.byteCount where !(0x21...0x7e).contains(name.byte(index)) { return false }
     return true
-  }
-}
-
-extension ServerContext {
-  /// Whether these are the bytes of the password, in a time that doesn't tell how many of them are right.
-  func isPassword(_ candidate: RawSpan) -> Bool {
-    guard let password else { return true }
-    let expected = Array(password.utf8)
-    var difference = expected.count ^ candidate.byteCount
-    for index in 0..<candidate.byteCount {
-      let byte = expected.isEmpty ? 0 : expected[index % expected.count]
-      difference |= Int(byte ^ candidate.byte(index))
-    }
-    return difference == 0
   }
 }

@@ -130,6 +130,7 @@ extension Execution {
     case .unwatch: unwatch(&session)
     case .watch: watch(words, &session)
 
+    case .acl: acl(words, session)
     case .bgrewriteaof: rewriteInBackground()
     case .bgsave: saveInBackground(words)
     case .lastsave: lastSave()

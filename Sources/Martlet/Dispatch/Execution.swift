@@ -9,7 +9,8 @@ package struct SessionState {
   /// The numbered database that commands use.
   var database = 0
   var protocolVersion: UInt8 = 2
-  var isAuthenticated: Bool
+  /// Who the client is; nil while it may do nothing but say so.
+  private(set) var user: User?
   package let client: ClientRecord
   let limits: SessionLimits
   /// Whether its replies wait for the disk as the server's setting has it; if not, they never wait.
@@ -31,7 +32,18 @@ package struct SessionState {
   package init(_ client: ClientRecord, _ limits: SessionLimits, _ context: ServerContext) {
     self.client = client
     self.limits = limits
-    isAuthenticated = context.password == nil
+    user = context.users.initial
+  }
+
+  /// Whether the client may do more than say who it is.
+  var isAuthenticated: Bool {
+    @inline(__always) get { user != nil }
+  }
+
+  /// Makes the client a user, or with nil nobody.
+  mutating func become(_ user: User?) {
+    self.user = user
+    client.update { $0.user = user?.name ?? Users.defaultName }
   }
 
   /// Makes it what it was when the connection began, but for what the client has written.
@@ -39,7 +51,7 @@ package struct SessionState {
     endTransaction()
     database = 0
     protocolVersion = 2
-    isAuthenticated = context.password == nil
+    become(context.users.initial)
     waitsForDisk = true
     databaseCopy = nil
     client.update {

@@ -105,8 +105,10 @@ package final class ServerContext: Sendable {
   /// When database 0 is to be emptied, in milliseconds since 1970; 0 when no such wish is open.
   private let scheduledFlush = Atomic<Int64>(0)
   package let startTime = WallClock.systemMicroseconds() / 1000
-  /// What clients have to give before anything else; nil when nothing.
-  package let password: String?
+  /// Who may come in.
+  package let users: Users
+  /// Whether memcached clients have to speak the binary protocol, and say by SASL who they are.
+  package let requiresSASL: Bool
   private let lanes = Mutex<[LaneCountersReference]>([])
   /// What memcached's `stats` counts from: what had been counted when it was last reset, by the field's name.
   private let statisticsStartBox = Mutex<[String: UInt64]>([:])
@@ -116,13 +118,15 @@ package final class ServerContext: Sendable {
   private let facts = Mutex<@Sendable () -> [(section: String, name: String, value: String)]>({ [] })
 
   /// - Parameters:
-  ///   - password: what clients have to give before anything else.
+  ///   - users: who may come in.
+  ///   - requiresSASL: whether memcached clients have to speak the binary protocol, and say by SASL who they are.
   ///   - logger: prints a command of a client.
   package init(
-    password: String? = nil,
+    users: Users = Users(), requiresSASL: Bool = false,
     logger: @escaping @Sendable (_ address: String, _ words: String) -> Void = { _, _ in }
   ) {
-    self.password = password
+    self.users = users
+    self.requiresSASL = requiresSASL
     self.logger = logger
   }
 
@@ -192,6 +196,7 @@ package final class ClientRecord: Sendable {
     var libraryVersion = ""
     var database = 0
     var protocolVersion = 2
+    var user = Users.defaultName
   }
 
   package let id: Int
@@ -254,7 +259,7 @@ package final class ClientRecord: Sendable {
     return details.withLock { details in
       "id=\(id) addr=\(address) laddr=\(localAddress) fd=-1 name=\(details.name) "
         + "age=\((now - connectedAt) / 1000) idle=\(idle) flags=\(flags) "
-        + "db=\(details.database) sub=0 psub=0 ssub=0 multi=\(queued) cmd=\(commandName) user=default redir=-1 "
+        + "db=\(details.database) sub=0 psub=0 ssub=0 multi=\(queued) cmd=\(commandName) user=\(details.user) redir=-1 "
         + "resp=\(details.protocolVersion) lib-name=\(details.libraryName) lib-ver=\(details.libraryVersion)"
     }
   }

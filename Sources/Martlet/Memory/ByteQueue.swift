@@ -160,6 +160,14 @@ internal import CMartlet
     count += length
   }
 
+  /// The bytes of a number, the highest first.
+  @inline(__always)
+  package mutating func append<Number: FixedWidthInteger & BitwiseCopyable>(bigEndian number: Number) {
+    reserve(MemoryLayout<Number>.size)
+    unsafe base.unsafelyUnwrapped.storeBytes(of: number.bigEndian, toByteOffset: count, as: Number.self)
+    count += MemoryLayout<Number>.size
+  }
+
   /// The digits of a number in hexadecimal, padded with zeros to `width`.
   package mutating func append(hexadecimal number: UInt64, width: Int) {
     var shift = (width - 1) * 4
@@ -205,6 +213,16 @@ extension RawSpan {
   package func byte(_ index: Int) -> UInt8 {
     precondition(index >= 0 && index < byteCount)
     return unsafe unsafeLoad(fromUncheckedByteOffset: index, as: UInt8.self)
+  }
+
+  /// The number whose bytes begin at `offset`, the highest first; checked.
+  @inline(__always)
+  package func bigEndian<Number: FixedWidthInteger & BitwiseCopyable>(_: Number.Type, at offset: Int)
+    -> Number
+  {
+    precondition(offset >= 0 && offset + MemoryLayout<Number>.size <= byteCount)
+    return Number(
+      bigEndian: unsafe unsafeLoadUnaligned(fromUncheckedByteOffset: offset, as: Number.self))
   }
 
   /// Where `byte` first occurs at or after `start`; nil when it doesn't.

@@ -74,8 +74,16 @@ extension Setting {
   /// What ``Settings/password`` is set by.
   public static let password = Setting(
     "password", \.password, .password, unset: "none", isSecret: true,
-    "The password that Redis clients give to AUTH; other users of the machine can see it on a command line, "
-      + "so prefer the variable")
+    "The password of the user default, which Redis clients give to AUTH; other users of the machine can see it on a "
+      + "command line, so prefer the variable")
+  /// What ``Settings/memcachedAuthFile`` is set by.
+  public static let memcachedAuthFile = Setting(
+    "memcached-auth-file", \.memcachedAuthFile, .file, unset: "none",
+    "A file of users for all protocols, a line name:password for each; SIGHUP has it read anew")
+  /// What ``Settings/memcachedSASL`` is set by.
+  public static let memcachedSASL = Setting(
+    "memcached-sasl", \.memcachedSASL, .yesOrNo,
+    "Whether memcached clients must speak the binary protocol and authenticate by SASL")
   /// What ``Settings/protectedMode`` is set by.
   public static let protectedMode = Setting(
     "protected-mode", \.protectedMode, .yesOrNo,
@@ -94,7 +102,8 @@ extension Setting {
     .host, .port, .memcachedPort, .data, .durability, .checkpointGrowth, .checkpointMinSize, .checkpointAge,
     .keepFiles, .memoryLimit, .maxKeyBytes, .maxValueBytes,
     .maxConnections,
-    .databases, .threads, .transport, .password, .protectedMode, .logLevel, .logCommands,
+    .databases, .threads, .transport, .password, .memcachedAuthFile, .memcachedSASL, .protectedMode,
+    .logLevel, .logCommands,
   ]
 
   /// The table of docs/SETTINGS.md, in Markdown.

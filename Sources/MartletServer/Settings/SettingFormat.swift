@@ -118,6 +118,12 @@ extension SettingFormat<String> {
     text: { $0 })
 }
 
+extension SettingFormat<String> {
+  /// The path of a file.
+  static let file = Self(
+    placeholder: "file", allowed: "the path of a file", parse: folder.parse, text: folder.text)
+}
+
 extension SettingFormat<Settings.Password> {
   /// A password.
   static let password = Self(

@@ -66,8 +66,12 @@ public struct Settings: Sendable, Equatable {
   public var logLevel = Logger.Level.info
   /// Whether every command is logged.
   public var logCommands = false
-  /// What Redis clients must give to `AUTH`; nil lets everybody in.
+  /// The password of the user `default`. Without it and without ``memcachedAuthFile`` everybody is let in.
   public var password: Password?
+  /// The path of a file of names and passwords for all protocols, in memcached's format; nil for none.
+  public var memcachedAuthFile: String?
+  /// Whether memcached clients have to speak the binary protocol, and say by SASL who they are.
+  public var memcachedSASL = false
   /// Whether a server without a password refuses clients from other machines.
   public var protectedMode = true
 

@@ -71,6 +71,10 @@ extension Settings {
     if port == memcachedPort {
       throw .contradiction("port and memcached-port are both \(port): each protocol needs a port of its own")
     }
+    if memcachedSASL, password == nil, memcachedAuthFile == nil {
+      throw .contradiction(
+        "memcached-sasl asks for a password that nobody has: set memcached-auth-file or password")
+    }
   }
 
   private static func reader(ofOptions options: [String: String]) -> ConfigReader {

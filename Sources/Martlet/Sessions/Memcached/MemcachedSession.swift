@@ -55,7 +55,8 @@ package struct MemcachedSession: Session, ~Copyable {
       let found = input.firstIndex(of: UInt8(ascii: "\n"), from: position)
       // A line is as long whether it came whole or in pieces.
       guard Self.isLengthAllowed(input.extracting(position..<(found ?? input.byteCount))) else {
-        execution.reply.buffer.append("CLIENT_ERROR line too long\r\n")
+        // A stranger isn't told.
+        if state.isAuthenticated { execution.reply.buffer.append("CLIENT_ERROR line too long\r\n") }
         return SessionStep(consumed: input.byteCount, next: .close)
       }
       guard let newline = found else {
@@ -106,13 +107,13 @@ package struct MemcachedSession: Session, ~Copyable {
   private mutating func run(
     _ words: borrowing Words, _ request: RawSpan, bodyStart: Int, _ execution: inout Execution
   ) -> Outcome {
+    guard state.isAuthenticated else {
+      return authenticate(words, request, bodyStart: bodyStart, &execution)
+    }
     guard words.count > 0 else { return error("ERROR", bodyStart, &execution) }
     let name = words[0]
     if let command = StorageCommand(name) {
       return store(command, words, request, bodyStart, &execution)
-    }
-    if !state.isAuthenticated && !name.equalsExactly("quit") {
-      return error("CLIENT_ERROR unauthenticated", bodyStart, &execution)
     }
     if execution.context.logsCommands { execution.logMemcached(words, state, value: RawSpan()) }
     execution.counters.value.commands.add()
@@ -236,7 +237,7 @@ package struct MemcachedSession: Session, ~Copyable {
     }
   }
 
-  private mutating func store(
+  private func store(
     _ command: StorageCommand, _ words: borrowing Words, _ request: RawSpan, _ bodyStart: Int,
     _ execution: inout Execution
   ) -> Outcome {
@@ -258,10 +259,6 @@ package struct MemcachedSession: Session, ~Copyable {
       unique = number
     }
     let isPlainSet = command.mode == .set && !command.isCAS
-    guard state.isAuthenticated || isPlainSet && length <= Self.maximumCredentials else {
-      _ = error("CLIENT_ERROR unauthenticated", bodyStart, &execution)
-      return .close
-    }
     guard length <= state.limits.valueBytes else {
       return refuseLarge(isPlainSet, words, isQuiet, bodyStart, length + 2, &execution)
     }
@@ -271,7 +268,6 @@ package struct MemcachedSession: Session, ~Copyable {
       return answer("CLIENT_ERROR bad data chunk", end, isQuiet: isQuiet, &execution)
     }
     let value = request.extracting(bodyStart..<bodyStart + length)
-    guard state.isAuthenticated else { return authenticate(value, end, &execution) }
     if let refusal = refusal(end, isQuiet: isQuiet, &execution) { return refusal }
     if execution.isOverMemoryLimit {
       execution.counters.value.outOfMemory.add()
@@ -339,15 +335,6 @@ package struct MemcachedSession: Session, ~Copyable {
     execution.shown = shown
     execution.reply.buffer.append(line)
     execution.endReply(from: start)
-  }
-
-  /// The data of the first `set` of a client that has to authenticate: `username password`.
-  private mutating func authenticate(_ value: RawSpan, _ end: Int, _ execution: inout Execution) -> Outcome {
-    guard let space = value.firstIndex(of: UInt8(ascii: " ")),
-      execution.context.isPassword(value.extracting(space + 1..<value.byteCount))
-    else { return error("CLIENT_ERROR authentication failure", end, &execution) }
-    state.isAuthenticated = true
-    return error("STORED", end, &execution)
   }
 
   // MARK: The others
