@@ -104,6 +104,7 @@ extension Execution {
       let old = findToChange(key, database)
       if let unique {
         guard let old else {
+          if mode == .append || mode == .prepend { return .notStored }
           counters.value.casMisses.add()
           return .notFound
         }
@@ -156,8 +157,15 @@ extension Execution {
   }
 
   /// Adds to the number at a key, or takes from it. Up wraps around at 64 bits; down stops at 0. A number that gets
-  /// shorter keeps the value's length, by spaces behind it.
-  mutating func count(_ key: borrowing Key, by amount: UInt64, isIncrement: Bool) -> CountOutcome {
+  /// shorter keeps the value's length, by spaces behind it; one that gets longer is a new value, which is not stale and
+  /// which nobody has read or claimed.
+  ///
+  /// - Parameters:
+  ///   - cas: the key's new CAS token; 0 for the change's version.
+  ///   - expiry: the key's new expiry, in milliseconds since 1970, 0 for none; nil if it stays.
+  mutating func count(
+    _ key: borrowing Key, by amount: UInt64, isIncrement: Bool, cas: UInt64 = 0, expiry: Int64? = nil
+  ) -> CountOutcome {
     guard let item = findToChange(key, Memcached.database) else {
       if isIncrement { counters.value.incrementMisses.add() } else { counters.value.decrementMisses.add() }
       return .notFound
@@ -166,10 +174,13 @@ extension Execution {
     guard let number = item.value.memcachedCounter else { return .notNumber }
     if isIncrement { counters.value.incrementHits.add() } else { counters.value.decrementHits.add() }
     let result = isIncrement ? number &+ amount : number - min(number, amount)
-    var metadata = item.metadata
-    metadata.cas = 0
     let digits = DecimalText(result, paddedTo: item.valueCount)
-    set(key, Memcached.database, digits.bytes, metadata)
+    let isLonger = digits.bytes.byteCount > item.valueCount
+    var metadata = item.metadata.ofChangedValue
+    metadata.cas = cas
+    metadata.expiry = expiry ?? metadata.expiry
+    metadata.isStale = item.isStale && !isLonger
+    set(key, Memcached.database, digits.bytes, metadata, isChange: !isLonger)
     return .counted(result)
   }
 
@@ -195,7 +206,7 @@ extension RawSpan {
   }
 
   /// What C's `isspace` says of a byte.
-  private static func isWhiteSpace(_ byte: UInt8) -> Bool {
+  static func isWhiteSpace(_ byte: UInt8) -> Bool {
     byte == UInt8(ascii: " ") || (9...13).contains(byte)
   }
 }
