@@ -13,6 +13,7 @@ import pytest
 import redis
 from pymemcache.client.base import Client as PymemcacheClient
 
+from conversations import Pair
 from faults import compile_library
 from servers import MARTLET, PEER, FaultyServer, MartletServer, Peers, Server
 from wire import MemcachedConnection, RedisConnection
@@ -150,3 +151,22 @@ def pymemcache(server: Server) -> Iterator[PymemcacheClient]:
     client = PymemcacheClient(("127.0.0.1", server.memcached_port), timeout=10, default_noreply=False)
     yield client
     client.close()
+
+
+@pytest.fixture(scope="session")
+def shared_pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
+    """memcached and Martlet, for the tests that compare them."""
+    pair = Pair(tmp_path_factory.mktemp("pair"))
+    started.append(pair.martlet)
+    yield pair
+    started.remove(pair.martlet)
+    pair.kill()
+
+
+@pytest.fixture
+def pair(shared_pair: Pair) -> Pair:
+    """The shared pair, both running. If a test brings one down, that test fails and the next has new ones."""
+    if not shared_pair.running:
+        shared_pair.kill()
+        shared_pair.start()
+    return shared_pair
