@@ -13,6 +13,11 @@ let strict: [SwiftSetting] = [
   .enableExperimentalFeature("Lifetimes"),
 ]
 
+/// Only `Tests/fuzz` sets this, to the path of libFuzzer: the hot path is then compiled with what the fuzzer needs to
+/// see, and the fuzzer is among the targets.
+let fuzzer = Context.environment["MARTLET_FUZZER"]
+let coverage: [SwiftSetting] = fuzzer == nil ? [] : [.unsafeFlags(["-sanitize=fuzzer"])]
+
 let package = Package(
   name: "martlet",
   platforms: [.macOS(.v26)],
@@ -34,7 +39,7 @@ let package = Package(
     .target(name: "CMartlet"),
 
     // The store, the journal, the commands and the protocols: the whole hot path. It knows no socket.
-    .target(name: "Martlet", dependencies: ["CMartlet"], swiftSettings: strict),
+    .target(name: "Martlet", dependencies: ["CMartlet"], swiftSettings: strict + coverage),
 
     // Sockets, settings, signals: what makes a server of the store.
     .target(
@@ -110,3 +115,11 @@ let package = Package(
       swiftSettings: strict),
   ]
 )
+
+if let fuzzer {
+  package.targets.append(
+    .executableTarget(
+      name: "Fuzz", dependencies: ["Martlet", "MartletSimulation"], path: "Tests/Fuzz", exclude: ["Seeds"],
+      swiftSettings: strict,
+      linkerSettings: [.unsafeFlags([fuzzer]), .linkedLibrary("stdc++")]))
+}

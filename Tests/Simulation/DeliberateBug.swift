@@ -29,7 +29,7 @@ package enum DeliberateBug: String, CaseIterable, Sendable {
 package final class FlawedDisk: Disk {
   private let base: SimulatedDisk
   fileprivate let bug: DeliberateBug
-  fileprivate let state = Mutex(State())
+  fileprivate let state = Guarded(State())
 
   fileprivate struct State {
     var syncs = 0
@@ -96,7 +96,7 @@ private final class FlawedFile: DiskFile {
   private let base: any DiskFile
   private let path: String
   private let disk: FlawedDisk
-  private let owesSync = Mutex(false)
+  private let owesSync = Guarded(false)
 
   init(_ base: any DiskFile, _ path: String, _ disk: FlawedDisk) {
     self.base = base

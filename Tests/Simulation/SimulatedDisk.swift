@@ -3,7 +3,6 @@
 // fails reads, writes, syncs and renames, writes to the wrong place, and loses power at any operation. A seed decides,
 // and repeats.
 package import Martlet
-private import Synchronization
 
 /// The files of one folder.
 package final class SimulatedDisk: Disk {
@@ -137,9 +136,9 @@ package final class SimulatedDisk: Disk {
     case goes
   }
 
-  fileprivate let state: Mutex<State>
+  fileprivate let state: Guarded<State>
 
-  package init(seed: UInt64 = 0) { state = Mutex(State(seed: seed)) }
+  package init(seed: UInt64 = 0) { state = Guarded(State(seed: seed)) }
 
   package func open(_ path: String) throws(DiskError) -> any DiskFile {
     let number = state.withLock { state -> Int? in

@@ -37,6 +37,13 @@ package struct Commit: Sendable, Equatable {
   package var time: Int64
   /// The highest version known to be on the disk when the batch was written.
   package var synced: UInt64
+
+  package init(first: UInt64, last: UInt64, time: Int64, synced: UInt64) {
+    self.first = first
+    self.last = last
+    self.time = time
+    self.synced = synced
+  }
 }
 
 /// Where batches are kept: a file, or later a replicated log.
