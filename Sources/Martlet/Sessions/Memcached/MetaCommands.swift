@@ -101,7 +101,7 @@ extension MemcachedSession {
     guard words.count <= MetaFlags.maximumWords else {
       return error("CLIENT_ERROR options flags too long", bodyStart, &execution)
     }
-    guard let length = words[2].scannedInt32, length >= 0, length <= Int(Int32.max) - 2 else {
+    guard let length = words[2].scannedInt, length >= 0, length <= Int(Int32.max) - 2 else {
       return error("CLIENT_ERROR bad command line format", bodyStart, &execution)
     }
     // From here on it is known where the value ends, so it is passed over after an error.

@@ -126,18 +126,18 @@ struct MetaFlags {
       guard key.decodeBase64({ _ in }) else { return .wrong("CLIENT_ERROR error decoding key") }
     case UInt8(ascii: "T"):
       isTimeToLiveLast = true
-      return take(argument.scannedInt32, into: &timeToLive)
+      return take(argument.scannedInt, into: &timeToLive)
     case UInt8(ascii: "N"):
       isTimeToLiveLast = false
-      return take(argument.scannedInt32, into: &vivification)
-    case UInt8(ascii: "R"): return take(argument.scannedInt32, into: &recache)
+      return take(argument.scannedInt, into: &vivification)
+    case UInt8(ascii: "R"): return take(argument.scannedInt, into: &recache)
     case UInt8(ascii: "C"): return take(argument.scannedUInt64, into: &unique)
     case UInt8(ascii: "E"): return take(argument.scannedUInt64, into: &cas)
     case UInt8(ascii: "F"):
-      guard let number = argument.scannedUInt64 else {
+      guard let number = argument.scannedUInt64, let flags = UInt32(exactly: number) else {
         return .wrong("CLIENT_ERROR bad command line format")
       }
-      clientFlags = UInt32(truncatingIfNeeded: number)
+      clientFlags = flags
     case UInt8(ascii: "D"):
       guard let number = argument.scannedUInt64 else {
         return .wrong("CLIENT_ERROR invalid numeric delta value")
@@ -164,13 +164,11 @@ struct MetaFlags {
 }
 
 extension RawSpan {
-  /// A number as C's `strtol` reads it, and as memcached then keeps it in 32 bits: maybe white space and a sign,
-  /// digits, and then the end, or white space and anything.
-  var scannedInt32: Int? {
-    guard let (isNegative, magnitude) = scanned, magnitude <= UInt64(Int64.max) + (isNegative ? 1 : 0) else {
-      return nil
-    }
-    return Int(Int32(truncatingIfNeeded: isNegative ? 0 &- magnitude : magnitude))
+  /// A number as C's `strtol` reads it: maybe white space and a sign, digits, and then the end, or white space and
+  /// anything.
+  var scannedInt: Int? {
+    guard let (isNegative, magnitude) = scanned else { return nil }
+    return Int(exactly: magnitude).map { isNegative ? -$0 : $0 }
   }
 
   /// A number as C's `strtoull` reads it, which takes a sign; but not one that wraps around into the upper half.
