@@ -101,7 +101,7 @@ extension MemcachedSession {
     guard words.count <= MetaFlags.maximumWords else {
       return error("CLIENT_ERROR options flags too long", bodyStart, &execution)
     }
-    guard let length = words[2].scannedInt, length >= 0, length <= Int(Int32.max) - 2 else {
+    guard let length = words[2].memcachedSigned, length >= 0, length <= Int(Int32.max) - 2 else {
       return error("CLIENT_ERROR bad command line format", bodyStart, &execution)
     }
     // From here on it is known where the value ends, so it is passed over after an error.
@@ -418,8 +418,8 @@ extension Execution {
     case .stored: reply.buffer.append("HD")
     case .exists: reply.buffer.append("EX")
     case .notFound: reply.buffer.append("NF")
-    // So memcached calls a value that has become too large, too.
-    case .notStored, .tooLarge: reply.buffer.append("NS")
+    case .notStored: reply.buffer.append("NS")
+    case .tooLarge: return reply.buffer.append("SERVER_ERROR object too large for cache\r\n")
     case .wrongType: return reply.buffer.append(Self.wrongTypeLine)
     }
     for index in 3..<words.count {

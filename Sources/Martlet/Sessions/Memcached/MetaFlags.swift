@@ -126,25 +126,25 @@ struct MetaFlags {
       guard key.decodeBase64({ _ in }) else { return .wrong("CLIENT_ERROR error decoding key") }
     case UInt8(ascii: "T"):
       isTimeToLiveLast = true
-      return take(argument.scannedInt, into: &timeToLive)
+      return take(argument.memcachedSigned, into: &timeToLive)
     case UInt8(ascii: "N"):
       isTimeToLiveLast = false
-      return take(argument.scannedInt, into: &vivification)
-    case UInt8(ascii: "R"): return take(argument.scannedInt, into: &recache)
-    case UInt8(ascii: "C"): return take(argument.scannedUInt64, into: &unique)
-    case UInt8(ascii: "E"): return take(argument.scannedUInt64, into: &cas)
+      return take(argument.memcachedSigned, into: &vivification)
+    case UInt8(ascii: "R"): return take(argument.memcachedSigned, into: &recache)
+    case UInt8(ascii: "C"): return take(argument.memcachedUnsigned, into: &unique)
+    case UInt8(ascii: "E"): return take(argument.memcachedUnsigned, into: &cas)
     case UInt8(ascii: "F"):
-      guard let number = argument.scannedUInt64, let flags = UInt32(exactly: number) else {
+      guard let number = argument.memcachedUnsigned, let flags = UInt32(exactly: number) else {
         return .wrong("CLIENT_ERROR bad command line format")
       }
       clientFlags = flags
     case UInt8(ascii: "D"):
-      guard let number = argument.scannedUInt64 else {
+      guard let number = argument.memcachedUnsigned else {
         return .wrong("CLIENT_ERROR invalid numeric delta value")
       }
       delta = number
     case UInt8(ascii: "J"):
-      guard let number = argument.scannedUInt64 else {
+      guard let number = argument.memcachedUnsigned else {
         return .wrong("CLIENT_ERROR invalid numeric initial value")
       }
       initial = number
@@ -164,32 +164,6 @@ struct MetaFlags {
 }
 
 extension RawSpan {
-  /// A number as C's `strtol` reads it: maybe white space and a sign, digits, and then the end, or white space and
-  /// anything.
-  var scannedInt: Int? {
-    guard let (isNegative, magnitude) = scanned else { return nil }
-    return Int(exactly: magnitude).map { isNegative ? -$0 : $0 }
-  }
-
-  /// A number as C's `strtoull` reads it, which takes a sign; but not one that wraps around into the upper half.
-  var scannedUInt64: UInt64? {
-    guard let (isNegative, magnitude) = scanned else { return nil }
-    guard isNegative else { return magnitude }
-    let number = 0 &- magnitude
-    return number > UInt64(Int64.max) ? nil : number
-  }
-
-  private var scanned: (isNegative: Bool, magnitude: UInt64)? {
-    var index = 0
-    while index < byteCount, Self.isWhiteSpace(byte(index)) { index += 1 }
-    let isNegative = index < byteCount && byte(index) == UInt8(ascii: "-")
-    if isNegative || index < byteCount && byte(index) == UInt8(ascii: "+") { index += 1 }
-    let start = index
-    while index < byteCount, byte(index) &- UInt8(ascii: "0") <= 9 { index += 1 }
-    guard index == byteCount || Self.isWhiteSpace(byte(index)) else { return nil }
-    return extracting(start..<index).unsignedDecimal.map { (isNegative, $0) }
-  }
-
   /// Decodes base64 as memcached does it; whether it could. What is no digit of base64 is passed over, and all behind
   /// the first padding.
   @discardableResult
