@@ -160,7 +160,9 @@ extension Execution {
   @discardableResult
   mutating func touchCounting(_ key: borrowing Key, _ expiry: Int64) -> Bool {
     counters.value.touches.add()
-    guard findToChange(key, Memcached.database) != nil else { return false }
+    guard let item = findToChange(key, Memcached.database) else { return false }
+    // In memcached who touches a key counts as one who reads it.
+    item.noteRead(keyspace.accessTime)
     counters.value.touchHits.add()
     setExpiryOrDelete(key, Memcached.database, expiry)
     return true
