@@ -1,12 +1,12 @@
 // A fixed amount of work on the hot path, for counting instructions and calls: `Benchmarks/count` runs it under
 // callgrind. One thread, a store in memory, no sockets: a session is fed the same request again and again.
 //
-//     HotPath REQUEST COUNT      REQUEST is get, set, mcget or mcset
+//     HotPath REQUEST COUNT      REQUEST is get, set, mcget, mcset, mcmget or mcmset (memcached's meta commands)
 import Martlet
 
 let arguments = CommandLine.arguments
 guard arguments.count == 3, let rounds = Int(arguments[2]) else {
-  print("usage: HotPath get|set|mcget|mcset COUNT")
+  print("usage: HotPath get|set|mcget|mcset|mcmget|mcmset COUNT")
   throw UsageError()
 }
 
@@ -18,6 +18,8 @@ let requests: [String: String] = [
   "set": "*3\r\n$3\r\nSET\r\n$16\r\nkey:000000000042\r\n$32\r\n\(value)\r\n",
   "mcget": "get key:000000000042\r\n",
   "mcset": "set key:000000000042 0 0 32\r\n\(value)\r\n",
+  "mcmget": "mg key:000000000042 v\r\n",
+  "mcmset": "ms key:000000000042 32\r\n\(value)\r\n",
 ]
 guard let request = requests[arguments[1]], let preparation = requests["set"] else { throw UsageError() }
 

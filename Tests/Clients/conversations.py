@@ -59,12 +59,31 @@ SENTINELS = [
 ]
 """What is asked behind each step, how its reply looks, and what must not be in a conversation for it to be used."""
 
-SIZED = [re.compile(rb"VALUE [^ ]+ \d+ (\d+)(?: \d+)?")]
+SIZED = [re.compile(rb"VALUE [^ ]+ \d+ (\d+)(?: \d+)?"), re.compile(rb"VA (\d+)(?: .*)?")]
 """Lines that a block of data follows, and how many bytes it has."""
-TOKENS = [re.compile(rb"VALUE [^ ]+ \d+ \d+ (\d+)")]
+TOKENS = [
+    re.compile(rb"VALUE [^ ]+ \d+ \d+ (\d+)"),
+    re.compile(rb"(?:HD|VA \d+)(?: [^ ]+)*? c(\d+)(?: [^ ]+)*"),
+    re.compile(rb"ME .* cas=(\d+) .*"),
+]
 """Lines with a CAS token, as the group."""
 TEXTS = [(re.compile(rb"VERSION .*"), b"VERSION *")]
 """Lines of which only the kind is compared, and what stands for them."""
+
+
+def tens(match: re.Match[bytes]) -> bytes:
+    """Seconds that are left, as the nearest multiple of ten: two servers' seconds don't begin at once."""
+    return match[1] if match[2] == b"-1" else match[1] + b"%d" % (round(int(match[2]) / 10) * 10)
+
+
+META = re.compile(rb"(?:HD|VA \d+|ME)(?: .*)?")
+"""The replies to meta commands."""
+PARTS: list[tuple[re.Pattern[bytes], bytes | Callable[[re.Match[bytes]], bytes]]] = [
+    (re.compile(rb"( t|exp=)(-?\d+)(?= |$)"), tens),
+    (re.compile(rb"(?<= l)\d+(?= |$)"), b"*"),
+    (re.compile(rb"(?<= la=)\d+|(?<= cls=)\d+|(?<= size=)\d+"), b"*"),
+]
+"""Parts of them, and what stands for each."""
 
 
 @dataclass(frozen=True)
@@ -170,6 +189,9 @@ class Normaliser:
         return bytes(result + reply[position:])
 
     def line(self, line: bytes) -> bytes:
+        if META.fullmatch(line):
+            for part, text in PARTS:
+                line = part.sub(text, line)
         for rule in TOKENS:
             if match := rule.fullmatch(line):
                 token = match[1]

@@ -14,7 +14,7 @@ WORD = re.compile(rb'(?:"((?:[^"\\]|\\(?:[nrt"\\]|x[0-9a-fA-F]{2}))*)"|b64"([^"]
 ESCAPE = re.compile(rb"\\(?:x(..)|(.))")
 ESCAPED = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b'"': b'"', b"\\": b"\\"}
 # A value is bytes, or a set of them; an expiry is in milliseconds, or 0; the token is what `gets` shows.
-Item = namedtuple("Item", "value version expiry flags token", defaults=[0, 0, 0, 0])
+Item = namedtuple("Item", "value version expiry flags token stale", defaults=[0, 0, 0, 0, False])
 class Refused(ValueError): """The file is damaged, or no file of this format."""
 
 def crc32c(data, crc):
@@ -31,14 +31,23 @@ def words_of(line):
     return [ESCAPE.sub(plain, each[1]) if each[1] is not None else each[3]
             or base64.b64decode(each[2], validate=True) for each in found]
 
+def numbers(options):
+    if not {b"PXAT", b"FLAGS", b"CAS", b"VERSION"}.issuperset(options[::2]):
+        raise Refused(f"no options of this format: {options}")
+    return dict(zip(options[::2], map(int, options[1::2]), strict=True))
+
 def apply(keys, database, version, name, *words):
-    key, gone, changed = (database, *words[:1]), [], dict(version=version, token=version)
+    key, gone, changed = (database, *words[:1]), [], dict(version=version, token=version, stale=False)
     old = keys.get(key, Item(frozenset() if name == b"SADD" else b""))
     match name, *words:
-        case b"SET", _, value, *options if {b"PXAT", b"FLAGS", b"CAS", b"VERSION"}.issuperset(options[::2]):
-            named = {b"VERSION": version} | dict(zip(options[::2], map(int, options[1::2]), strict=True))
-            version, token = int(named[b"VERSION"]), named.get(b"CAS", 0)
-            keys[key] = Item(value, version, named.get(b"PXAT", 0), named.get(b"FLAGS", 0), token or version)
+        case b"SET", _, value, *options:
+            named, stale = numbers([each for each in options if each != b"STALE"]), b"STALE" in options
+            version, token = named.get(b"VERSION", version), named.get(b"CAS", 0)
+            keys[key] = Item(value, version, named.get(b"PXAT", 0), named.get(b"FLAGS", 0), token or version, stale)
+        case b"STALE", _, *options:
+            named, expiry = numbers(options), old.expiry
+            changed |= dict(expiry=named.get(b"PXAT", expiry), token=named.get(b"CAS", version), stale=True)
+            keys |= {key: old._replace(**changed)} if key in keys else {}
         case b"MSET", *pairs:
             keys |= {(database, each): Item(value, **changed) for each, value in zip(pairs[::2], pairs[1::2])}
         case (b"APPEND" | b"PREPEND" | b"SETRANGE"), _, *offset, value:

@@ -172,6 +172,71 @@ DIFFERENCES = [
         "OK\n<silent>\n<silent>\n<open after the end>\n",
         "CLIENT_ERROR watch commands not allowed\n<ended>\n",
     ),
+    Difference(
+        "`E`, a CAS token of the client's choice",
+        "Newer than 1.6.18, which calls it an invalid flag.",
+        talk("ms a 1 E7 c\nx\nmd a E8\nma a E8\n", ways=WHOLE),
+        "CLIENT_ERROR invalid flag\nCLIENT_ERROR invalid or duplicate flag\nCLIENT_ERROR invalid or duplicate flag\n",
+        "HD cas1\nHD\nNF\n",
+    ),
+    Difference(
+        "`md` with `x`",
+        "Newer than 1.6.18, which calls it an invalid flag.",
+        talk("ms a 1\nx\nmd a x\nmg a v\n", ways=WHOLE),
+        "HD\nCLIENT_ERROR invalid or duplicate flag\nVA 1\nx\n",
+        "HD\nHD\nVA 0\n\n",
+    ),
+    Difference(
+        "`ms` with `s`",
+        "Newer than 1.6.18, which says nothing to it.",
+        talk("ms a 1 s\nx\n", ways=WHOLE),
+        "HD\n",
+        "HD s1\n",
+    ),
+    Difference(
+        "`ms` that adds to a missing key, with `N`",
+        "Newer than 1.6.18, which doesn't make the key.",
+        talk("ms a 1 MA N30\nx\n", ways=WHOLE),
+        "NS\n",
+        "HD\n",
+    ),
+    Difference(
+        "`mg` with `C`",
+        "Newer than 1.6.18, which sends a value to who has it.",
+        talk("ms a 1 c\nx\n", "mg a C<cas 1> v\n", ways=WHOLE),
+        "HD cas1\nVA 1\nx\n",
+        "HD cas1\nHD\n",
+    ),
+    Difference(
+        "`k` of a key that was once given in base64",
+        "It comes back as this request has written it; memcached gives it as it was written when it was stored.",
+        talk("ms YQ== 1 b\nx\nmg a k\n", ways=WHOLE),
+        "HD\nHD kYQ== b\n",
+        "HD\nHD ka\n",
+    ),
+    Difference(
+        "`k` of a key that `mg` has made from base64",
+        "memcached puts the bare bytes into its reply, and a line end among them breaks it.",
+        talk("mg YSBi b k N30\n", ways=WHOLE),
+        "HD ka b W\n",
+        "HD kYSBi b W\n",
+    ),
+    Difference(
+        "an opaque token too long",
+        "memcached refuses the request when it has already done it.",
+        talk(f"mg a N0 O{'1' * 32}\nmg a\n", ways=WHOLE),
+        "CLIENT_ERROR opaque token too long\nHD\n",
+        "CLIENT_ERROR opaque token too long\nEN\n",
+    ),
+    Difference(
+        "`ms` that adds beyond the limit",
+        "By memcached's own document, `NS` says that a condition wasn't met; here the client is told the reason.",
+        talk(
+            f"ms a 600000\n{'x' * 600_000}\n", f"ms a 600000 MA\n{'x' * 600_000}\n", ways=WHOLE, name="ms beyond the limit"
+        ),
+        "HD\nNS\n",
+        "HD\nSERVER_ERROR object too large for cache\n",
+    ),
 ]
 
 

@@ -100,6 +100,10 @@ def random_request(chance: random.Random) -> bytes:
             b"touch %s %d\r\n" % (key, FAR // 1000),
             b"gat %d %s\r\n" % (FAR // 1000, key),
             b"delete %s\r\n" % key,
+            b"md %s I\r\n" % key,
+            b"md %s I T%d E%d\r\n" % (key, FAR // 1000, chance.randrange(1, 2**64)),
+            b"ms %s %d E%d T%d\r\n%s\r\n" % (key, len(value), chance.randrange(1, 2**64), expiry, value),
+            b"mg %s T%d\r\n" % (key, FAR // 1000),
         ]
     )
 
@@ -148,10 +152,12 @@ def fill_with_every_record(server: MartletServer) -> None:
         assert memcached.ask(b"prepend v7 0 0 4\r\nhead\r\n") == b"STORED\r\n"
         assert memcached.ask(b"append v9 0 0 1\r\n \r\n") == b"STORED\r\n"
         assert memcached.ask(b"touch flagged %d\r\n" % (FAR // 1000 + 5)) == b"TOUCHED\r\n"
+        assert memcached.ask(b"md v10 I\r\nmd flagged I T%d E9\r\n" % (FAR // 1000)) == b"HD\r\nHD\r\n"
+        assert memcached.ask(b"ms stale 1\r\nx\r\nms stale 1 I C1\r\ny\r\n") == b"HD\r\nHD\r\n"
 
 
 def server_keys(redis: RedisConnection, memcached: MemcachedConnection) -> dict[tuple[int, bytes], Item]:
-    """All that the server shows of each key, without the versions. Flags and tokens are those of database 0, of the
+    """All that the server shows of each key, without the versions. Flags, tokens and marks are those of database 0, of the
     keys that memcached's protocol can name; None where nobody can ask."""
     found = {}
     for database in range(DATABASES):
@@ -164,13 +170,14 @@ def server_keys(redis: RedisConnection, memcached: MemcachedConnection) -> dict[
         values = redis.pipeline(reads)
         expiries = redis.pipeline([("PEXPIRETIME", key) for key in keys])
         for key, value, expiry in zip(keys, values, expiries, strict=True):
-            flags = token = None
+            flags = token = stale = None
             if isinstance(value, list):
                 value = frozenset(value)
             elif database == 0 and len(key) <= 250 and not any(byte <= 0x20 or byte == 0x7F for byte in key):
                 line = memcached.ask(b"gets %s\r\n" % key).split(b"\r\n")[0].split(b" ")
                 flags, token = int(line[2]), int(line[4])
-            found[database, key] = Item(value, None, max(expiry, 0), flags, token)
+                stale = b" X" in memcached.ask(b"mg %s\r\n" % key)
+            found[database, key] = Item(value, None, max(expiry, 0), flags, token, stale)
     return found
 
 
@@ -181,7 +188,7 @@ def assert_reader_agrees(server: MartletServer, items: dict[tuple[int, bytes], I
     for place, item in items.items():
         expected = shown[place]
         if expected.flags is None:
-            item = item._replace(flags=None, token=None)
+            item = item._replace(flags=None, token=None, stale=None)
         assert item._replace(version=None) == expected, place
 
 
@@ -198,7 +205,7 @@ def test_every_kind_of_record(martlet: MartletServer, end: str) -> None:
         martlet.kill()
     content = martlet.database.read_bytes()
     names = {line.split(b" ")[0] for line in content.splitlines()}
-    written = b"# SET MSET APPEND PREPEND SETRANGE DEL PEXPIREAT PERSIST RENAME COPY SADD SREM FLUSHDB FLUSHALL SELECT"
+    written = b"# SET MSET APPEND PREPEND SETRANGE DEL PEXPIREAT PERSIST RENAME COPY SADD SREM FLUSHDB FLUSHALL SELECT STALE"
     assert names == set(written.split())
     items = read(content)
     assert items[0, b"v9"].value == bytes(range(256)) + b" "

@@ -43,6 +43,39 @@ struct CheckpointTests {
     #expect(store.report.version == 101)
   }
 
+  @Test("holds marks of what is out of date, and tokens that clients chose; and so do the batches")
+  func marks() throws {
+    let disk = SimulatedDisk()
+    var server = TestServer(try openStore(on: disk))
+    for request in [
+      "ms a 1 T100 F5\r\nx\r\n", "md a I\r\n", "ms b 1 E77\r\nx\r\n", "ms c 1 E7\r\nx\r\n", "md c I T50 E8\r\n",
+      "ms d 1 T100\r\nx\r\n", "md d I T0\r\n", "ms e 1\r\nx\r\n",
+    ] { #expect(server.memcached(request) == "HD\r\n", "\(request)") }
+    server.store.journal.commit()
+    // While the body is written, some of it changes.
+    var requests = ["md e I\r\n", "ms a 1\r\ny\r\n", "md b I E78\r\n", "mg c\r\n"]
+    let before = server.store.contents()
+    #expect(
+      try makeCheckpoint(server.store) {
+        guard let request = requests.popLast() else { return }
+        server.send(memcached: bytes(request))
+      }.isFinished)
+    #expect(requests.isEmpty)
+    server.store.journal.commit()
+    disk.crash()
+    let store = try openStore(on: disk)
+    let contents = store.contents()
+    #expect(contents == server.store.contents())
+    #expect(store.report.checkpoint == 8)
+    func metadata(_ key: String) -> ItemMetadata? { contents[0][bytes(key)]?.metadata }
+    #expect(metadata("a") == ItemMetadata())
+    #expect(metadata("b") == ItemMetadata(cas: 78, isStale: true))
+    #expect(metadata("c")?.cas == 8 && metadata("c")?.isStale == true)
+    #expect(metadata("c")?.expiry == before[0][bytes("c")]?.metadata.expiry)
+    #expect(metadata("d") == ItemMetadata(isStale: true))
+    #expect(metadata("e") == ItemMetadata(isStale: true))
+  }
+
   /// A checkpoint whose body is written, of a version that the journal has not written.
   private func bodyAhead(_ store: StoreCore) throws -> Checkpoint {
     let file = try #require(store.file)

@@ -12,6 +12,9 @@ package enum Operation: Sendable {
   case append([UInt8], [UInt8])
   /// memcached's `prepend`, in database 0.
   case prepend([UInt8], [UInt8])
+  /// memcached's `md` that marks a key as stale, in database 0; with an expiry in seconds since 1970, 0 for none, and a
+  /// CAS token of the client's choice, 0 for none.
+  case markStale([UInt8], expirySeconds: Int64?, cas: UInt64)
   case setRange([UInt8], Int, [UInt8])
   case increment([UInt8])
   case delete([[UInt8]])
@@ -35,7 +38,7 @@ package enum Operation: Sendable {
       return [bytes("SET"), key, value, bytes("PXAT"), text(expiry)]
     case .setKeepingExpiry(let key, let value): return [bytes("SET"), key, value, bytes("KEEPTTL")]
     case .setAll(let pairs): return [bytes("MSET")] + pairs.flatMap { [$0.key, $0.value] }
-    case .setWithFlags, .prepend: return nil
+    case .setWithFlags, .prepend, .markStale: return nil
     case .append(let key, let value): return [bytes("APPEND"), key, value]
     case .setRange(let key, let offset, let value): return [bytes("SETRANGE"), key, text(offset), value]
     case .increment(let key): return [bytes("INCR"), key]
@@ -60,6 +63,9 @@ package enum Operation: Sendable {
       return bytes("set ") + key + bytes(" \(flags) \(expiry) \(value.count)\r\n") + value + bytes("\r\n")
     case .prepend(let key, let value):
       return bytes("prepend ") + key + bytes(" 0 0 \(value.count)\r\n") + value + bytes("\r\n")
+    case .markStale(let key, let expiry, let cas):
+      let time = expiry.map { " T\($0)" } ?? ""
+      return bytes("md ") + key + bytes(" I\(time)\(cas == 0 ? "" : " E\(cas)")\r\n")
     default: return []
     }
   }
@@ -166,6 +172,14 @@ package struct Model {
       else { return shown(key, database) }
       version += 1
       put(key, database, .string(bytes("\(number + 1)")), valueChanged(old))
+    case .markStale(let key, let seconds, let cas):
+      guard let old = liveToChange(key, 0, now), case .string = old.content else { return shown(key, 0) }
+      version += 1
+      var metadata = old.metadata
+      metadata.expiry = seconds.map { $0 * 1000 } ?? metadata.expiry
+      metadata.cas = cas
+      metadata.isStale = true
+      put(key, 0, old.content, metadata)
     case .delete(let keys):
       let present = keys.filter { liveToChange($0, database, now) != nil }
       guard !present.isEmpty else { return keys.map { shown($0, database) }.max() ?? 0 }
@@ -222,10 +236,11 @@ package struct Model {
     return 0
   }
 
-  /// What a string carries on after its value has changed: no CAS token from before.
+  /// What a string carries on after its value has changed: no CAS token from before, and no mark.
   private func valueChanged(_ old: StoredItem?) -> ItemMetadata {
     var metadata = old?.metadata ?? ItemMetadata()
     metadata.cas = 0
+    metadata.isStale = false
     return metadata
   }
 

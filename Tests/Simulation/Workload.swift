@@ -85,7 +85,7 @@ package struct Workload {
 
   package mutating func next(now: Int64) -> Operation {
     if (manyKeys > 0 || largeSet > 0) && chance(5) { return wide() }
-    return switch number(0...41) {
+    return switch number(0...44) {
     case 0...3: .get(key())
     case 4...9: .set(key(), value(), expiry: chance(3) ? expiry(now) : nil)
     case 10: .setKeepingExpiry(key(), value())
@@ -105,7 +105,11 @@ package struct Workload {
     case 33...34: .copy(key(), key(), database: number(0...databaseCount - 1), replaces: chance(2))
     case 35...36: .addMembers(key(), keys())
     case 37...38: .removeMembers(key(), keys())
-    case 39...40: .select(number(0...databaseCount - 1))
+    case 39...41:
+      .markStale(
+        plainKey(), expirySeconds: chance(2) ? nil : chance(3) ? 0 : now / 1000 + Int64(number(1...5)),
+        cas: chance(2) ? 0 : .random(in: 1...UInt64.max, using: &random))
+    case 42...43: .select(number(0...databaseCount - 1))
     default: chance(4) ? .flushAll : .flush
     }
   }

@@ -114,6 +114,7 @@ extension Execution {
       let old = findToChange(key, database)
       if let unique {
         guard let old else {
+          if mode == .append || mode == .prepend { return .notStored }
           counters.value.casMisses.add()
           return .notFound
         }
@@ -159,15 +160,24 @@ extension Execution {
   @discardableResult
   mutating func touchCounting(_ key: borrowing Key, _ expiry: Int64) -> Bool {
     counters.value.touches.add()
-    guard findToChange(key, Memcached.database) != nil else { return false }
+    guard let item = findToChange(key, Memcached.database) else { return false }
+    // In memcached who touches a key counts as one who reads it.
+    item.noteRead(keyspace.accessTime)
     counters.value.touchHits.add()
     setExpiryOrDelete(key, Memcached.database, expiry)
     return true
   }
 
   /// Adds to the number at a key, or takes from it. Up wraps around at 64 bits; down stops at 0. A number that gets
-  /// shorter keeps the value's length, by spaces behind it.
-  mutating func count(_ key: borrowing Key, by amount: UInt64, isIncrement: Bool) -> CountOutcome {
+  /// shorter keeps the value's length, by spaces behind it; one that gets longer is a new value, which is not stale and
+  /// which nobody has read or claimed.
+  ///
+  /// - Parameters:
+  ///   - cas: the key's new CAS token; 0 for the change's version.
+  ///   - expiry: the key's new expiry, in milliseconds since 1970, 0 for none; nil if it stays.
+  mutating func count(
+    _ key: borrowing Key, by amount: UInt64, isIncrement: Bool, cas: UInt64 = 0, expiry: Int64? = nil
+  ) -> CountOutcome {
     guard let item = findToChange(key, Memcached.database) else {
       if isIncrement { counters.value.incrementMisses.add() } else { counters.value.decrementMisses.add() }
       return .notFound
@@ -178,16 +188,20 @@ extension Execution {
     }
     if isIncrement { counters.value.incrementHits.add() } else { counters.value.decrementHits.add() }
     let result = isIncrement ? number &+ amount : number - min(number, amount)
-    var metadata = item.metadata
-    metadata.cas = 0
+    var metadata = item.metadata.ofChangedValue
+    metadata.cas = cas
+    metadata.expiry = expiry ?? metadata.expiry
     if item.valueCount <= DecimalText.maximumWidth {
       let digits = DecimalText(result, paddedTo: item.valueCount)
-      set(key, Memcached.database, digits.bytes, metadata)
+      let isLonger = digits.bytes.byteCount > item.valueCount
+      metadata.isStale = item.isStale && !isLonger
+      set(key, Memcached.database, digits.bytes, metadata, isChange: !isLonger)
     } else {
       var digits = ByteQueue()
       digits.append(decimal: result)
       while digits.count < item.valueCount { digits.append(byte: UInt8(ascii: " ")) }
-      set(key, Memcached.database, digits.bytes, metadata)
+      metadata.isStale = item.isStale
+      set(key, Memcached.database, digits.bytes, metadata, isChange: true)
     }
     return .counted(result)
   }

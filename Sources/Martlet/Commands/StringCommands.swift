@@ -54,8 +54,9 @@ internal let stringCommands: [CommandDeclaration] = [
   .init(
     "SET", arity: -3, [.write, .denyOOM], keys: .one, .string, since: "1.0.0", "O(1)",
     "key value [NX | XX] [GET] [EX seconds | PX milliseconds | EXAT unix-time-seconds | "
-      + "PXAT unix-time-milliseconds | KEEPTTL] [FLAGS flags]",
-    "Sets a string, whatever the key held before. The flags are those of memcached's clients."),
+      + "PXAT unix-time-milliseconds | KEEPTTL] [FLAGS flags] [STALE]",
+    "Sets a string, whatever the key held before. The flags are those of memcached's clients, and to these a stale one "
+      + "is marked as out of date."),
   .init(
     "SETEX", arity: 4, [.write, .denyOOM], keys: .one, .string, since: "2.0.0", "O(1)", "key seconds value",
     "Sets a string that expires after some seconds."),
@@ -186,6 +187,7 @@ extension Execution {
     var returnsOld = false
     var expiry = ExpiryRequest.unspecified
     var flags: UInt32?
+    var isStale = false
     var index = 3
     while index < words.count {
       let option = words[index]
@@ -203,6 +205,8 @@ extension Execution {
           return reply.error(Self.notInteger)
         }
         flags = given
+      } else if option.equalsIgnoringCase("stale") {
+        isStale = true
       } else if expiry == .unspecified, let request = expiryOption(words, &index) {
         expiry = request
       } else {
@@ -225,7 +229,7 @@ extension Execution {
       if !returnsOld { reply.null() }
       return
     }
-    var metadata = ItemMetadata(flags: flags ?? 0)
+    var metadata = ItemMetadata(flags: flags ?? 0, isStale: isStale)
     switch expiry {
     case .at(let time): metadata.expiry = time
     case .keep: metadata.expiry = old?.expiry ?? 0
@@ -434,10 +438,8 @@ extension Execution {
     }
     let (sum, overflow) = number.addingReportingOverflow(amount)
     guard !overflow else { return reply.error("ERR increment or decrement would overflow") }
-    var metadata = old?.metadata ?? ItemMetadata()
-    metadata.cas = 0
     let digits = DecimalText(sum)
-    set(key, database, digits.bytes, metadata)
+    set(key, database, digits.bytes, old?.metadata.ofChangedValue ?? ItemMetadata())
     reply.integer(sum)
   }
 }

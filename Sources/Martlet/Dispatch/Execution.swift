@@ -17,6 +17,8 @@ package struct SessionState {
   var waitsForDisk = true
   /// The highest version that its writes have made or shown; 0 before the first.
   private(set) var lastWritten: UInt64 = 0
+  /// The highest version that replies which were left out would have shown: the next reply shows it.
+  var shownLater: UInt64 = 0
   /// Whether commands are queued until `EXEC`.
   var isInTransaction = false
   /// The commands queued and the keys watched; nil for a client that has never asked for either.
@@ -218,11 +220,17 @@ package struct Execution: ~Copyable {
     return version
   }
 
+  /// Sets a string.
+  ///
+  /// - Parameter isChange: the value was made from the one before, so that whether it was read or claimed stays.
   @inline(__always)
-  mutating func set(_ key: borrowing Key, _ database: Int, _ value: RawSpan, _ metadata: ItemMetadata) {
+  mutating func set(
+    _ key: borrowing Key, _ database: Int, _ value: RawSpan, _ metadata: ItemMetadata, isChange: Bool = false
+  ) {
     record.recordSet(key.bytes, value, metadata)
     let version = commitRecord(database)
-    keyspace[key.shard].shard.setString(key.bytes, key.hash, database, value, metadata, version)
+    keyspace[key.shard].shard.setString(
+      key.bytes, key.hash, database, value, metadata, version, isChange: isChange)
   }
 
   /// Sets pairs of keys and values in one change.
@@ -282,6 +290,18 @@ package struct Execution: ~Copyable {
     record.recordExpiry(key.bytes, milliseconds)
     let version = commitRecord(database)
     keyspace[key.shard].shard.setExpiry(key.bytes, key.hash, database, milliseconds, version)
+  }
+
+  /// Marks a string that is there as out of date.
+  ///
+  /// - Parameters:
+  ///   - expiry: its new expiry, in milliseconds since 1970, 0 for none; nil if it stays.
+  ///   - cas: its new CAS token; 0 for the change's version.
+  mutating func markStale(_ key: borrowing Key, _ database: Int, expiry: Int64?, cas: UInt64) {
+    record.recordStale(key.bytes, expiry: expiry, cas: cas)
+    let version = commitRecord(database)
+    keyspace[key.shard].shard.markStale(
+      key.bytes, key.hash, database, expiry: expiry, cas: cas, version)
   }
 
   mutating func rename(_ key: borrowing Key, _ newKey: borrowing Key, _ database: Int) {

@@ -19,7 +19,8 @@ extension ByteQueue {
   @inline(__always)
   private mutating func end() { append(byte: UInt8(ascii: "\n")) }
 
-  /// `SET key value [PXAT milliseconds] [FLAGS number] [CAS number] [VERSION number]`, the version in a body only.
+  /// `SET key value [PXAT milliseconds] [FLAGS number] [CAS number] [STALE] [VERSION number]`, the version in a body
+  /// only.
   @inline(__always)
   mutating func recordSet(_ key: RawSpan, _ value: RawSpan, _ metadata: ItemMetadata, version: UInt64 = 0) {
     begin("SET", key)
@@ -36,6 +37,7 @@ extension ByteQueue {
       append(" CAS ")
       append(decimal: metadata.cas)
     }
+    if metadata.isStale { append(" STALE") }
     if version != 0 {
       append(" VERSION ")
       append(decimal: version)
@@ -94,6 +96,20 @@ extension ByteQueue {
       begin("PEXPIREAT", key)
       append(byte: UInt8(ascii: " "))
       append(decimal: Int(milliseconds))
+    }
+    end()
+  }
+
+  /// `STALE key [PXAT milliseconds] [CAS number]`: an expiry of 0 is none, a nil one stays.
+  mutating func recordStale(_ key: RawSpan, expiry: Int64?, cas: UInt64) {
+    begin("STALE", key)
+    if let expiry {
+      append(" PXAT ")
+      append(decimal: Int(expiry))
+    }
+    if cas != 0 {
+      append(" CAS ")
+      append(decimal: cas)
     }
     end()
   }

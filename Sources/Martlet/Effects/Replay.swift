@@ -108,6 +108,13 @@ struct Replay {
     } else if name.equalsIgnoringCase("persist") {
       guard count == 2 else { return .rejected }
       setExpiry(words, 0, version)
+    } else if name.equalsIgnoringCase("stale") {
+      guard count >= 2, holds(words, .string), let (expiry, cas) = staleOptions(words.from(2)) else {
+        return .rejected
+      }
+      let key = place(words, 1)
+      keyspace[key.shard].shard.markStale(
+        key.bytes, key.hash, database, expiry: expiry, cas: cas, version)
     } else if name.equalsIgnoringCase("rename") {
       guard count == 3 else { return .rejected }
       let key = place(words, 1)
@@ -165,13 +172,35 @@ struct Replay {
     keyspace[shard].shard.setExpiry(words[1], hash, database, milliseconds, version)
   }
 
-  /// `[PXAT milliseconds] [FLAGS number] [CAS number] [VERSION number]`, the version 0 when it isn't there; nil for
-  /// anything else.
+  /// `[PXAT milliseconds] [CAS number]`; nil for anything else.
+  private func staleOptions(_ options: borrowing Words) -> (expiry: Int64?, cas: UInt64)? {
+    var expiry: Int64?
+    var cas: UInt64 = 0
+    guard options.count % 2 == 0 else { return nil }
+    for index in stride(from: 0, to: options.count, by: 2) {
+      if options[index].equalsIgnoringCase("pxat"), let number = options[index + 1].decimal {
+        expiry = Int64(number)
+      } else if options[index].equalsIgnoringCase("cas"), let number = options[index + 1].unsignedDecimal {
+        cas = number
+      } else {
+        return nil
+      }
+    }
+    return (expiry, cas)
+  }
+
+  /// `[PXAT milliseconds] [FLAGS number] [CAS number] [STALE] [VERSION number]`, the version 0 when it isn't there; nil
+  /// for anything else.
   private func metadata(_ options: borrowing Words) -> (ItemMetadata, version: UInt64)? {
     var metadata = ItemMetadata()
     var version: UInt64 = 0
     var index = 0
     while index < options.count {
+      if options[index].equalsIgnoringCase("stale") {
+        metadata.isStale = true
+        index += 1
+        continue
+      }
       guard index + 1 < options.count else { return nil }
       if options[index].equalsIgnoringCase("pxat"), let number = options[index + 1].decimal {
         metadata.expiry = Int64(number)

@@ -144,10 +144,8 @@ public final class Store: Sendable {
       guard let number = old == nil ? 0 : old?.value.decimal else { throw .notAnInteger }
       let (sum, overflow) = number.addingReportingOverflow(amount)
       guard !overflow else { throw .notAnInteger }
-      var metadata = old?.metadata ?? ItemMetadata()
-      metadata.cas = 0
       let digits = DecimalText(sum)
-      execution.set(key, 0, digits.bytes, metadata)
+      execution.set(key, 0, digits.bytes, old?.metadata.ofChangedValue ?? ItemMetadata())
       return sum
     }
   }

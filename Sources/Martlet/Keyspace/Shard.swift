@@ -70,20 +70,22 @@ package struct Shard: ~Copyable {
   // MARK: Strings
 
   /// Sets a string, whatever was at the key before. O(n).
+  ///
+  /// - Parameter isChange: the value was made from the one before, so that whether it was read or claimed stays.
   mutating func setString(
     _ key: RawSpan, _ hash: UInt64, _ database: Int, _ value: RawSpan, _ metadata: ItemMetadata,
-    _ version: UInt64
+    _ version: UInt64, isChange: Bool = false
   ) {
     // A copy of the handle, so that the allocator can change while a table does.
     let tables = tables
     touched(version)
     if let old = tables[database].find(key, hash) {
       if mayOverwrite(old, hash, database) && old.overwrite(value, metadata, version) {
-        old.noteWritten(accessTime)
+        if isChange { old.noteChanged(accessTime, from: old) } else { old.noteWritten(accessTime) }
         return
       }
       let item = Item.makeString(key, value, metadata, version, &allocator)
-      item.noteWritten(accessTime)
+      if isChange { item.noteChanged(accessTime, from: old) } else { item.noteWritten(accessTime) }
       countExpiry(database, old: old.expires, new: item.expires)
       _ = tables[database].replace(key, hash, with: item)
       discard(old, hash, database)
@@ -107,6 +109,7 @@ package struct Shard: ~Copyable {
     if let old = tables[database].find(key, hash) {
       preserve(old, hash, database)
       item = old.metadata.cas == 0 ? old : withoutChosenCAS(old, key, hash, database, version)
+      item.isStale = false
     } else {
       item = Item.makeString(key, RawSpan(), ItemMetadata(), version, &allocator)
       tables[database].insert(item, hash, &allocator)
@@ -145,9 +148,7 @@ package struct Shard: ~Copyable {
     var joined = ByteQueue()
     joined.append(bytes)
     joined.append(old.value)
-    var metadata = old.metadata
-    metadata.cas = 0
-    setString(key, hash, database, joined.bytes, metadata, version)
+    setString(key, hash, database, joined.bytes, old.metadata.ofChangedValue, version)
   }
 
   // MARK: Every type
@@ -180,6 +181,29 @@ package struct Shard: ~Copyable {
     countExpiry(database, old: old.expires, new: metadata.expiry != 0)
     let slot = tables[database].slot(key, hash)
     slot.point(to: old.remade(key: key, metadata: metadata, version: version, &allocator))
+    publish()
+  }
+
+  /// Marks a string as out of date, so that one client may be told to make it anew.
+  ///
+  /// - Parameters:
+  ///   - expiry: its new expiry, in milliseconds since 1970, 0 for none; nil if it stays.
+  ///   - cas: its new CAS token; 0 for the version.
+  mutating func markStale(
+    _ key: RawSpan, _ hash: UInt64, _ database: Int, expiry: Int64?, cas: UInt64, _ version: UInt64
+  ) {
+    touched(version)
+    guard let old = tables[database].find(key, hash) else { return }
+    preserve(old, hash, database)
+    var metadata = old.metadata
+    metadata.expiry = expiry ?? metadata.expiry
+    metadata.cas = cas
+    metadata.isStale = true
+    countExpiry(database, old: old.expires, new: metadata.expiry != 0)
+    let slot = tables[database].slot(key, hash)
+    let item = old.remade(key: key, metadata: metadata, version: version, &allocator)
+    item.isClaimed = false
+    slot.point(to: item)
     publish()
   }
 

@@ -45,6 +45,9 @@ package struct ItemMetadata: Equatable {
     self.cas = cas
     self.isStale = isStale
   }
+
+  /// What stays when the value becomes another: neither the token that was chosen for the old one, nor its mark.
+  package var ofChangedValue: ItemMetadata { ItemMetadata(expiry: expiry, flags: flags) }
 }
 
 /// When something was last read or written: quarters of a second, of which 24 bits are kept, so it comes round in 48
@@ -217,7 +220,13 @@ extension TableEntry {
   }
 
   /// Whether it is out of date.
-  var isStale: Bool { shape & Self.stale != 0 }
+  var isStale: Bool {
+    get { shape & Self.stale != 0 }
+    nonmutating set {
+      let other = word & ~UInt64(Self.stale)
+      unsafe address.storeBytes(of: newValue ? other | UInt64(Self.stale) : other, as: UInt64.self)
+    }
+  }
 
   package var metadata: ItemMetadata {
     ItemMetadata(expiry: expiry, flags: flags, cas: chosenCAS, isStale: isStale)
@@ -261,6 +270,14 @@ extension TableEntry {
   @inline(__always)
   func noteWritten(_ now: AccessTime) {
     lengths = lengths & ~Self.marks | UInt64(now.bits) << Self.accessShift
+  }
+
+  /// Notes that its value was changed in the place of the one of `old`, which may be itself: it counts as read, and as
+  /// claimed, if that did.
+  @inline(__always)
+  func noteChanged(_ now: AccessTime, from old: Item) {
+    let kept = old.lengths & (Self.fetched | Self.claimed)
+    lengths = lengths & ~Self.marks | UInt64(now.bits) << Self.accessShift | kept
   }
 
   // MARK: Making, changing, freeing

@@ -93,6 +93,7 @@ package struct DatabaseExport: ~Copyable {
         bytes.append(" FLAGS ")
         bytes.append(decimal: UInt64(item.flags))
       }
+      if item.isStale { bytes.append(" STALE") }
       bytes.append(byte: UInt8(ascii: "\n"))
     case .set:
       var start: Int?
@@ -149,6 +150,7 @@ package struct DatabaseExport: ~Copyable {
       bytes.append(",\"flags\":")
       bytes.append(decimal: UInt64(item.flags))
     }
+    if item.isStale { bytes.append(",\"stale\":true") }
     bytes.append(",\"version\":")
     bytes.append(decimal: item.version)
     bytes.append("}\n")

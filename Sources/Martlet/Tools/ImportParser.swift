@@ -212,6 +212,9 @@ package struct ImportParser: ~Copyable {
     let database = try integer("database", 0...Int64(ToolLimits.databases - 1)) ?? 0
     let expiry = try integer("expiry", 1...Int64.max)
     let flags = try integer("flags", 0...Int64(UInt32.max)) ?? 0
+    guard let isStale = fields["stale", default: .boolean(false)].boolean else {
+      throw Problem(text: "stale has to be true or false")
+    }
     if Int(database) != selected {
       selected = Int(database)
       entries.append(.command([Array("SELECT".utf8), Array("\(database)".utf8)], line: line))
@@ -222,6 +225,7 @@ package struct ImportParser: ~Copyable {
       var words = [Array("SET".utf8), key, try text("value", fields)]
       if let expiry { words += [Array("PXAT".utf8), Array("\(expiry)".utf8)] }
       if flags != 0 { words += [Array("FLAGS".utf8), Array("\(flags)".utf8)] }
+      if isStale { words.append(Array("STALE".utf8)) }
       entries.append(.command(words, line: line))
     case "set":
       var members: [[UInt8]] = []

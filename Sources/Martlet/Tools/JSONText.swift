@@ -40,11 +40,14 @@ enum JSONValue: Equatable {
   /// An integer's digits.
   case number(String)
   case strings([[UInt8]])
+  case boolean(Bool)
   case null
 
   var string: [UInt8]? { if case .string(let bytes) = self { bytes } else { nil } }
 
   var strings: [[UInt8]]? { if case .strings(let all) = self { all } else { nil } }
+
+  var boolean: Bool? { if case .boolean(let value) = self { value } else { nil } }
 
   var integer: Int64? { if case .number(let digits) = self { Int64(digits) } else { nil } }
 }
@@ -61,7 +64,7 @@ struct JSONObjectReader {
 
   private init(_ bytes: [UInt8]) { self.bytes = bytes }
 
-  /// The fields of an object whose values are strings, integers, null and arrays of strings.
+  /// The fields of an object whose values are strings, integers, booleans, null and arrays of strings.
   static func read(_ line: [UInt8]) throws(Problem) -> [String: JSONValue] {
     var reader = JSONObjectReader(line)
     var fields: [String: JSONValue] = [:]
@@ -117,6 +120,12 @@ struct JSONObjectReader {
     case UInt8(ascii: "n") where bytes[index...].starts(with: "null".utf8):
       index += 4
       return .null
+    case UInt8(ascii: "t") where bytes[index...].starts(with: "true".utf8):
+      index += 4
+      return .boolean(true)
+    case UInt8(ascii: "f") where bytes[index...].starts(with: "false".utf8):
+      index += 5
+      return .boolean(false)
     default:
       throw Problem(text: "a string, an integer or an array of strings is needed at its byte \(index + 1)")
     }

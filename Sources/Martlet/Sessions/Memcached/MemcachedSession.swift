@@ -115,6 +115,7 @@ package struct MemcachedSession: Session, ~Copyable {
     if let command = StorageCommand(name) {
       return store(command, words, request, bodyStart, &execution)
     }
+    if let command = MetaCommand(name) { return meta(command, words, request, bodyStart, &execution) }
     if execution.context.logsCommands { execution.logMemcached(words, state, value: RawSpan()) }
     execution.counters.value.commands.add()
     if name.equalsExactly("get") { return get(words.from(1), withCAS: false, bodyStart, &execution) }
@@ -503,7 +504,7 @@ extension Execution {
   }
 
   @inline(never)
-  fileprivate func logMemcached(_ words: borrowing Words, _ session: SessionState, value: RawSpan) {
+  func logMemcached(_ words: borrowing Words, _ session: SessionState, value: RawSpan) {
     var text = ByteQueue()
     for index in 0..<words.count {
       if index > 0 { text.append(byte: UInt8(ascii: " ")) }
