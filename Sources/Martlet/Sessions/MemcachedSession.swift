@@ -137,7 +137,17 @@ package struct MemcachedSession: Session, ~Copyable {
     }
     if name.equalsExactly("stats") { return statistics(words, bodyStart, &execution) }
     if name.equalsExactly("quit") { return .close }
+    if name.equalsExactly("shutdown") { return shutdown(words, bodyStart, &execution) }
     return error("ERROR", bodyStart, &execution)
+  }
+
+  private func shutdown(_ words: borrowing Words, _ end: Int, _ execution: inout Execution) -> Outcome {
+    guard execution.context.allowsShutdown else { return error("ERROR: shutdown not enabled", end, &execution) }
+    guard words.count == 1 || words.count == 2 && words[1].equalsExactly("graceful") else {
+      return error("CLIENT_ERROR invalid shutdown mode", end, &execution)
+    }
+    execution.context.requestStop()
+    return .close
   }
 
   private func error(_ text: StaticString, _ end: Int, _ execution: inout Execution) -> Outcome {
@@ -505,6 +515,9 @@ package struct MemcachedSession: Session, ~Copyable {
   }
 
   private func flush(_ words: borrowing Words, _ end: Int, _ execution: inout Execution) -> Outcome {
+    guard execution.context.allowsFlush else {
+      return answer("CLIENT_ERROR flush_all not allowed", end, isQuiet: words.isQuiet, &execution)
+    }
     let isQuiet = words.isQuiet
     guard words.count <= 3 else { return error("ERROR", end, &execution) }
     var delay = 0
@@ -701,8 +714,11 @@ extension Execution {
       ("time", "\(now)"),
       ("version", "1.6.18-martlet-\(ServerContext.version)"),
       ("pointer_size", "64"),
+      ("max_connections", "\(context.clients.limit)"),
       ("curr_connections", "\(context.clients.count)"),
       ("total_connections", "\(context.clients.total)"),
+      ("rejected_connections", "\(context.clients.rejectedCount)"),
+      ("idle_kicks", "\(context.clients.idleCount)"),
     ] + counts.map { ($0.0, "\($0.1)") }
   }
 }
