@@ -1,20 +1,13 @@
-// io_uring's set-up and its system calls, and the sockets of the transport that uses it.
+// io_uring's set-up and its system calls.
 #define _GNU_SOURCE
 #include "CMartlet.h"
 
 #if defined(__linux__)
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <netdb.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <signal.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
-#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -115,70 +108,6 @@ void martlet_ring_close(struct martlet_ring *ring) {}
 int martlet_ring_enter(const struct martlet_ring *ring, uint32_t count, int waits) { return -ENOSYS; }
 
 #endif
-
-int martlet_listen(const char *host, int port, int backlog) {
-  char service[16];
-  snprintf(service, sizeof service, "%d", port);
-  struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE}, *found;
-  int code = getaddrinfo(host, service, &hints, &found);
-  if (code != 0) return code - 1000;
-  int one = 1, zero = 0;
-  int result = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (result >= 0) {
-    setsockopt(result, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-    if (found->ai_family == AF_INET6) setsockopt(result, IPPROTO_IPV6, IPV6_V6ONLY, &zero, sizeof zero);
-    if (bind(result, found->ai_addr, found->ai_addrlen) < 0 || listen(result, backlog) < 0) {
-      code = errno;
-      close(result);
-      result = -code;
-    }
-  } else {
-    result = -errno;
-  }
-  freeaddrinfo(found);
-  return result;
-}
-
-int martlet_socket_address(int descriptor, int peer, char *text, size_t size) {
-  struct sockaddr_storage address = {0};
-  socklen_t length = sizeof address;
-  struct sockaddr *plain = (struct sockaddr *)&address;
-  int code = peer ? getpeername(descriptor, plain, &length) : getsockname(descriptor, plain, &length);
-  char number[INET6_ADDRSTRLEN] = "";
-  snprintf(text, size, "?");
-  if (code < 0) return 0;
-  if (address.ss_family == AF_INET) {
-    struct sockaddr_in *v4 = (struct sockaddr_in *)&address;
-    inet_ntop(AF_INET, &v4->sin_addr, number, sizeof number);
-    snprintf(text, size, "%s:%d", number, ntohs(v4->sin_port));
-    return ntohl(v4->sin_addr.s_addr) >> 24 == 127;
-  }
-  if (address.ss_family == AF_INET6) {
-    struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)&address;
-    inet_ntop(AF_INET6, &v6->sin6_addr, number, sizeof number);
-    snprintf(text, size, "[%s]:%d", number, ntohs(v6->sin6_port));
-    if (IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr)) return v6->sin6_addr.s6_addr[12] == 127;
-    return IN6_IS_ADDR_LOOPBACK(&v6->sin6_addr);
-  }
-  return 0;
-}
-
-void martlet_send_at_once(int descriptor) {
-  int one = 1;
-  setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-}
-
-void martlet_dismiss(int descriptor, const void *bytes, size_t length) {
-  char dropped[4096];
-  send(descriptor, bytes, length, MSG_NOSIGNAL | MSG_DONTWAIT);
-  shutdown(descriptor, SHUT_WR);
-  for (int i = 0; i < 16 && recv(descriptor, dropped, sizeof dropped, MSG_DONTWAIT) > 0; i++) {}
-  close(descriptor);
-}
-
-void martlet_ignore_broken_pipes(void) { signal(SIGPIPE, SIG_IGN); }
-
-void martlet_close(int descriptor) { close(descriptor); }
 
 int martlet_bell_make(void) {
   int descriptor = eventfd(0, EFD_CLOEXEC);

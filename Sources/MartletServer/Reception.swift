@@ -2,6 +2,32 @@
 package import Logging
 package import Martlet
 
+/// Who is at the other end of a connection.
+struct Peer {
+  /// Its address with its port; for a Unix socket the path, as Redis shows it.
+  let address: String
+  /// The address that it has connected to.
+  let localAddress: String
+  /// Whether it is on this machine.
+  let isLocal: Bool
+  let isUnixSocket: Bool
+
+  init(address: String, localAddress: String, isLocal: Bool) {
+    self.address = address
+    self.localAddress = localAddress
+    self.isLocal = isLocal
+    isUnixSocket = false
+  }
+
+  /// Somebody who came by a Unix socket: its path is all that is known.
+  init(unixSocket path: String) {
+    address = path + ":0"
+    localAddress = path + ":0"
+    isLocal = true
+    isUnixSocket = true
+  }
+}
+
 /// Where every client comes by.
 package struct Reception: Sendable {
   let store: StoreCore
@@ -10,6 +36,7 @@ package struct Reception: Sendable {
   let logger: Logger
   /// What all connections hold, up to its maximum.
   let heldBytes: HeldBytes
+  let patience: Patience
 
   package init(
     store: StoreCore, context: ServerContext, settings: Settings, logger: Logger,
@@ -20,6 +47,7 @@ package struct Reception: Sendable {
     self.settings = settings
     self.logger = logger
     self.heldBytes = heldBytes
+    patience = Patience(idle: settings.idleTimeout, write: settings.writeTimeout)
   }
 
   enum Answer {
@@ -29,16 +57,15 @@ package struct Reception: Sendable {
   }
 
   /// Takes in a client, or not.
-  ///
-  /// - Parameters:
-  ///   - address: the client's, with its port.
-  ///   - localAddress: that which it has connected to.
-  ///   - isLocal: whether it comes from this machine.
-  func receive(_ wire: WireProtocol, from address: String, to localAddress: String, isLocal: Bool) -> Answer {
-    if let text = Self.refusal(wire, isLocal: isLocal, clientCount: context.clients.count, settings) {
-      return .refused(text)
+  func receive(_ wire: WireProtocol, _ peer: Peer) -> Answer {
+    if let text = Self.refusal(wire, isLocal: peer.isLocal, settings) { return .refused(text) }
+    guard
+      let client = context.clients.connect(
+        from: peer.address, to: peer.localAddress, isUnixSocket: peer.isUnixSocket)
+    else {
+      return .refused(
+        wire == .redis ? "-ERR max number of clients reached\r\n" : "ERROR Too many open connections\r\n")
     }
-    let client = context.clients.connect(from: address, to: localAddress)
     logger.debug("client came", metadata: ["address": "\(client.address)", "protocol": "\(wire.rawValue)"])
     return .welcome(client)
   }
@@ -58,18 +85,26 @@ package struct Reception: Sendable {
     logger.debug("client left", metadata: ["address": "\(client.address)"])
   }
 
-  /// Why a client may not come in; nil when it may.
+  /// Notes that a client is closed because it has sent nothing for too long.
+  func noteIdle(_ client: ClientRecord) {
+    context.clients.noteIdle()
+    logger.debug("client was idle for too long", metadata: ["address": "\(client.address)"])
+  }
+
+  /// Notes that a client is closed because it doesn't take its replies.
   ///
-  /// - Parameters:
-  ///   - isLocal: whether it comes from this machine.
-  ///   - clientCount: how many there are already.
-  package static func refusal(
-    _ wire: WireProtocol, isLocal: Bool, clientCount: Int, _ settings: Settings
-  ) -> String? {
+  /// - Parameter count: how many bytes of them wait.
+  func noteStalled(_ client: ClientRecord, _ count: Int) {
+    logger.notice(
+      "a client is closed: it has taken nothing of \(count) bytes of replies for as long as \(Setting.writeTimeout.option) allows",
+      metadata: ["address": "\(client.address)"])
+  }
+
+  /// Why a client may not come in, however few there are; nil when it may.
+  ///
+  /// - Parameter isLocal: whether it comes from this machine.
+  package static func refusal(_ wire: WireProtocol, isLocal: Bool, _ settings: Settings) -> String? {
     let start = wire == .redis ? "-" : "SERVER_ERROR "
-    if clientCount >= settings.maxConnections {
-      return wire == .redis ? "-ERR max number of clients reached\r\n" : "ERROR Too many open connections\r\n"
-    }
     guard settings.protectedMode, settings.letsEverybodyIn, !isLocal else {
       return nil
     }

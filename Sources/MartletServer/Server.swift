@@ -18,18 +18,38 @@ import UnixSignals
 public final class Server: Sendable {
   /// How often loading says how far it is.
   private static let progressInterval: Int64 = 2_000_000_000
+  /// Files that the server has open besides its clients' sockets, with some to spare for checkpoints and checks.
+  private static let ownFiles = 64
+  private static let filesOfThread = 4
 
   private let settings: Settings
   private let logger: Logger
   private let store = Mutex<StoreCore?>(nil)
   private let userList = Mutex<UserList?>(nil)
+  /// Ends the server, in order.
+  private let stopRequest = Mutex<@Sendable () -> Void>({})
+  private let events: Events
+
+  /// What is done at certain times of a server's life.
+  public struct Events: Sendable {
+    /// When the ports are bound and nothing else has been done: the time to become another user. Throws if the server
+    /// is not to go on.
+    public var hasBound: @Sendable () throws -> Void = {}
+    /// When clients are served.
+    public var isReady: @Sendable () -> Void = {}
+
+    /// Nothing is done.
+    public init() {}
+  }
 
   /// - Parameters:
   ///   - settings: what to serve and how.
   ///   - logger: where the server tells what it does.
-  public init(settings: Settings, logger: Logger) {
+  ///   - events: what is done at certain times of the server's life.
+  public init(settings: Settings, logger: Logger, events: Events = Events()) {
     self.settings = settings
     self.logger = logger
+    self.events = events
   }
 
   /// Serves until the process is told to stop by SIGTERM or SIGINT, then drains and returns. SIGUSR1 has the database
@@ -58,6 +78,7 @@ public final class Server: Sendable {
       }
     }
     defer { listening.cancel() }
+    stopRequest.withLock { $0 = { requestStop.finish() } }
     try await serve { for await _ in stop {} }
   }
 
@@ -68,6 +89,9 @@ public final class Server: Sendable {
     let userList = try UserList(settings, logger)
     let folder: DataFolder
     let store: StoreCore
+    let limit = clientLimit()
+    let ports = try bind(settings.listeners.filter { $0.path == nil })
+    try events.hasBound()
     let start = ContinuousClock.now
     do {
       folder = try DataFolder(settings.dataFolder)
@@ -79,7 +103,7 @@ public final class Server: Sendable {
     }
     let loadTime = ContinuousClock.now - start
     warnOfTornTail(store.report, folder)
-    let context = makeContext(store, userList.users)
+    let context = makeContext(store, userList.users, limit)
     logCheckpoints(store)
     store.start()
     self.store.withLock { $0 = store }
@@ -89,17 +113,18 @@ public final class Server: Sendable {
       self.userList.withLock { $0 = nil }
     }
     let transport: any Transport
+    let reception = Reception(store: store, context: context, settings: settings, logger: logger)
     do {
-      transport = try Reception(store: store, context: context, settings: settings, logger: logger)
-        .makeTransport()
+      transport = try reception.makeTransport()
     } catch {
       store.stop()
       throw error
     }
+    context.parameters = parameters(context, store, reception.patience, transport)
     context.setFacts { [settings, name = transport.name] in Self.facts(settings, transport: name) }
     let addresses: [String]
     do {
-      addresses = try await listen(transport)
+      addresses = try await listen(transport, ports)
     } catch {
       // One port may be open already: nobody is to be told that a write is kept which nothing writes any more.
       await transport.refuseWrites()
@@ -110,6 +135,7 @@ public final class Server: Sendable {
     logger.info(
       "ready: \(addresses.joined(separator: ", ")); \(folder.file(DatabaseFile.name)): \(store.keyCount) keys loaded in \(loadTime.seconds); \(transport.name)"
     )
+    events.isReady()
     await untilStopped()
     await transport.drain()
     await transport.refuseWrites()
@@ -172,36 +198,59 @@ public final class Server: Sendable {
       """)
   }
 
-  /// Listens wherever the settings say; the addresses, as the log shows them.
-  private func listen(_ transport: any Transport) async throws -> [String] {
-    var shown: [String] = []
-    for (wire, port) in [(WireProtocol.redis, settings.port), (.memcached, settings.memcachedPort)]
-    where port != 0 {
-      var hosts: [String] = []
-      for host in settings.host {
-        do {
-          try await transport.listen(host, port, wire)
-          hosts.append(host)
-        } catch ServerError.cannotBind(_, _, let reason) where host == "::1" && settings.host.count > 1 {
-          // Many machines have no IPv6; the default addresses don't insist on it.
-          logger.debug("no IPv6 loopback", metadata: ["reason": "\(reason)"])
-        }
+  // MARK: Listening
+
+  /// Binds what the settings say. Ports are bound before the database is loaded: one in use is known at once then.
+  /// Unix sockets aren't, since nobody could tell their files from those of a server that is gone.
+  private func bind(_ listeners: [Listener]) throws(ServerError) -> [ListeningSocket] {
+    var sockets: [ListeningSocket] = []
+    for listener in listeners {
+      do {
+        sockets += try ListeningSocket.bind(listener)
+      } catch .cannotBind(_, _, let reason) where listener.isOptional {
+        logger.debug("no IPv6", metadata: ["address": "\(listener.text)", "reason": "\(reason)"])
       }
-      shown.append(
-        "\(wire.rawValue) on \(hosts.map { "\($0.contains(":") ? "[\($0)]" : $0):\(port)" }.joined(separator: " and "))"
-      )
     }
-    return shown
+    return sockets
+  }
+
+  /// Listens, and has the transport accept; the addresses, as the log shows them.
+  private func listen(_ transport: any Transport, _ ports: [ListeningSocket]) async throws -> [String] {
+    let sockets = try ports + bind(settings.listeners.filter { $0.path != nil })
+    for socket in sockets { try socket.listen(backlog: settings.backlog) }
+    for socket in sockets { try await transport.accept(on: socket) }
+    return [WireProtocol.redis, .memcached].compactMap { wire in
+      let places = sockets.filter { $0.wire == wire }.map(\.listener.text)
+      return places.isEmpty ? nil : "\(wire.rawValue) on \(places.uniqued.joined(separator: " and "))"
+    }
+  }
+
+  /// How many clients there may be: what the settings say, or as many as the system allows files.
+  private func clientLimit() -> Int {
+    let own = Self.ownFiles + Self.filesOfThread * settings.threads
+    let allowed = Sockets.allowFiles(settings.maxConnections + own)
+    guard allowed < settings.maxConnections + own else { return settings.maxConnections }
+    let limit = max(1, allowed - own)
+    logger.warning(
+      """
+      no more than \(limit) clients can be served at once, not \(settings.maxConnections) \
+      (\(Setting.maxConnections.option)): the system allows this process \(allowed) open files; allow it \
+      \(settings.maxConnections + own) (`ulimit -n`, or LimitNOFILE= of systemd), or ask for fewer clients
+      """)
+    return limit
   }
 
   // MARK: What commands know of the server
 
-  private func makeContext(_ store: StoreCore, _ users: Users) -> ServerContext {
+  private func makeContext(_ store: StoreCore, _ users: Users, _ clientLimit: Int) -> ServerContext {
     let log = CommandLog()
     let context = ServerContext(users: users, requiresSASL: settings.memcachedSASL) { log.print($0, $1) }
     context.memoryLimit = settings.memoryLimit
     context.logsCommands = settings.logCommands
-    context.parameters = parameters(context, store)
+    context.clients.limit = clientLimit
+    context.allowsFlush = settings.memcachedFlush
+    context.allowsShutdown = settings.memcachedShutdown
+    context.onStopRequest { [self] in stopRequest.withLock { $0 }() }
     return context
   }
 
@@ -215,12 +264,13 @@ public final class Server: Sendable {
       ("Server", "memcached_port", "\(settings.memcachedPort)"),
       ("Server", "process_id", "\(getpid())"),
       ("Server", "io_threads", "\(settings.threads)"),
-      ("Clients", "maxclients", "\(settings.maxConnections)"),
     ]
   }
 
   /// The settings under Redis's names, where they mean the same, and under our own elsewhere.
-  private func parameters(_ context: ServerContext, _ store: StoreCore) -> [ConfigParameter] {
+  private func parameters(
+    _ context: ServerContext, _ store: StoreCore, _ patience: Patience, _ transport: any Transport
+  ) -> [ConfigParameter] {
     let settings = settings
     func fixed(_ name: String, _ value: String) -> ConfigParameter { ConfigParameter(name) { value } }
     return [
@@ -254,7 +304,7 @@ public final class Server: Sendable {
       fixed("loglevel", settings.logLevel.rawValue),
       fixed("max-key-bytes", "\(settings.maxKeyBytes ?? SessionLimits.redis.keyBytes)"),
       fixed("max-value-bytes", "\(settings.maxValueBytes ?? SessionLimits.redis.valueBytes)"),
-      fixed("maxclients", "\(settings.maxConnections)"),
+      fixed("maxclients", "\(context.clients.limit)"),
       ConfigParameter("maxmemory", get: { "\(context.memoryLimit)" }) { value in
         guard let bytes = ByteSize.parse(value), bytes >= 0 else { return "argument must be a memory value" }
         context.memoryLimit = bytes
@@ -268,6 +318,19 @@ public final class Server: Sendable {
       fixed("proto-max-bulk-len", "\(settings.maxValueBytes ?? SessionLimits.redis.valueBytes)"),
       fixed("protected-mode", settings.protectedMode ? "yes" : "no"),
       fixed("save", ""),
+      fixed("tcp-backlog", "\(settings.backlog)"),
+      ConfigParameter("timeout", get: { "\(patience.idle / 1_000_000_000)" }) { value in
+        guard let seconds = Int64(value) else { return "argument couldn't be parsed into an integer" }
+        guard (0...Int64(Int32.max)).contains(seconds) else {
+          return "argument must be between 0 and \(Int32.max) inclusive"
+        }
+        patience.idle = seconds * 1_000_000_000
+        transport.patienceChanged()
+        return nil
+      },
+      fixed("unixsocket", settings.unixSocket ?? ""),
+      fixed("unixsocketperm", String(settings.unixSocketMode, radix: 8)),
+      fixed("write-timeout", "\(settings.writeTimeout.components.seconds)"),
     ]
   }
 }
@@ -288,5 +351,12 @@ extension Duration {
     let milliseconds = components.seconds * 1000 + components.attoseconds / 1_000_000_000_000_000
     let rest = "\(milliseconds % 1000)"
     return "\(milliseconds / 1000)." + String(repeating: "0", count: 3 - rest.count) + rest + " s"
+  }
+}
+
+extension [String] {
+  /// Each of them once, in their order.
+  fileprivate var uniqued: [String] {
+    reduce(into: []) { unique, text in if !unique.contains(text) { unique.append(text) } }
   }
 }

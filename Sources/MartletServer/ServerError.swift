@@ -8,6 +8,10 @@ public enum ServerError: Error, Equatable, CustomStringConvertible {
   case portInUse(host: String, port: Int)
   /// The system refuses to listen there.
   case cannotBind(host: String, port: Int, reason: String)
+  /// Another process listens on this Unix socket.
+  case unixSocketInUse(path: String)
+  /// The Unix socket can't be made.
+  case cannotBindUnixSocket(path: String, reason: String)
   /// The system doesn't allow the transport that was asked for.
   case transportNotAvailable(String, reason: String)
   /// The data folder can't be created, or the server can't write in it.
@@ -28,6 +32,12 @@ public enum ServerError: Error, Equatable, CustomStringConvertible {
         + "(\(Setting.port.option) or \(Setting.memcachedPort.option))"
     case .cannotBind(let host, let port, let reason):
       "can't listen on \(host), port \(port): \(reason); choose another address (\(Setting.host.option)) or port"
+    case .unixSocketInUse(let path):
+      "another program serves the Unix socket \(path): stop that one, or choose another path "
+        + "(\(Setting.unixSocket.option) or \(Setting.memcachedUnixSocket.option))"
+    case .cannotBindUnixSocket(let path, let reason):
+      "can't make the Unix socket \(path): \(reason); choose another path "
+        + "(\(Setting.unixSocket.option) or \(Setting.memcachedUnixSocket.option))"
     case .transportNotAvailable(let name, let reason):
       "can't serve over \(name): \(reason); allow it, or choose another transport (\(Setting.transport.option) auto)"
     case .folderNotWritable(let path, let reason):

@@ -1,14 +1,16 @@
 // What the server asks of a transport. There are two: SwiftNIO's event loops, which run everywhere, and io_uring, which
 // needs Linux 6.1 and costs less.
 import Logging
-package import Martlet
+import Martlet
 
 /// Moves the bytes between sockets and sessions.
 package protocol Transport: Sendable {
   /// As the log and `INFO` name it.
   var name: String { get }
-  /// Listens on an address.
-  func listen(_ host: String, _ port: Int, _ wire: WireProtocol) async throws
+  /// Accepts clients on a socket that listens, and closes it in the end.
+  func accept(on socket: ListeningSocket) async throws
+  /// Has the connections looked at by a patience that has just changed.
+  func patienceChanged()
   /// Stops listening, lets the connections send what they owe, and closes them.
   func drain() async
   /// Has no more writes taken, and returns when none is under way on any lane.
@@ -19,8 +21,6 @@ package protocol Transport: Sendable {
 
 /// Bounds for every transport.
 enum TransportBounds {
-  /// Connections that the system keeps until they are accepted.
-  static let backlog = 1024
   /// How long a connection may take to end when the server does, in seconds.
   static let drainSeconds: Int64 = 5
   /// How often expired keys are swept, in milliseconds.

@@ -15,7 +15,18 @@ struct MartletCommand: AsyncParsableCommand {
       """,
     version: "0.1.0",
     subcommands: [
-      Serve.self, CommandLineClient.self, Get.self, SetValue.self, Check.self, Restore.self, Backup.self,
+      Serve.self, Memcached.self, CommandLineClient.self, Get.self, SetValue.self, Check.self, Restore.self, Backup.self,
       Export.self, Import.self,
     ])
+
+  /// memcached's options aren't of the style that the rest of the program has, `-h` and `-V` among them.
+  static func main() async {
+    let arguments = Array(CommandLine.arguments.dropFirst())
+    guard arguments.first == Memcached.name else { return await main(nil) }
+    do {
+      try await Memcached.run(Array(arguments.dropFirst()))
+    } catch {
+      exit(withError: error)
+    }
+  }
 }

@@ -34,12 +34,19 @@ struct Serve: AsyncParsableCommand {
         martlet serve --data /var/lib/martlet --memory-limit 2gb
         martlet serve --port 6380 --memcached-port 0
         MARTLET_PASSWORD=... martlet serve --host 0.0.0.0 --host ::
+        martlet serve --unix-socket /run/martlet/redis --unix-socket-mode 0770
         martlet serve --config /etc/martlet.json --log-level debug
       """)
 
   @Option(.host) var host: [String] = []
   @Option(.port) var port: String?
   @Option(.memcachedPort) var memcachedPort: String?
+  @Option(.listen) var listen: [String] = []
+  @Option(.memcachedListen) var memcachedListen: [String] = []
+  @Option(.unixSocket, completion: .file()) var unixSocket: String?
+  @Option(.memcachedUnixSocket, completion: .file()) var memcachedUnixSocket: String?
+  @Option(.unixSocketMode) var unixSocketMode: String?
+  @Option(.backlog) var backlog: String?
   @Option(.data, completion: .directory) var data: String?
   @Option(.durability) var durability: String?
   @Option(.checkpointGrowth) var checkpointGrowth: String?
@@ -50,6 +57,10 @@ struct Serve: AsyncParsableCommand {
   @Option(.maxKeyBytes) var maxKeyBytes: String?
   @Option(.maxValueBytes) var maxValueBytes: String?
   @Option(.maxConnections) var maxConnections: String?
+  @Option(.idleTimeout) var idleTimeout: String?
+  @Option(.writeTimeout) var writeTimeout: String?
+  @Option(.memcachedFlush) var memcachedFlush: String?
+  @Option(.memcachedShutdown) var memcachedShutdown: String?
   @Option(.databases) var databases: String?
   @Option(.threads) var threads: String?
   @Option(.transport) var transport: String?
@@ -89,12 +100,16 @@ struct Serve: AsyncParsableCommand {
   /// What the command line says, by the settings' names.
   private var options: [String: String] {
     let given: [(Setting, String?)] = [
-      (.host, host.isEmpty ? nil : host.joined(separator: ",")), (.port, port),
-      (.memcachedPort, memcachedPort),
+      (.host, Self.joined(host)), (.port, port), (.memcachedPort, memcachedPort),
+      (.listen, Self.joined(listen)), (.memcachedListen, Self.joined(memcachedListen)),
+      (.unixSocket, unixSocket), (.memcachedUnixSocket, memcachedUnixSocket),
+      (.unixSocketMode, unixSocketMode), (.backlog, backlog),
       (.data, data), (.durability, durability), (.checkpointGrowth, checkpointGrowth),
       (.checkpointMinSize, checkpointMinSize), (.checkpointAge, checkpointAge), (.keepFiles, keepFiles),
       (.memoryLimit, memoryLimit), (.maxKeyBytes, maxKeyBytes),
-      (.maxValueBytes, maxValueBytes), (.maxConnections, maxConnections), (.databases, databases),
+      (.maxValueBytes, maxValueBytes), (.maxConnections, maxConnections),
+      (.idleTimeout, idleTimeout), (.writeTimeout, writeTimeout), (.memcachedFlush, memcachedFlush),
+      (.memcachedShutdown, memcachedShutdown), (.databases, databases),
       (.threads, threads), (.transport, transport),
       (.password, password),
       (.memcachedAuthFile, memcachedAuthFile), (.memcachedSASL, memcachedSASL),
@@ -105,8 +120,13 @@ struct Serve: AsyncParsableCommand {
     return given.reduce(into: [:]) { options, entry in options[entry.0.name] = entry.1 }
   }
 
+  /// The values of an option that may be given more than once; nil if there is none.
+  private static func joined(_ values: [String]) -> String? {
+    values.isEmpty ? nil : values.joined(separator: ",")
+  }
+
   /// Tells a person what went wrong, in one line, and gives what ends the program.
-  private static func complaint(_ error: any Error, exitCode: Int32) -> ExitCode {
+  static func complaint(_ error: any Error, exitCode: Int32) -> ExitCode {
     LineLogHandler.writeToStandardError("martlet: \(error)\n")
     return ExitCode(exitCode)
   }

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "ring.h"
+#include "sockets.h"
 
 /// CRC-32C (Castagnoli, RFC 3720 appendix B.4) of `length` bytes, continuing from `crc`; 0 starts a new one.
 uint32_t martlet_crc32c(uint32_t crc, const void *bytes, size_t length);

@@ -97,15 +97,15 @@ static inline void martlet_ring_receive(const struct martlet_ring *ring, uint32_
   entry->flags = IOSQE_BUFFER_SELECT;
 }
 
-/// Sends all of it. With `waits` it may take its time, and its completion says how much was sent. Otherwise it sends
-/// what can be sent at once, and only if that isn't all of it, a completion says how much it was.
+/// Sends. With `waits` it may take its time until the socket takes some of it, and its completion says how much that was.
+/// Otherwise it sends what can be sent at once, and only if that isn't all of it, a completion says how much it was.
 static inline void martlet_ring_send(const struct martlet_ring *ring, uint32_t index, int descriptor, const void *bytes,
                                      uint32_t length, int waits, uint64_t tag) {
   struct io_uring_sqe *entry = martlet_ring_entry(ring, index, IORING_OP_SEND, descriptor, tag);
   entry->addr = (uint64_t)(uintptr_t)bytes;
   entry->len = length;
-  // MSG_NOSIGNAL and MSG_WAITALL; MSG_DONTWAIT.
-  entry->msg_flags = 0x4000 | 0x100 | (waits ? 0 : 0x40);
+  // MSG_NOSIGNAL; MSG_WAITALL, without which less than all would pass for a success, and MSG_DONTWAIT.
+  entry->msg_flags = 0x4000 | (waits ? 0 : 0x100 | 0x40);
   entry->flags = waits ? 0 : IOSQE_CQE_SKIP_SUCCESS;
 }
 
@@ -187,22 +187,6 @@ static inline void martlet_ring_publish_buffers(const struct martlet_ring *r, ui
 
 #endif
 
-// Sockets, which Swift could set up only with much unsafe code.
-
-/// Listens on the first address that `host` names. The socket; or the negated `errno`, or what `getaddrinfo` returned
-/// less 1000.
-int martlet_listen(const char *host, int port, int backlog);
-/// Writes an address of a socket as text, `127.0.0.1:6379` or `[::1]:6379`: its own, or with `peer` the other end's.
-/// Whether that is on this machine.
-int martlet_socket_address(int descriptor, int peer, char *text, size_t size);
-/// Has small writes sent at once.
-void martlet_send_at_once(int descriptor);
-/// Sends the last bytes that a socket will, if it takes them without waiting, and closes it. What has come is dropped, so
-/// that it doesn't have the system throw away what was sent.
-void martlet_dismiss(int descriptor, const void *bytes, size_t length);
-void martlet_close(int descriptor);
-/// Has a write to a pipe or socket that nobody reads any more fail, and not end the process.
-void martlet_ignore_broken_pipes(void);
 /// A descriptor that is readable when it has been rung. Negative: the negated `errno`.
 int martlet_bell_make(void);
 void martlet_bell_ring(int descriptor);

@@ -102,6 +102,10 @@ package final class ServerContext: Sendable {
   package let clients = ClientRegistry()
   private let memoryLimitBox = Atomic<Int>(0)
   private let logsCommandsBox = Atomic<Bool>(false)
+  private let allowsFlushBox = Atomic<Bool>(true)
+  private let allowsShutdownBox = Atomic<Bool>(false)
+  /// Ends the server.
+  private let stop = Mutex<@Sendable () -> Void>({})
   /// When database 0 is to be emptied, in milliseconds since 1970; 0 when no such wish is open.
   private let scheduledFlush = Atomic<Int64>(0)
   package let startTime = WallClock.systemMicroseconds() / 1000
@@ -143,6 +147,24 @@ package final class ServerContext: Sendable {
     get { logsCommandsBox.load(ordering: .relaxed) }
     set { logsCommandsBox.store(newValue, ordering: .relaxed) }
   }
+
+  /// Whether memcached's `flush_all` is carried out.
+  package var allowsFlush: Bool {
+    get { allowsFlushBox.load(ordering: .relaxed) }
+    set { allowsFlushBox.store(newValue, ordering: .relaxed) }
+  }
+
+  /// Whether memcached's `shutdown` is carried out.
+  package var allowsShutdown: Bool {
+    get { allowsShutdownBox.load(ordering: .relaxed) }
+    set { allowsShutdownBox.store(newValue, ordering: .relaxed) }
+  }
+
+  /// What ends the server, in order.
+  package func onStopRequest(_ stop: @escaping @Sendable () -> Void) { self.stop.withLock { $0 = stop } }
+
+  /// Has the server end, in order.
+  func requestStop() { stop.withLock { $0 }() }
 
   /// Has database 0 emptied at a time in milliseconds since 1970, instead of at one asked for before; 0 for never.
   func scheduleFlush(at time: Int64) { scheduledFlush.store(time, ordering: .relaxed) }
@@ -202,6 +224,8 @@ package final class ClientRecord: Sendable {
   package let id: Int
   package let address: String
   package let localAddress: String
+  /// Whether it came by a Unix socket.
+  let isUnixSocket: Bool
   let connectedAt: Int64
   private let details: Mutex<Details>
   private let lastActive: Atomic<Int64>
@@ -210,10 +234,11 @@ package final class ClientRecord: Sendable {
   private let isWaitingBox = Atomic<Bool>(false)
   private let transactionLengthBox = Atomic<Int>(-1)
 
-  init(id: Int, address: String, localAddress: String) {
+  init(id: Int, address: String, localAddress: String, isUnixSocket: Bool) {
     self.id = id
     self.address = address
     self.localAddress = localAddress
+    self.isUnixSocket = isUnixSocket
     connectedAt = WallClock.systemMicroseconds() / 1000
     details = Mutex(Details())
     lastActive = Atomic(connectedAt)
@@ -255,7 +280,8 @@ package final class ClientRecord: Sendable {
     let commandName = command < 0 ? "NULL" : CommandDeclaration.all[command].shownName
     let idle = idleSeconds
     let queued = transactionLength
-    let flags = queued >= 0 ? "x" : isWaiting ? "b" : "N"
+    let states = (queued >= 0 ? "x" : isWaiting ? "b" : "") + (isUnixSocket ? "U" : "")
+    let flags = states.isEmpty ? "N" : states
     return details.withLock { details in
       "id=\(id) addr=\(address) laddr=\(localAddress) fd=-1 name=\(details.name) "
         + "age=\((now - connectedAt) / 1000) idle=\(idle) flags=\(flags) "
@@ -270,20 +296,58 @@ package final class ClientRegistry: Sendable {
   private struct State {
     var clients: [Int: ClientRecord] = [:]
     var lastID = 0
+    /// How many may be connected at once.
+    var limit = Int.max
+    var rejected = 0
+    var idle = 0
   }
 
   private let state = Mutex(State())
 
   package init() {}
 
-  package func connect(from address: String, to localAddress: String) -> ClientRecord {
+  /// Enters a client; nil, which is counted, when there are as many as there may be.
+  package func connect(
+    from address: String, to localAddress: String, isUnixSocket: Bool
+  ) -> ClientRecord? {
     state.withLock { state in
-      state.lastID += 1
-      let record = ClientRecord(id: state.lastID, address: address, localAddress: localAddress)
-      state.clients[record.id] = record
-      return record
+      guard state.clients.count < state.limit else {
+        state.rejected += 1
+        return nil
+      }
+      return Self.enter(address, localAddress, isUnixSocket, &state)
     }
   }
+
+  /// Enters a client, however many there are.
+  package func connect(from address: String, to localAddress: String) -> ClientRecord {
+    state.withLock { Self.enter(address, localAddress, false, &$0) }
+  }
+
+  private static func enter(
+    _ address: String, _ localAddress: String, _ isUnixSocket: Bool, _ state: inout State
+  ) -> ClientRecord {
+    state.lastID += 1
+    let record = ClientRecord(
+      id: state.lastID, address: address, localAddress: localAddress, isUnixSocket: isUnixSocket)
+    state.clients[record.id] = record
+    return record
+  }
+
+  /// How many may be connected at once.
+  package var limit: Int {
+    get { state.withLock { $0.limit } }
+    set { state.withLock { $0.limit = newValue } }
+  }
+
+  /// How many were turned away because there were as many as there may be.
+  package var rejectedCount: Int { state.withLock { $0.rejected } }
+
+  /// Notes that one is closed because it has sent nothing for too long.
+  package func noteIdle() { state.withLock { $0.idle += 1 } }
+
+  /// How many were closed because they had sent nothing for too long.
+  package var idleCount: Int { state.withLock { $0.idle } }
 
   package func disconnect(_ client: ClientRecord) {
     state.withLock { state in _ = state.clients.removeValue(forKey: client.id) }

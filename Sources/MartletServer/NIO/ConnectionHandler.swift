@@ -10,8 +10,8 @@ final class ConnectionHandler: ChannelDuplexHandler, LaneConnection {
   typealias OutboundOut = ByteBuffer
 
   private let lane: Lane
+  private let reception: Reception
   private var conversation: Conversation
-  private let onClose: () -> Void
 
   private var context: ChannelHandlerContext?
   /// What the session has not consumed yet.
@@ -23,14 +23,21 @@ final class ConnectionHandler: ChannelDuplexHandler, LaneConnection {
   /// NIO asked to read while the connection was not to be read from.
   private var hasPendingRead = false
   private var isProcessing = false
+  /// Since when it keeps the server waiting.
+  private var waiting = Waiting()
+  /// How many bytes were handed to the channel.
+  private var written = 0
 
-  init(_ lane: Lane, _ conversation: consuming Conversation, onClose: @escaping () -> Void) {
+  init(_ lane: Lane, _ reception: Reception, _ conversation: consuming Conversation) {
     self.lane = lane
+    self.reception = reception
     self.conversation = conversation
-    self.onClose = onClose
   }
 
-  func handlerAdded(context: ChannelHandlerContext) { self.context = context }
+  func handlerAdded(context: ChannelHandlerContext) {
+    self.context = context
+    lane.enter(self, conversation.client)
+  }
 
   func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
 
@@ -38,13 +45,15 @@ final class ConnectionHandler: ChannelDuplexHandler, LaneConnection {
     isClosing = true
     cancelAlarm()
     conversation.dropHeld()
-    onClose()
+    lane.leave(conversation.client)
+    reception.leave(conversation.client)
     context.fireChannelInactive()
   }
 
   // MARK: Reading
 
   func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+    waiting.hear()
     guard !conversation.isEnding else { return }
     var arrived = unwrapInboundIn(data)
     if input.readableBytes == 0 {
@@ -102,7 +111,7 @@ final class ConnectionHandler: ChannelDuplexHandler, LaneConnection {
       let consumed = conversation.run(input.readableBytesSpan, &lane.execution, lane.store.journal)
       input.moveReaderIndex(forwardBy: consumed)
       if !lane.execution.reply.buffer.isEmpty {
-        context.write(wrapOutboundOut(lane.takeReply()), promise: nil)
+        write(lane.takeReply(), context)
       }
     }
     if input.readableBytes == 0 { input = ByteBuffer() }
@@ -110,6 +119,11 @@ final class ConnectionHandler: ChannelDuplexHandler, LaneConnection {
     if conversation.waitsForJournal { waitForJournal() }
     setAlarm()
     finishEnding(context)
+  }
+
+  private func write(_ reply: ByteBuffer, _ context: ChannelHandlerContext) {
+    written &+= reply.readableBytes
+    context.write(wrapOutboundOut(reply), promise: nil)
   }
 
   // MARK: Waiting
@@ -156,7 +170,7 @@ final class ConnectionHandler: ChannelDuplexHandler, LaneConnection {
     guard let context, !isClosing else { return }
     conversation.goOn()
     conversation.release(by: lane.store.journal) {
-      context.write(wrapOutboundOut(lane.copy($0)), promise: nil)
+      write(lane.copy($0), context)
     }
     if conversation.isLost(by: lane.store.journal) {
       isClosing = true
@@ -183,5 +197,32 @@ final class ConnectionHandler: ChannelDuplexHandler, LaneConnection {
     guard let context, !isClosing else { return }
     conversation.end()
     process(context)
+  }
+
+  // MARK: Patience
+
+  func look(at now: Int64) {
+    guard let context, context.channel.isActive else { return }
+    let unsent = (try? context.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0
+    guard unsent > 0 else {
+      let isWaiting = conversation.waitsForJournal
+      if waiting.look(at: now, isWaiting: isWaiting, reception.patience) == .isIdle {
+        reception.noteIdle(conversation.client)
+        closeNow()
+      }
+      return
+    }
+    context.channel.withUntakenBytes { untaken in
+      let verdict = self.waiting.look(
+        at: now, progress: self.written &- unsent, untaken: untaken, self.reception.patience)
+      guard verdict == .isStalled else { return }
+      self.reception.noteStalled(self.conversation.client, unsent)
+      self.closeNow()
+    }
+  }
+
+  func closeNow() {
+    isClosing = true
+    context?.close(promise: nil)
   }
 }

@@ -9,6 +9,10 @@ protocol LaneConnection: AnyObject {
   func journalAdvanced()
   /// The server ends: take no more requests, send what is owed, close.
   func drain()
+  /// Close, if it has kept the server waiting for too long.
+  func look(at now: Int64)
+  /// Close, whatever is still to be sent.
+  func closeNow()
 }
 
 /// What belongs to one event loop. It is used on that loop only, but for `wake`.
@@ -23,12 +27,56 @@ final class Lane: @unchecked Sendable {
   private var output = ByteBuffer()
   private var waiting: [any LaneConnection] = []
   private let hasWaiting = Atomic<Bool>(false)
+  private let patience: Patience
+  /// The connections by the numbers of their clients.
+  private var connections: [Int: any LaneConnection] = [:]
+  private var nextLook: Scheduled<Void>?
+  /// The server ends: nobody is let in any more.
+  private(set) var isDraining = false
+  /// Kept when the last connection is gone.
+  private var emptied: EventLoopPromise<Void>?
 
-  init(_ store: StoreCore, _ context: ServerContext, _ eventLoop: any EventLoop, seed: UInt64) {
-    self.store = store
+  init(_ reception: Reception, _ eventLoop: any EventLoop, seed: UInt64) {
+    store = reception.store
+    patience = reception.patience
     self.eventLoop = eventLoop
-    execution = Execution(store, context, seed: seed)
+    execution = Execution(reception.store, reception.context, seed: seed)
   }
+
+  // MARK: Connections
+
+  func enter(_ connection: any LaneConnection, _ client: ClientRecord) { connections[client.id] = connection }
+
+  func leave(_ client: ClientRecord) {
+    connections[client.id] = nil
+    if connections.isEmpty { emptied?.succeed() }
+  }
+
+  /// Lets nobody in any more and has all connections end; when they have.
+  func drain() -> EventLoopFuture<Void> {
+    isDraining = true
+    let emptied = eventLoop.makePromise(of: Void.self)
+    self.emptied = emptied
+    for connection in Array(connections.values) { connection.drain() }
+    if connections.isEmpty { emptied.succeed() }
+    return emptied.futureResult
+  }
+
+  func closeAll() { for connection in Array(connections.values) { connection.closeNow() } }
+
+  /// Looks at the connections after a while, if there is a limit to how long they may keep the server waiting.
+  func beImpatient() {
+    nextLook?.cancel()
+    nextLook = patience.interval.map { interval in
+      eventLoop.assumeIsolated().scheduleTask(in: .nanoseconds(interval)) {
+        let now = WallClock.monotonicNanoseconds()
+        for connection in Array(self.connections.values) { connection.look(at: now) }
+        self.beImpatient()
+      }
+    }
+  }
+
+  // MARK: Replies
 
   /// The session's replies as NIO sends them. They are then out of the way of the next.
   func takeReply() -> ByteBuffer {
@@ -48,6 +96,8 @@ final class Lane: @unchecked Sendable {
   private func prepareOutput() {
     if output.capacity > Self.outputKept { output = ByteBuffer() } else { output.clear() }
   }
+
+  // MARK: The journal
 
   /// Has `journalAdvanced` called after the journal's next commit.
   func wait(_ waiter: any LaneConnection) {

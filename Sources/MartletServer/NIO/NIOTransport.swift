@@ -11,20 +11,17 @@ final class NIOTransport: Transport {
   private let group: MultiThreadedEventLoopGroup
   private let lanes: [Lane]
   private let reception: Reception
-  private let isDraining = Atomic<Bool>(false)
-  private let listeners = Mutex<[any Channel]>([])
-  private let connections = Mutex<[Int: any Channel]>([:])
-  /// Ends each connection from its own event loop.
-  private let drains = Mutex<[Int: @Sendable () -> Void]>([:])
+  private let entrances = Mutex<[(socket: ListeningSocket, channel: any Channel)]>([])
 
   init(_ reception: Reception) {
     self.reception = reception
     group = MultiThreadedEventLoopGroup(numberOfThreads: reception.settings.threads)
     var random = SystemRandomNumberGenerator()
-    lanes = group.makeIterator().map { Lane(reception.store, reception.context, $0, seed: random.next()) }
+    lanes = group.makeIterator().map { Lane(reception, $0, seed: random.next()) }
     let lanes = lanes
     reception.store.journal.onCommit { for lane in lanes { lane.wake() } }
     scheduleSweeper()
+    patienceChanged()
   }
 
   private func scheduleSweeper() {
@@ -37,11 +34,17 @@ final class NIOTransport: Transport {
 
   // MARK: Listening
 
-  func listen(_ host: String, _ port: Int, _ wire: WireProtocol) async throws {
+  func accept(on socket: ListeningSocket) async throws {
+    guard let descriptor = socket.takeDescriptor() else { return }
     let lanes = lanes
+    let listener = socket.listener
     let bootstrap = ServerBootstrap(group: group)
-      .serverChannelOption(.backlog, value: Int32(TransportBounds.backlog))
-      .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+      // With too many files open, another try at once would fail as well.
+      .serverChannelInitializer { channel in
+        channel.eventLoop.makeCompletedFuture {
+          try channel.pipeline.syncOperations.addHandler(AcceptBackoffHandler())
+        }
+      }
       .childChannelOption(.socketOption(.tcp_nodelay), value: 1)
       // Who has finished sending, as `nc -N` has, is still owed the replies.
       .childChannelOption(.allowRemoteHalfClosure, value: true)
@@ -51,58 +54,43 @@ final class NIOTransport: Transport {
         guard let lane = lanes.first(where: { $0.eventLoop === channel.eventLoop }) else {
           return channel.eventLoop.makeFailedFuture(ChannelError.eof)
         }
-        return channel.eventLoop.makeCompletedFuture { try welcome(channel, lane, wire) }
+        return channel.eventLoop.makeCompletedFuture { try welcome(channel, lane, listener) }
       }
-    do {
-      let channel = try await bootstrap.bind(host: host, port: port).get()
-      listeners.withLock { $0.append(channel) }
-    } catch let error as IOError where error.errnoCode == EADDRINUSE {
-      throw ServerError.portInUse(host: host, port: port)
-    } catch {
-      throw ServerError.cannotBind(host: host, port: port, reason: "\(error)")
-    }
+    let channel = try await bootstrap.withBoundSocket(descriptor).get()
+    entrances.withLock { $0.append((socket, channel)) }
   }
 
   /// Lets a client in, or tells it why not.
-  private func welcome(_ channel: any Channel, _ lane: Lane, _ wire: WireProtocol) throws {
-    if isDraining.load(ordering: .sequentiallyConsistent) {
-      throw ChannelError.inappropriateOperationForState
-    }
-    let answer = reception.receive(
-      wire, from: channel.remoteAddress?.text ?? "?", to: channel.localAddress?.text ?? "?",
-      isLocal: channel.remoteAddress?.isLoopback ?? true)
+  private func welcome(_ channel: any Channel, _ lane: Lane, _ listener: Listener) throws {
+    if lane.isDraining { throw ChannelError.inappropriateOperationForState }
+    let peer = listener.path.map(Peer.init(unixSocket:)) ?? Peer(channel)
+    let answer = reception.receive(listener.wire, peer)
     guard case .welcome(let client) = answer else {
       guard case .refused(let text) = answer else { return }
       channel.writeAndFlush(ByteBuffer(string: text)).whenComplete { _ in channel.close(promise: nil) }
       return
     }
-    let onClose = { [self] in
-      reception.leave(client)
-      connections.withLock { $0[client.id] = nil }
-      drains.withLock { $0[client.id] = nil }
-    }
-    connections.withLock { $0[client.id] = channel }
-    let handler = ConnectionHandler(lane, reception.conversation(wire, client), onClose: onClose)
+    let handler = ConnectionHandler(lane, reception, reception.conversation(listener.wire, client))
     try channel.pipeline.syncOperations.addHandler(handler)
-    let bound = NIOLoopBound<any LaneConnection>(handler, eventLoop: channel.eventLoop)
-    drains.withLock { $0[client.id] = { bound.eventLoop.execute { bound.value.drain() } } }
+  }
+
+  func patienceChanged() {
+    for lane in lanes { lane.eventLoop.execute { lane.beImpatient() } }
   }
 
   // MARK: Ending
 
   func drain() async {
-    for listener in listeners.withLock({ $0 }) { try? await listener.close().get() }
-    isDraining.store(true, ordering: .sequentiallyConsistent)
-    // A connection that was just being let in is in the list once its event loop has been here.
-    for lane in lanes { try? await lane.eventLoop.submit {}.get() }
-    for drain in drains.withLock({ $0 }).values { drain() }
-    let open = connections.withLock { $0 }.values.map(\.closeFuture)
-    let allClosed = EventLoopFuture.andAllComplete(Array(open), on: lanes[0].eventLoop)
-    let connections = connections.withLock { $0 }
-    let impatience = lanes[0].eventLoop.scheduleTask(in: .seconds(TransportBounds.drainSeconds)) {
-      for channel in connections.values { channel.close(promise: nil) }
+    for entrance in entrances.withLock({ $0 }) {
+      try? await entrance.channel.close().get()
+      entrance.socket.removeFile()
     }
-    try? await allClosed.get()
+    let ends = lanes.map { lane in lane.eventLoop.flatSubmit { lane.drain() } }
+    let lanes = lanes
+    let impatience = lanes[0].eventLoop.scheduleTask(in: .seconds(TransportBounds.drainSeconds)) {
+      for lane in lanes { lane.eventLoop.execute { lane.closeAll() } }
+    }
+    for end in ends { try? await end.get() }
     impatience.cancel()
   }
 
@@ -120,16 +108,25 @@ private final class SweeperBox: @unchecked Sendable {
   init(_ sweeper: consuming Sweeper) { self.sweeper = sweeper }
 }
 
+extension Peer {
+  /// Who is at the other end of a TCP connection.
+  fileprivate init(_ channel: any Channel) {
+    self.init(
+      address: channel.remoteAddress?.text ?? "?", localAddress: channel.localAddress?.text ?? "?",
+      isLocal: channel.remoteAddress?.isLoopback ?? false)
+  }
+}
+
 extension SocketAddress {
-  /// `127.0.0.1:6379`, `[::1]:6379`, or the path of a Unix socket.
+  /// `127.0.0.1:6379` or `[::1]:6379`.
   fileprivate var text: String {
-    guard let ip = ipAddress, let port else { return pathname ?? "unknown" }
+    guard let ip = ipAddress, let port else { return "?" }
     return self.protocol == .inet6 ? "[\(ip)]:\(port)" : "\(ip):\(port)"
   }
 
   /// Whether the other end is on this machine.
   fileprivate var isLoopback: Bool {
-    guard let ip = ipAddress else { return true }
+    guard let ip = ipAddress else { return false }
     return ip == "::1" || ip.hasPrefix("127.") || ip.hasPrefix("::ffff:127.")
   }
 }

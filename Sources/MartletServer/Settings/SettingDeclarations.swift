@@ -13,6 +13,30 @@ extension Setting {
   public static let memcachedPort = Setting(
     "memcached-port", \.memcachedPort, .number("port", in: 0...65535),
     "The port of the memcached protocol; 0 turns it off")
+  /// What ``Settings/listen`` is set by.
+  public static let listen = Setting(
+    "listen", \.listen, .addresses, unset: "what host and port say",
+    "Where the Redis protocol listens, if not at host and port")
+  /// What ``Settings/memcachedListen`` is set by.
+  public static let memcachedListen = Setting(
+    "memcached-listen", \.memcachedListen, .addresses, unset: "what host and memcached-port say",
+    "Where the memcached protocol listens, if not at host and memcached-port")
+  /// What ``Settings/unixSocket`` is set by.
+  public static let unixSocket = Setting(
+    "unix-socket", \.unixSocket, .socket, unset: "none",
+    "A Unix socket for the Redis protocol, besides the port")
+  /// What ``Settings/memcachedUnixSocket`` is set by.
+  public static let memcachedUnixSocket = Setting(
+    "memcached-unix-socket", \.memcachedUnixSocket, .socket, unset: "none",
+    "A Unix socket for the memcached protocol, besides the port")
+  /// What ``Settings/unixSocketMode`` is set by.
+  public static let unixSocketMode = Setting(
+    "unix-socket-mode", \.unixSocketMode, .mode,
+    "The permissions of the Unix sockets; a client has to be allowed to write")
+  /// What ``Settings/backlog`` is set by.
+  public static let backlog = Setting(
+    "backlog", \.backlog, .number(in: 1...65535),
+    "How many clients the system keeps until they are accepted, if it allows that many (net.core.somaxconn)")
   /// What ``Settings/dataFolder`` is set by.
   public static let data = Setting(
     "data", \.dataFolder, .folder,
@@ -58,6 +82,22 @@ extension Setting {
   public static let maxConnections = Setting(
     "max-connections", \.maxConnections, .number(in: 1...1_000_000),
     "How many clients may be connected at once")
+  /// What ``Settings/idleTimeout`` is set by.
+  public static let idleTimeout = Setting(
+    "idle-timeout", \.idleTimeout, .durationOrNone, default: "0, never",
+    "A client that has sent nothing for so long and waits for nothing is closed")
+  /// What ``Settings/writeTimeout`` is set by.
+  public static let writeTimeout = Setting(
+    "write-timeout", \.writeTimeout, .durationOrNone,
+    "A client that has taken nothing for so long of the replies that wait for it is closed; 0 for never")
+  /// What ``Settings/memcachedFlush`` is set by.
+  public static let memcachedFlush = Setting(
+    "memcached-flush", \.memcachedFlush, .yesOrNo,
+    "Whether memcached clients may empty the database with flush_all")
+  /// What ``Settings/memcachedShutdown`` is set by.
+  public static let memcachedShutdown = Setting(
+    "memcached-shutdown", \.memcachedShutdown, .yesOrNo,
+    "Whether memcached clients may end the server with shutdown")
   /// What ``Settings/databases`` is set by.
   public static let databases = Setting(
     "databases", \.databases, .number(in: 1...1024),
@@ -99,9 +139,10 @@ extension Setting {
 
   /// Every setting, in the order of the help.
   public static let all: [Setting] = [
-    .host, .port, .memcachedPort, .data, .durability, .checkpointGrowth, .checkpointMinSize, .checkpointAge,
+    .host, .port, .memcachedPort, .listen, .memcachedListen, .unixSocket, .memcachedUnixSocket, .unixSocketMode,
+    .backlog, .data, .durability, .checkpointGrowth, .checkpointMinSize, .checkpointAge,
     .keepFiles, .memoryLimit, .maxKeyBytes, .maxValueBytes,
-    .maxConnections,
+    .maxConnections, .idleTimeout, .writeTimeout, .memcachedFlush, .memcachedShutdown,
     .databases, .threads, .transport, .password, .memcachedAuthFile, .memcachedSASL, .protectedMode,
     .logLevel, .logCommands,
   ]

@@ -98,7 +98,7 @@ extension SettingFormat<[String]> {
     text: { $0.joined(separator: ",") })
 
   /// Whether a text has only the characters of names (RFC 1123) and addresses (RFC 4291, with a zone as in RFC 4007).
-  private static func isHost(_ text: String) -> Bool {
+  static func isHost(_ text: String) -> Bool {
     let looksLikePort = text.filter { $0 == ":" }.count == 1
     return !text.isEmpty && !looksLikePort
       && text.unicodeScalars.allSatisfy { scalar in
@@ -110,7 +110,36 @@ extension SettingFormat<[String]> {
   }
 }
 
+extension SettingFormat<[ListenAddress]> {
+  /// Addresses or host names with or without a port, separated by commas.
+  static let addresses = Self(
+    placeholder: "address",
+    allowed: "addresses or host names with or without a port, separated by commas, for instance 127.0.0.1, "
+      + "10.0.0.7:6380, [::1]:6380 or * for every address",
+    parse: { text in
+      let parts = text.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
+      let addresses = parts.compactMap { ListenAddress(parsing: $0) }
+      return addresses.count == parts.count ? addresses : nil
+    },
+    text: { $0.map(\.text).joined(separator: ",") })
+}
+
+extension SettingFormat<Int> {
+  /// The permissions of a file.
+  static let mode = Self(
+    placeholder: "mode", allowed: "an octal number from 0 to 0777",
+    parse: { text in
+      let isOctal = !text.isEmpty && text.allSatisfy { ("0"..."7").contains($0) }
+      return isOctal ? Int(text, radix: 8).flatMap { (0...0o777).contains($0) ? $0 : nil } : nil
+    },
+    text: { "0" + String($0, radix: 8) })
+}
+
 extension SettingFormat<String> {
+  /// The path of a Unix socket.
+  static let socket = Self(
+    placeholder: "path", allowed: "the path of a socket", parse: folder.parse, text: folder.text)
+
   /// A path of the file system.
   static let folder = Self(
     placeholder: "folder", allowed: "the path of a folder",

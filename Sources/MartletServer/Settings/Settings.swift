@@ -26,6 +26,18 @@ public struct Settings: Sendable, Equatable {
   public var port = 6379
   /// The TCP port of the memcached protocol; 0 turns that side off.
   public var memcachedPort = 11211
+  /// Where the Redis protocol listens instead of at ``host`` and ``port``; nil for there.
+  public var listen: [ListenAddress]?
+  /// Where the memcached protocol listens instead of at ``host`` and ``memcachedPort``; nil for there.
+  public var memcachedListen: [ListenAddress]?
+  /// The path of a Unix socket for the Redis protocol; nil for none.
+  public var unixSocket: String?
+  /// The path of a Unix socket for the memcached protocol; nil for none.
+  public var memcachedUnixSocket: String?
+  /// The permissions of the Unix sockets. A client has to be allowed to write.
+  public var unixSocketMode = 0o700
+  /// How many clients the system keeps until they are accepted.
+  public var backlog = 1024
   /// The path of the folder that holds `database.txt`.
   public var dataFolder = "data"
   /// What moves the bytes between sockets and sessions.
@@ -48,6 +60,15 @@ public struct Settings: Sendable, Equatable {
   public var maxValueBytes: Int?
   /// How many clients may be connected at once, on both protocols together.
   public var maxConnections = 10_000
+  /// How long a client may send nothing and wait for nothing before it is closed; zero for as long as it likes.
+  public var idleTimeout = Duration.zero
+  /// How long a client may take nothing of the replies that wait for it before it is closed; zero for as long as it
+  /// likes.
+  public var writeTimeout = Duration.seconds(60)
+  /// Whether memcached's `flush_all` is carried out.
+  public var memcachedFlush = true
+  /// Whether memcached's `shutdown` is carried out.
+  public var memcachedShutdown = false
   /// How many bytes the data may take in memory before writes are refused; 0 is no limit.
   public var memoryLimit = 0
   /// When an acknowledged write is on disk.
@@ -77,4 +98,9 @@ public struct Settings: Sendable, Equatable {
 
   /// The defaults.
   public init() {}
+
+  /// Whether it listens for clients from other machines and, in protected mode, turns them away.
+  public var refusesStrangers: Bool {
+    protectedMode && password == nil && listeners.contains { !$0.isLocal }
+  }
 }

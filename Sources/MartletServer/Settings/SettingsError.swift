@@ -8,6 +8,8 @@ public enum SettingSource: Sendable, Equatable {
   case environment
   /// A configuration file.
   case file(path: String)
+  /// The program itself.
+  case program
 
   /// The place to look at, for a message: `option --port`.
   func place(of setting: Setting) -> String {
@@ -15,6 +17,7 @@ public enum SettingSource: Sendable, Equatable {
     case .commandLine: "option \(setting.option)"
     case .environment: "variable \(setting.variable)"
     case .file(let path): "key \(setting.key) in \(path)"
+    case .program: "a default of the program"
     }
   }
 }

@@ -25,9 +25,11 @@ extension Settings {
   ///   - options: what the command line says, by ``Setting/name``.
   ///   - environment: the environment variables. An empty one counts as not set.
   ///   - configFile: the path of the configuration file; nil takes the one that `MARTLET_CONFIG` names, if any.
+  ///   - defaults: what holds where none of them says anything, by ``Setting/name``, where it isn't what is usual.
   /// - Throws: ``SettingsError`` for the first thing that is wrong.
   public static func load(
-    options: [String: String], environment: [String: String], configFile: String? = nil
+    options: [String: String], environment: [String: String], configFile: String? = nil,
+    defaults: [String: String] = [:]
   ) async throws(SettingsError) -> Loaded {
     let variables = environment.filter { $0.key.hasPrefix(Setting.variablePrefix) && !$0.value.isEmpty }
     var sources: [(source: SettingSource, reader: ConfigReader)] = [
@@ -37,6 +39,7 @@ extension Settings {
     if let path = configFile ?? variables[Setting.configFileVariable] {
       sources.append((.file(path: path), try await reader(ofFile: path)))
     }
+    sources.append((.program, reader(ofOptions: defaults)))
 
     var settings = Settings()
     var warnings = unknownVariables(among: variables)
@@ -64,16 +67,26 @@ extension Settings {
 
   /// Refuses settings that are each allowed, but not together.
   private func checkTogether() throws(SettingsError) {
-    if port == 0, memcachedPort == 0 {
+    let listeners = listeners
+    if listeners.isEmpty {
       throw .contradiction(
-        "port and memcached-port are both 0, so there is nothing to serve: set one of them")
+        "port and memcached-port are both 0 and no Unix socket is named, so there is nothing to serve: set one of them")
     }
-    if port == memcachedPort {
+    if port == memcachedPort, port != 0 {
       throw .contradiction("port and memcached-port are both \(port): each protocol needs a port of its own")
     }
     if memcachedSASL, password == nil, memcachedAuthFile == nil {
       throw .contradiction(
         "memcached-sasl asks for a password that nobody has: set memcached-auth-file or password")
+    }
+    for (name, addresses, port) in [("listen", listen, port), ("memcached-listen", memcachedListen, memcachedPort)] {
+      if port == 0, let address = addresses?.first(where: { $0.port == nil }), address.host != ListenAddress.everywhere {
+        throw .contradiction("\(name) has \(address.text) without a port, and there is no other port to take: add one")
+      }
+    }
+    let texts = listeners.map(\.text)
+    if let twice = texts.first(where: { text in texts.filter { $0 == text }.count > 1 }) {
+      throw .contradiction("\(twice) is listened on twice: name each place once, for one protocol")
     }
   }
 

@@ -6,13 +6,15 @@
   /// What a lane is asked to do.
   enum Letter: Sendable {
     /// Accept connections on a socket.
-    case listen(CInt, WireProtocol)
+    case accept(ListeningSocket)
     /// Accept no more; `done` is called when all listening sockets are closed.
     case stopListening(done: @Sendable () -> Void)
     /// Serve a client on a socket.
     case serve(CInt, WireProtocol, ClientRecord)
     /// Have all connections end; `done` is called when there are none.
     case drain(done: @Sendable () -> Void)
+    /// Look at the connections by a patience that has just changed.
+    case beImpatient
     /// Call `done`, between two turns.
     case meet(done: @Sendable () -> Void)
     /// Close all connections and end the thread.

@@ -41,6 +41,10 @@
     var isWaiting = false
     /// It closes when no entry is under way.
     var isClosing = false
+    /// Since when it keeps the server waiting.
+    var waiting = Waiting()
+    /// Raised whenever the system has taken over some of the replies that it hadn't room for at once.
+    var sendProgress = 0
 
     /// What the session has not consumed, behind `consumedBytes` of what it has.
     private var input = ByteQueue()
@@ -56,7 +60,7 @@
     private var unconsumed: Int { input.count - consumedBytes }
 
     /// Whether the client takes its replies.
-    private var isWritable: Bool { output.count + sent.count - sentBytes < Self.writableBytes }
+    private var isWritable: Bool { unsentBytes < Self.writableBytes }
 
     /// Takes what has arrived, and runs what there is to run.
     @inline(__always)
@@ -163,6 +167,18 @@
 
     /// Whether all replies have left and no more come.
     var hasEnded: Bool { conversation.hasEnded && output.isEmpty && sending == .idle }
+
+    /// How many bytes of replies haven't left.
+    var unsentBytes: Int { output.count + sent.count - sentBytes }
+
+    /// Looks at how long it has kept the server waiting.
+    mutating func look(at now: Int64, _ patience: Patience) -> Waiting.Verdict {
+      guard sending == .waiting else {
+        return waiting.look(at: now, isWaiting: conversation.waitsForJournal, patience)
+      }
+      return waiting.look(
+        at: now, progress: sendProgress, untaken: Sockets.untakenBytes(socket), patience)
+    }
 
     /// Whether no entry is under way for it.
     var isAtRest: Bool { receiving == .idle && sending == .idle }

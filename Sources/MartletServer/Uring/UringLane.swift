@@ -13,9 +13,10 @@
 
   /// What belongs to one thread of the transport.
   struct UringLane: ~Copyable, Sendable {
-    private struct Listener {
-      let socket: CInt
-      let wire: WireProtocol
+    /// A socket that clients are accepted on.
+    private struct Entrance {
+      let socket: ListeningSocket
+      let descriptor: CInt
       var isArmed = false
     }
 
@@ -39,7 +40,7 @@
     /// The journal has committed since they began to wait.
     private var hasCommitted = false
 
-    private var listeners: [Listener] = []
+    private var entrances: [Entrance] = []
     private var nextLane = 0
     private var isListening = true
     private var onListenersClosed: (@Sendable () -> Void)?
@@ -51,6 +52,8 @@
     private var nextSweep = Int64.max
     private var drainDeadline = Int64.max
     private var acceptAgain = Int64.max
+    /// When the connections are to be looked at for those who keep the server waiting.
+    private var nextLook = Int64.max
 
     private var isDraining = false
     private var onDrained: (@Sendable () -> Void)?
@@ -78,9 +81,10 @@
         nextSweep = WallClock.monotonicNanoseconds() + Self.sweepInterval
         setTimer(nextSweep)
       }
+      beImpatient(WallClock.monotonicNanoseconds())
       // What the system did not take is tried again at once: a send that left without a word would wake nobody.
       var areAllSubmitted = true
-      while !isStopped || !connections.isEmpty || !listeners.isEmpty {
+      while !isStopped || !connections.isEmpty || !entrances.isEmpty {
         submitSends()
         ring.enter(waits: !hasCommitted && areAllSubmitted)
         // Those that failed have said so among the completions that are there now.
@@ -114,6 +118,7 @@
     private mutating func received(_ key: SlotKey, _ completion: RingCompletion) {
       if !completion.hasMore { connections[key].receiving = .idle }
       if let number = completion.buffer {
+        connections[key].waiting.hear()
         if completion.result > 0 && !connections[key].isClosing && !connections[key].conversation.isEnding {
           connections[key].take(
             ring.bytes(number, Int(completion.result)), &execution, journal, &spares)
@@ -194,7 +199,9 @@
     private mutating func sent(_ key: SlotKey, _ result: CInt) {
       connections[key].sending = .idle
       switch result {
-      case 0...: connections[key].sentBytes += Int(result)
+      case 0...:
+        connections[key].sentBytes += Int(result)
+        connections[key].sendProgress &+= 1
       case -ErrorCode.again, -ErrorCode.interrupted: break
       default: return close(key)
       }
@@ -277,12 +284,43 @@
         drainDeadline = .max
         for key in connections.keys { close(key) }
       }
-      var nearest = min(nextSweep, acceptAgain, drainDeadline)
+      if now >= nextLook {
+        look(now)
+        beImpatient(now)
+      }
+      goOnWithDue(now)
+    }
+
+    /// Goes on with those whose time to wait is over, and sets the timer for what comes next. (A part of `timerRang`, of
+    /// which the compiler of Swift 6.3.1 makes no end without optimization.)
+    private mutating func goOnWithDue(_ now: Int64) {
+      var nearest = min(min(nextSweep, nextLook), acceptAgain, drainDeadline)
       for key in waiting where connections.contains(key) && connections[key].conversation.deadline != .max {
         if now >= connections[key].conversation.deadline, !connections[key].isClosing { goOn(key) }
         if connections.contains(key) { nearest = min(nearest, connections[key].conversation.deadline) }
       }
       if nearest != .max { setTimer(nearest) }
+    }
+
+    // MARK: Patience
+
+    /// Has the connections looked at after a while, if there is a limit to how long they may keep the server waiting.
+    private mutating func beImpatient(_ now: Int64) {
+      nextLook = reception.patience.interval.map { now + $0 } ?? .max
+      if nextLook != .max { setTimer(nextLook) }
+    }
+
+    /// Closes the connections that have kept the server waiting for too long.
+    private mutating func look(_ now: Int64) {
+      for key in connections.keys where connections.contains(key) && !connections[key].isClosing {
+        switch connections[key].look(at: now, reception.patience) {
+        case .stays: continue
+        case .isIdle: reception.noteIdle(connections[key].conversation.client)
+        case .isStalled:
+          reception.noteStalled(connections[key].conversation.client, connections[key].unsentBytes)
+        }
+        close(key)
+      }
     }
 
     // MARK: Letters
@@ -297,9 +335,11 @@
 
     private mutating func read(_ letter: Letter) {
       switch letter {
-      case .listen(let socket, let wire):
-        listeners.append(Listener(socket: socket, wire: wire))
+      case .accept(let socket):
+        guard let descriptor = socket.takeDescriptor() else { break }
+        entrances.append(Entrance(socket: socket, descriptor: descriptor))
         acceptOnAll()
+      case .beImpatient: beImpatient(WallClock.monotonicNanoseconds())
       case .stopListening(let done):
         onListenersClosed = done
         stopListening()
@@ -326,15 +366,15 @@
     /// Accepts on all listening sockets.
     private mutating func acceptOnAll() {
       guard isListening else { return }
-      for index in listeners.indices where !listeners[index].isArmed {
-        listeners[index].isArmed = true
-        ring.accept(listeners[index].socket, RingTag(.accept, UInt64(index)))
+      for index in entrances.indices where !entrances[index].isArmed {
+        entrances[index].isArmed = true
+        ring.accept(entrances[index].descriptor, RingTag(.accept, UInt64(index)))
       }
     }
 
     private mutating func stopListening() {
       isListening = false
-      for index in listeners.indices where listeners[index].isArmed {
+      for index in entrances.indices where entrances[index].isArmed {
         ring.cancel(RingTag(.accept, UInt64(index)))
       }
       closeListeners()
@@ -342,9 +382,12 @@
 
     /// Closes the listening sockets when no entry is under way for any of them.
     private mutating func closeListeners() {
-      guard !isListening, listeners.allSatisfy({ !$0.isArmed }) else { return }
-      for listener in listeners { Sockets.close(listener.socket) }
-      listeners = []
+      guard !isListening, entrances.allSatisfy({ !$0.isArmed }) else { return }
+      for entrance in entrances {
+        Sockets.close(entrance.descriptor)
+        entrance.socket.removeFile()
+      }
+      entrances = []
       onListenersClosed?()
       onListenersClosed = nil
     }
@@ -352,10 +395,10 @@
     private mutating func accepted(_ index: Int, _ completion: RingCompletion) {
       if completion.result >= 0 {
         hasAcceptFailed = false
-        welcome(completion.result, listeners[index].wire)
+        welcome(completion.result, entrances[index].socket.listener)
       }
       guard !completion.hasMore else { return }
-      listeners[index].isArmed = false
+      entrances[index].isArmed = false
       guard isListening else { return closeListeners() }
       switch completion.result {
       case 0..., -ErrorCode.aborted, -ErrorCode.interrupted, -ErrorCode.cancelled: acceptOnAll()
@@ -372,13 +415,12 @@
     }
 
     /// Lets a client in and gives it to the lane that has the fewest.
-    private mutating func welcome(_ socket: CInt, _ wire: WireProtocol) {
-      let address = Sockets.address(socket, ofPeer: true)
-      let local = Sockets.address(socket, ofPeer: false)
-      switch reception.receive(wire, from: address.text, to: local.text, isLocal: address.isLocal) {
+    private mutating func welcome(_ socket: CInt, _ listener: Listener) {
+      let wire = listener.wire
+      switch reception.receive(wire, listener.path.map(Peer.init(unixSocket:)) ?? Sockets.peer(socket)) {
       case .refused(let text): Sockets.dismiss(socket, text)
       case .welcome(let client):
-        Sockets.sendAtOnce(socket)
+        if listener.path == nil { Sockets.sendAtOnce(socket) }
         let count = mailboxes.count
         let start = nextLane
         nextLane = (nextLane + 1) % count

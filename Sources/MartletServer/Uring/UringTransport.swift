@@ -39,9 +39,9 @@
     /// Whether the system allows it.
     static var isAvailable: Bool { (try? Ring()) != nil }
 
-    func listen(_ host: String, _ port: Int, _ wire: WireProtocol) async throws {
-      mailboxes[0].leave(.listen(try Sockets.listen(host, port), wire))
-    }
+    func accept(on socket: ListeningSocket) async throws { mailboxes[0].leave(.accept(socket)) }
+
+    func patienceChanged() { for mailbox in mailboxes { mailbox.leave(.beImpatient) } }
 
     func drain() async {
       await Self.askAll(mailboxes.prefix(1)) { .stopListening(done: $0) }

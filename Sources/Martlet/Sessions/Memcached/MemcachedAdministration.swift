@@ -22,10 +22,19 @@ extension MemcachedSession {
       return answer(
         "CLIENT_ERROR watch commands not allowed", end, isQuiet: words.isQuiet, &execution)
     }
-    if name.equalsExactly("shutdown") { return error("ERROR: shutdown not enabled", end, &execution) }
+    if name.equalsExactly("shutdown") { return shutdown(words, end, &execution) }
     if name.equalsExactly("refresh_certs") { return error("Error TLS not enabled", end, &execution) }
     if name.equalsExactly("quit") || words.isHTTP { return .close }
     return error("ERROR", end, &execution)
+  }
+
+  private func shutdown(_ words: borrowing Words, _ end: Int, _ execution: inout Execution) -> Outcome {
+    guard execution.context.allowsShutdown else { return error("ERROR: shutdown not enabled", end, &execution) }
+    guard words.count == 1 || words.count == 2 && words[1].equalsExactly("graceful") else {
+      return error("CLIENT_ERROR invalid shutdown mode", end, &execution)
+    }
+    execution.context.requestStop()
+    return .close
   }
 
   /// There is nothing to tell more or less of; the number is checked all the same.

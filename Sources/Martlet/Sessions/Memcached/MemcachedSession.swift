@@ -8,8 +8,6 @@ package struct MemcachedSession: Session, ~Copyable {
   /// A line may have this many bytes, unless it reads many keys. memcached takes one of more than 2048 only if its end
   /// comes in the same packet.
   private static let maximumLine = 16 << 10
-  /// What a client that isn't let in yet may send as its name and password.
-  private static let maximumCredentials = 2048
   private static let maximumGetLine = 1 << 20
 
   package internal(set) var state: SessionState
@@ -425,6 +423,9 @@ package struct MemcachedSession: Session, ~Copyable {
 
   private func flush(_ words: borrowing Words, _ end: Int, _ execution: inout Execution) -> Outcome {
     let isQuiet = words.isQuiet
+    guard execution.context.allowsFlush else {
+      return answer("CLIENT_ERROR flush_all not allowed", end, isQuiet: isQuiet, &execution)
+    }
     guard words.count <= 3 else { return error("ERROR", end, &execution) }
     var delay = 0
     if words.count > (isQuiet ? 2 : 1) {

@@ -93,7 +93,7 @@ extension Execution {
       ("pointer_size", "64"),
       ("rusage_user", Self.seconds(time.user)),
       ("rusage_system", Self.seconds(time.system)),
-      ("max_connections", context.setting("maxclients") ?? "0"),
+      ("max_connections", "\(context.clients.limit)"),
       ("curr_connections", "\(context.clients.count)"),
     ] + counted + [
       ("limit_maxbytes", "\(context.memoryLimit)"),
@@ -113,7 +113,7 @@ extension Execution {
   fileprivate func memcachedSettings(_ limits: SessionLimits) -> [(String, String)] {
     [
       ("maxbytes", "\(context.memoryLimit)"),
-      ("maxconns", context.setting("maxclients") ?? "0"),
+      ("maxconns", "\(context.clients.limit)"),
       ("tcpport", context.setting("memcached-port") ?? "0"),
       ("udpport", "0"),
       ("inter", context.setting("bind").map { $0.isEmpty ? "NULL" : $0 } ?? "NULL"),
@@ -130,7 +130,7 @@ extension Execution {
       ("slab_reassign", "no"),
       ("slab_automove", "0"),
       ("lru_crawler", "no"),
-      ("flush_enabled", "yes"),
+      ("flush_enabled", context.allowsFlush ? "yes" : "no"),
       ("dump_enabled", "no"),
       ("lru_maintainer_thread", "no"),
       ("track_sizes", "no"),
@@ -153,7 +153,8 @@ extension ServerContext {
     let touchHits = sum { $0.touchHits.value }
     return [
       ("total_connections", UInt64(clients.total)),
-      ("rejected_connections", 0),
+      ("rejected_connections", UInt64(clients.rejectedCount)),
+      ("idle_kicks", UInt64(clients.idleCount)),
       ("cmd_get", sum { $0.gets.value }),
       ("cmd_set", sets),
       ("cmd_flush", sum { $0.flushes.value }),

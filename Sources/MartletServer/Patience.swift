@@ -1,0 +1,94 @@
+// How long a client may keep the server waiting: for its next request, and for taking its replies. Both transports look at
+// their connections now and then and ask here; no request reads a clock for it, and no connection has a timer.
+import Martlet
+import Synchronization
+
+/// How long clients are waited for, by the settings.
+final class Patience: Sendable {
+  /// A limit is looked at so many times before it is reached.
+  private static let looks: Int64 = 8
+  /// But not more often than this, in nanoseconds.
+  private static let leastInterval: Int64 = 50_000_000
+
+  private let idleBox: Atomic<Int64>
+  /// How long a client may take nothing of what waits for it, in nanoseconds; 0 for as long as it likes.
+  let write: Int64
+
+  init(idle: Duration, write: Duration) {
+    idleBox = Atomic(idle.nanoseconds)
+    self.write = write.nanoseconds
+  }
+
+  /// How long a client may send nothing and wait for nothing, in nanoseconds; 0 for as long as it likes.
+  var idle: Int64 {
+    get { idleBox.load(ordering: .relaxed) }
+    set { idleBox.store(newValue, ordering: .relaxed) }
+  }
+
+  /// How often connections are to be looked at, in nanoseconds; nil for never.
+  var interval: Int64? {
+    let limits = [idle, write].filter { $0 > 0 }
+    return limits.min().map { max(Self.leastInterval, $0 / Self.looks) }
+  }
+}
+
+/// Since when a connection keeps the server waiting. Times are in nanoseconds of `WallClock.monotonicNanoseconds()`.
+struct Waiting: Sendable {
+  enum Verdict: Equatable {
+    case stays
+    /// It has sent nothing for too long.
+    case isIdle
+    /// It has taken nothing for too long.
+    case isStalled
+  }
+
+  /// Something has come since the last look. This is all that a request does for it.
+  private var isHeard = true
+  private var lastHeard: Int64 = 0
+  private var stalledSince: Int64 = 0
+  /// How far its replies had got then.
+  private var progress = 0
+  private var untaken = 0
+  private var isStalling = false
+
+  /// Notes that something has come.
+  @inline(__always)
+  mutating func hear() { isHeard = true }
+
+  /// Looks at a connection whose replies have all left.
+  ///
+  /// - Parameter isWaiting: whether it waits for the server, and not the server for it.
+  mutating func look(at now: Int64, isWaiting: Bool, _ patience: Patience) -> Verdict {
+    isStalling = false
+    if isHeard || isWaiting {
+      isHeard = false
+      lastHeard = now
+    }
+    return patience.idle > 0 && now - lastHeard >= patience.idle ? .isIdle : .stays
+  }
+
+  /// Looks at a connection that has replies to take.
+  ///
+  /// - Parameters:
+  ///   - progress: a number that changes whenever the system has taken over some of them.
+  ///   - untaken: how many bytes the system has and the client hasn't.
+  mutating func look(at now: Int64, progress: Int, untaken: Int, _ patience: Patience) -> Verdict {
+    isHeard = false
+    lastHeard = now
+    if !isStalling || progress != self.progress || untaken < self.untaken {
+      isStalling = true
+      stalledSince = now
+      self.progress = progress
+    }
+    self.untaken = untaken
+    return patience.write > 0 && now - stalledSince >= patience.write ? .isStalled : .stays
+  }
+}
+
+extension Duration {
+  /// Whole nanoseconds; the most that there can be, if it is longer than that.
+  fileprivate var nanoseconds: Int64 {
+    let (seconds, overflow) = components.seconds.multipliedReportingOverflow(by: 1_000_000_000)
+    return overflow ? .max : seconds &+ components.attoseconds / 1_000_000_000
+  }
+}
