@@ -76,6 +76,7 @@ public final class Server: Sendable {
     let context = makeContext(store)
     logCheckpoints(store)
     store.start()
+    fitMemory(store, context)
     self.store.withLock { $0 = store }
     defer { self.store.withLock { $0 = nil } }
     let transport: any Transport
@@ -134,6 +135,22 @@ public final class Server: Sendable {
     }
   }
 
+  /// Evicts, or warns, when what was loaded is more than the memory limit.
+  private func fitMemory(_ store: StoreCore, _ context: ServerContext) {
+    let loaded = store.keyspace.residentBytes
+    guard settings.memoryLimit > 0 && loaded > settings.memoryLimit else { return }
+    let facts: Logger.Metadata = ["bytes": "\(loaded)", "limit": "\(settings.memoryLimit)"]
+    if settings.eviction == .none {
+      return logger.warning(
+        "the database is larger than the memory limit: writes are refused until keys are deleted, or --memory-limit is raised, or --evict allows to make room",
+        metadata: facts)
+    }
+    var execution = Execution(store, context, seed: 0)
+    let evicted = execution.evictAll()
+    logger.warning(
+      "the database was larger than the memory limit: \(evicted) keys have been evicted", metadata: facts)
+  }
+
   private func logCheckpoints(_ store: StoreCore) {
     let logger = logger
     store.checkpointer.onEvent { event in
@@ -190,6 +207,12 @@ public final class Server: Sendable {
     let log = CommandLog()
     let context = ServerContext(password: settings.password?.text) { log.print($0, $1) }
     context.memoryLimit = settings.memoryLimit
+    context.evictionPolicy = settings.eviction
+    context.onFirstEviction { [logger] in
+      logger.notice(
+        "the memory limit is reached: evicting from now on (\(context.evictionPolicy.rawValue))",
+        metadata: ["limit": "\(context.memoryLimit)"])
+    }
     context.logsCommands = settings.logCommands
     context.parameters = parameters(context, store)
     return context
@@ -250,7 +273,14 @@ public final class Server: Sendable {
         context.memoryLimit = bytes
         return nil
       },
-      fixed("maxmemory-policy", "noeviction"),
+      ConfigParameter("maxmemory-policy", get: { context.evictionPolicy.redisName }) { value in
+        guard let policy = EvictionPolicy(redisName: value) else {
+          let names = EvictionPolicy.allCases.map(\.redisName).joined(separator: ", ")
+          return "argument(s) must be one of the following: \(names)"
+        }
+        context.evictionPolicy = policy
+        return nil
+      },
       fixed("memcached-port", "\(settings.memcachedPort)"),
       fixed("port", "\(settings.port)"),
       fixed("proto-max-bulk-len", "\(settings.maxValueBytes ?? SessionLimits.redis.valueBytes)"),

@@ -47,6 +47,7 @@ struct Serve: AsyncParsableCommand {
   @Option(.checkpointAge) var checkpointAge: String?
   @Option(.keepFiles) var keepFiles: String?
   @Option(.memoryLimit) var memoryLimit: String?
+  @Option(.evict) var evict: String?
   @Option(.maxKeyBytes) var maxKeyBytes: String?
   @Option(.maxValueBytes) var maxValueBytes: String?
   @Option(.maxConnections) var maxConnections: String?
@@ -91,7 +92,7 @@ struct Serve: AsyncParsableCommand {
       (.memcachedPort, memcachedPort),
       (.data, data), (.durability, durability), (.checkpointGrowth, checkpointGrowth),
       (.checkpointMinSize, checkpointMinSize), (.checkpointAge, checkpointAge), (.keepFiles, keepFiles),
-      (.memoryLimit, memoryLimit), (.maxKeyBytes, maxKeyBytes),
+      (.memoryLimit, memoryLimit), (.evict, evict), (.maxKeyBytes, maxKeyBytes),
       (.maxValueBytes, maxValueBytes), (.maxConnections, maxConnections), (.databases, databases),
       (.threads, threads), (.transport, transport),
       (.password, password), (.protectedMode, protectedMode), (.logLevel, logLevel),

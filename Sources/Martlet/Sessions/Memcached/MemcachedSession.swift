@@ -279,7 +279,7 @@ package struct MemcachedSession: Session, ~Copyable {
     let value = request.extracting(bodyStart..<bodyStart + length)
     guard state.isAuthenticated else { return authenticate(value, end, &execution) }
     if let refusal = refusal(end, isQuiet: isQuiet, &execution) { return refusal }
-    if execution.isOverMemoryLimit {
+    if !execution.hasMemory() {
       return answer("SERVER_ERROR out of memory storing object", end, isQuiet: isQuiet, &execution)
     }
     if execution.context.logsCommands { execution.logMemcached(words, state, value: value) }

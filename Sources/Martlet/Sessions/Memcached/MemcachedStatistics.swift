@@ -69,7 +69,11 @@ extension Execution {
       ("limit_maxbytes", UInt64(context.memoryLimit)),
       ("bytes", UInt64(keyspace.residentBytes)),
       ("curr_items", UInt64(items)),
-      ("evictions", 0),
+      ("evictions", context.sum { $0.evicted.value }),
+      ("evicted_unfetched", context.sum { $0.evictedUnfetched.value }),
+      ("expired_unfetched", context.sum { $0.expiredUnfetched.value }),
+      // What has expired is freed and used again.
+      ("reclaimed", context.sum { $0.expired.value }),
     ]
     return [
       ("pid", "\(ProcessFacts.identifier)"),
