@@ -106,6 +106,7 @@ public final class Server: Sendable {
     let context = makeContext(store, userList.users, limit)
     logCheckpoints(store)
     store.start()
+    fitMemory(store, context)
     self.store.withLock { $0 = store }
     self.userList.withLock { $0 = userList }
     defer {
@@ -168,6 +169,22 @@ public final class Server: Sendable {
       next = now + Self.progressInterval
       logger.info("loading: \(done / (total / 100 + 1)) % of \(total >> 20) MiB")
     }
+  }
+
+  /// Evicts, or warns, when what was loaded is more than the memory limit.
+  private func fitMemory(_ store: StoreCore, _ context: ServerContext) {
+    let loaded = store.keyspace.residentBytes
+    guard settings.memoryLimit > 0 && loaded > settings.memoryLimit else { return }
+    let facts: Logger.Metadata = ["bytes": "\(loaded)", "limit": "\(settings.memoryLimit)"]
+    if settings.eviction == .none {
+      return logger.warning(
+        "the database is larger than the memory limit: writes are refused until keys are deleted, or --memory-limit is raised, or --evict allows to make room",
+        metadata: facts)
+    }
+    var execution = Execution(store, context, seed: 0)
+    let evicted = execution.evictAll()
+    logger.warning(
+      "the database was larger than the memory limit: \(evicted) keys have been evicted", metadata: facts)
   }
 
   private func logCheckpoints(_ store: StoreCore) {
@@ -246,6 +263,12 @@ public final class Server: Sendable {
     let log = CommandLog()
     let context = ServerContext(users: users, requiresSASL: settings.memcachedSASL) { log.print($0, $1) }
     context.memoryLimit = settings.memoryLimit
+    context.evictionPolicy = settings.eviction
+    context.onFirstEviction { [logger] in
+      logger.notice(
+        "the memory limit is reached: evicting from now on (\(context.evictionPolicy.rawValue))",
+        metadata: ["limit": "\(context.memoryLimit)"])
+    }
     context.logsCommands = settings.logCommands
     context.clients.limit = clientLimit
     context.allowsFlush = settings.memcachedFlush
@@ -310,7 +333,14 @@ public final class Server: Sendable {
         context.memoryLimit = bytes
         return nil
       },
-      fixed("maxmemory-policy", "noeviction"),
+      ConfigParameter("maxmemory-policy", get: { context.evictionPolicy.redisName }) { value in
+        guard let policy = EvictionPolicy(redisName: value) else {
+          let names = EvictionPolicy.allCases.map(\.redisName).joined(separator: ", ")
+          return "argument(s) must be one of the following: \(names)"
+        }
+        context.evictionPolicy = policy
+        return nil
+      },
       fixed("memcached-auth-file", settings.memcachedAuthFile ?? ""),
       fixed("memcached-port", "\(settings.memcachedPort)"),
       fixed("memcached-sasl", settings.memcachedSASL ? "yes" : "no"),

@@ -54,6 +54,7 @@ struct Serve: AsyncParsableCommand {
   @Option(.checkpointAge) var checkpointAge: String?
   @Option(.keepFiles) var keepFiles: String?
   @Option(.memoryLimit) var memoryLimit: String?
+  @Option(.evict) var evict: String?
   @Option(.maxKeyBytes) var maxKeyBytes: String?
   @Option(.maxValueBytes) var maxValueBytes: String?
   @Option(.maxConnections) var maxConnections: String?
@@ -106,7 +107,7 @@ struct Serve: AsyncParsableCommand {
       (.unixSocketMode, unixSocketMode), (.backlog, backlog),
       (.data, data), (.durability, durability), (.checkpointGrowth, checkpointGrowth),
       (.checkpointMinSize, checkpointMinSize), (.checkpointAge, checkpointAge), (.keepFiles, keepFiles),
-      (.memoryLimit, memoryLimit), (.maxKeyBytes, maxKeyBytes),
+      (.memoryLimit, memoryLimit), (.evict, evict), (.maxKeyBytes, maxKeyBytes),
       (.maxValueBytes, maxValueBytes), (.maxConnections, maxConnections),
       (.idleTimeout, idleTimeout), (.writeTimeout, writeTimeout), (.memcachedFlush, memcachedFlush),
       (.memcachedShutdown, memcachedShutdown), (.databases, databases),

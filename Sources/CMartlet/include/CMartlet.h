@@ -17,8 +17,22 @@ void martlet_wait(const uint32_t *word, uint32_t expected, int64_t nanoseconds);
 /// Wakes up to `count` threads that sleep on `word`.
 void martlet_wake(const uint32_t *word, int count);
 
-/// How many bytes a block from malloc really holds.
-size_t martlet_block_size(const void *block);
+/// The size of a page of the system's memory, in bytes.
+size_t martlet_page_size(void);
+
+/// `size` bytes of zeros from the system, aligned to `alignment`; both are multiples of its page size, the alignment a
+/// power of two. None of it is resident yet. NULL when there is no more.
+void *martlet_map(size_t size, size_t alignment);
+
+/// Gives back what `martlet_map` or `martlet_remap` gave.
+void martlet_unmap(void *start, size_t size);
+
+/// Grows or shrinks what `martlet_map` gave, aligned to a page; it may move. NULL when that isn't possible, and then
+/// nothing has changed.
+void *martlet_remap(void *start, size_t size, size_t new_size);
+
+/// Gives the memory of whole pages back to the system; the addresses stay, their content is lost.
+void martlet_release(void *start, size_t size);
 
 /// Names the calling thread, as `top` and `perf` show it.
 void martlet_name_thread(const char *name);

@@ -210,6 +210,7 @@ extension Execution {
     let hits = context.sum { $0.hits.value }
     let misses = context.sum { $0.misses.value }
     let resident = keyspace.residentBytes
+    let processResident = ProcessFacts.residentBytes
     let limit = context.memoryLimit
     let failure = journal.failure ?? journal.stallReason
     let checkpoints = store.checkpointer.status
@@ -225,9 +226,13 @@ extension Execution {
       ("Clients", "blocked_clients", "\(context.clients.waitingCount)"),
       ("Memory", "used_memory", "\(resident)"),
       ("Memory", "used_memory_human", Self.human(resident)),
+      ("Memory", "used_memory_dataset", "\(keyspace.usedBytes)"),
+      ("Memory", "used_memory_rss", "\(processResident)"),
+      ("Memory", "used_memory_rss_human", Self.human(processResident)),
+      ("Memory", "mem_fragmentation_ratio", Self.ratio(processResident, resident)),
       ("Memory", "maxmemory", "\(limit)"),
       ("Memory", "maxmemory_human", Self.human(limit)),
-      ("Memory", "maxmemory_policy", "noeviction"),
+      ("Memory", "maxmemory_policy", context.evictionPolicy.redisName),
       ("Persistence", "loading", "0"),
       ("Persistence", "durability", journal.durability.rawValue),
       ("Persistence", "last_version", "\(journal.lastVersion)"),
@@ -253,7 +258,7 @@ extension Execution {
       ("Stats", "idle_connections_closed", "\(context.clients.idleCount)"),
       ("Stats", "total_commands_processed", "\(context.sum { $0.commands.value })"),
       ("Stats", "expired_keys", "\(context.sum { $0.expired.value })"),
-      ("Stats", "evicted_keys", "0"),
+      ("Stats", "evicted_keys", "\(context.sum { $0.evicted.value })"),
       ("Stats", "keyspace_hits", "\(hits)"),
       ("Stats", "keyspace_misses", "\(misses)"),
       ("Replication", "role", "master"),
@@ -280,6 +285,12 @@ extension Execution {
       }
     }
     return facts
+  }
+
+  /// How much larger the first is than the second, with two decimals.
+  private static func ratio(_ bytes: Int, _ base: Int) -> String {
+    let hundredths = base == 0 ? 0 : Int((Double(bytes) / Double(base) * 100).rounded())
+    return "\(hundredths / 100).\(hundredths % 100 < 10 ? "0" : "")\(hundredths % 100)"
   }
 
   /// Bytes as Redis shows them to people: `1.50M`.

@@ -43,7 +43,7 @@ extension Execution {
         replyJournalFailed()
         return .done
       }
-      if command.flags.contains(.denyOOM) && isOverMemoryLimit {
+      if command.flags.contains(.denyOOM) && !hasMemory() {
         reply.error(Self.outOfMemory)
         return .done
       }
@@ -226,12 +226,6 @@ extension Execution {
   // MARK: Refusals
 
   static var outOfMemory: String { "OOM command not allowed when used memory > 'maxmemory'." }
-
-  /// Whether the data takes more memory than the limit allows.
-  var isOverMemoryLimit: Bool {
-    let limit = context.memoryLimit
-    return limit > 0 && keyspace.residentBytes > limit
-  }
 
   @inline(never)
   private mutating func replyUnknown(_ words: borrowing Words) {

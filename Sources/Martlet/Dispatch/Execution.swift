@@ -125,6 +125,8 @@ package struct Execution: ~Copyable {
   /// The commands of a transaction are being run: every shard that they need is locked, and none of them waits.
   var isRunningTransaction = false
   private var record = ByteQueue()
+  /// Which shard is squeezed next.
+  var squeezedShard = 0
 
   /// - Parameter seed: for the members that commands take by chance.
   package init(_ store: StoreCore, _ context: ServerContext, seed: UInt64) {
@@ -194,13 +196,13 @@ package struct Execution: ~Copyable {
   /// The live item at a key that is about to be changed. One that has expired is deleted first.
   mutating func findToChange(_ key: borrowing Key, _ database: Int) -> Item? {
     guard let item = keyspace[key.shard].shard.find(key.bytes, key.hash, database) else {
-      shown = max(shown, keyspace[key.shard].shard.deletionVersion(key.hash))
+      shown = max(shown, keyspace[key.shard].shard.absenceVersion(key.hash))
       return nil
     }
     shown = max(shown, item.version)
     if item.expires && item.expiry <= clock.now() {
+      noteExpired(item)
       delete(key, database)
-      counters.value.expired.add()
       return nil
     }
     return item
@@ -283,6 +285,21 @@ package struct Execution: ~Copyable {
       if keyspace[key.shard].shard.remove(key.bytes, key.hash, database, version) { deleted += 1 }
     }
     return deleted
+  }
+
+  /// Deletes a victim in a locked shard. No reply waits for that.
+  mutating func evict(_ victim: Victim, _ shard: ShardIndex) {
+    let before = shown
+    record.recordDelete(victim.item.key)
+    let version = commitRecord(victim.database)
+    shown = before
+    keyspace[shard].shard.evict(victim.item, victim.hash, victim.database, version)
+  }
+
+  /// Counts an item that has expired and is about to be deleted.
+  func noteExpired(_ item: Item) {
+    counters.value.expired.add()
+    if !item.isFetched { counters.value.expiredUnfetched.add() }
   }
 
   /// Gives a key that is there an expiry in milliseconds since 1970, or with 0 takes it away.

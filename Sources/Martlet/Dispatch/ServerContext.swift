@@ -77,6 +77,9 @@ package struct LaneCounters: ~Copyable {
   /// Keys that were asked for and had expired.
   let expiredReads = Count()
   let expired = Count()
+  let expiredUnfetched = Count()
+  let evicted = Count()
+  let evictedUnfetched = Count()
   let bytesRead = Count()
   let bytesWritten = Count()
 }
@@ -101,6 +104,9 @@ package final class ServerContext: Sendable {
 
   package let clients = ClientRegistry()
   private let memoryLimitBox = Atomic<Int>(0)
+  private let evictionPolicyBox = Atomic<UInt8>(0)
+  private let hasEvictedBox = Atomic<Bool>(false)
+  private let firstEviction = Mutex<@Sendable () -> Void>({})
   private let logsCommandsBox = Atomic<Bool>(false)
   private let allowsFlushBox = Atomic<Bool>(true)
   private let allowsShutdownBox = Atomic<Bool>(false)
@@ -135,6 +141,24 @@ package final class ServerContext: Sendable {
   }
 
   deinit { for lane in lanes.withLock({ $0 }) { lane.destroy() } }
+
+  /// What is evicted when the data takes more than `memoryLimit`.
+  package var evictionPolicy: EvictionPolicy {
+    get { EvictionPolicy.allCases[Int(evictionPolicyBox.load(ordering: .relaxed))] }
+    set {
+      let number = EvictionPolicy.allCases.firstIndex(of: newValue) ?? 0
+      evictionPolicyBox.store(UInt8(number), ordering: .relaxed)
+    }
+  }
+
+  /// Sets what is called, once, when the first item is evicted; by any thread, which should not be kept waiting.
+  package func onFirstEviction(_ body: @escaping @Sendable () -> Void) { firstEviction.withLock { $0 = body } }
+
+  @inline(__always)
+  func noteEviction() {
+    if hasEvictedBox.load(ordering: .relaxed) { return }
+    if !hasEvictedBox.exchange(true, ordering: .relaxed) { firstEviction.withLock { $0 }() }
+  }
 
   /// Bytes that the data may take; 0 for no limit.
   package var memoryLimit: Int {

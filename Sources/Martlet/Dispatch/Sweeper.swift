@@ -1,4 +1,4 @@
-// Deletes what has expired and nobody asks for, a little at a time. Reads treat an expired key as absent and leave it
+// Deletes what has expired and nobody asks for, a little at a time, and keeps memory in order. Reads treat an expired key as absent and leave it
 // where it is; a change that meets one deletes it; the rest is the sweeper's.
 
 /// Goes round the tables, deleting expired keys within a time budget.
@@ -15,12 +15,14 @@ package struct Sweeper: ~Copyable {
     execution = Execution(store, context, seed: seed)
   }
 
-  /// Sweeps for about `nanoseconds`, or once round. It also does a scheduled flush that is due, and sets the time that
+  /// Sweeps for about `nanoseconds`, or once round; evicts what it has to and frees what is to be freed for at most as
+  /// long. It also does a scheduled flush that is due, and sets the time that
   /// items are marked with.
   package mutating func sweep(nanoseconds: Int64) {
     execution.keyspace.accessTime = AccessTime(milliseconds: execution.clock.now())
     guard case .free = execution.journal.room else { return }
     if execution.context.takeDueFlush(execution.clock.now()) { execution.flushLocking(0) }
+    execution.tidyMemory(until: WallClock.monotonicNanoseconds() + nanoseconds)
     let deadline = WallClock.monotonicNanoseconds() + nanoseconds
     var visitedTables = 0
     let tables = execution.keyspace.shardCount * execution.keyspace.databaseCount
@@ -53,10 +55,7 @@ package struct Sweeper: ~Copyable {
       }
     } while cursor != 0 && visited < Self.entriesAtOnce
     let words = expired.words
-    for index in 0..<words.count {
-      execution.delete(keyspace.place(words[index]), database)
-      execution.counters.value.expired.add()
-    }
+    for index in 0..<words.count { _ = execution.findToChange(keyspace.place(words[index]), database) }
     guard cursor == 0 else { return false }
     database += 1
     if database == keyspace.databaseCount {

@@ -61,7 +61,7 @@ extension Execution {
       return false
     }
     // What is queued takes memory, whatever it is.
-    if isOverMemoryLimit {
+    if !hasMemory() {
       reply.error(Self.outOfMemory)
       return false
     }
@@ -88,7 +88,7 @@ extension Execution {
   ) -> DispatchOutcome {
     let transaction = session.transaction(store)
     let flags = transaction.queue.flags
-    if flags.contains(.denyOOM) && isOverMemoryLimit {
+    if flags.contains(.denyOOM) && !hasMemory() {
       refuseExecution(because: Self.outOfMemory, &session)
       return .done
     }

@@ -113,7 +113,7 @@ extension Shard {
   /// Frees an item that has left its table, or puts it aside for the reader.
   @inline(__always)
   mutating func discard(_ item: Item, _ hash: UInt64, _ database: Int) {
-    if cut.isActive { discardSlowly(item, hash, database) } else { item.destroy(&allocator) }
+    if cut.isActive { discardSlowly(item, hash, database) } else { item.destroy(&allocator, &doomed) }
   }
 
   @inline(never)
@@ -129,7 +129,7 @@ extension Shard {
         retire(item, database)
       }
     } else {
-      item.destroy(&allocator)
+      item.destroy(&allocator, &doomed)
     }
   }
 
@@ -145,7 +145,7 @@ extension Shard {
 
   private mutating func dropRetired(_ item: Item) {
     retainedBytes.subtract(UInt64(item.weight))
-    item.destroy(&allocator)
+    item.destroy(&allocator, &doomed)
   }
 
   /// Whether a string may be overwritten where it is.

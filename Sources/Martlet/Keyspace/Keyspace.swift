@@ -40,6 +40,7 @@ package struct Key: ~Escapable {
   /// The number that `seed` was made from.
   package let seedNumber: UInt64
   private let accessClock: SharedCounter
+  private let memory = SharedMemoryCounts()
 
   /// - Parameters:
   ///   - shardCount: a power of two, at most 256.
@@ -60,7 +61,8 @@ package struct Key: ~Escapable {
       _ = unsafe Lock(at: locks + index * Self.lockStride)
       unsafe (shards + index).initialize(
         to: Shard(
-          databaseCount: databaseCount, seed: seed, retainedBytes: retainedBytes, accessClock: accessClock))
+          databaseCount: databaseCount, seed: seed, retainedBytes: retainedBytes, accessClock: accessClock,
+          memory: memory))
     }
   }
 
@@ -73,6 +75,7 @@ package struct Key: ~Escapable {
     seed.destroy()
     retainedBytes.destroy()
     accessClock.destroy()
+    memory.destroy()
   }
 
   /// A count of shards that lets `threads` threads meet seldom: a few for each, a power of two.
@@ -120,11 +123,28 @@ package struct Key: ~Escapable {
   @inline(__always)
   package subscript(index: ShardIndex) -> ShardReference { unsafe ShardReference(shards + index) }
 
-  /// The bytes taken from the system by all shards, as last published by each.
+  /// The bytes of memory that is resident for the data, in use or not: what the memory limit compares with.
   package var residentBytes: Int {
-    var sum = 0
-    for index in 0..<shardCount { sum += unsafe shards[index].publishedBytes }
-    return sum
+    @inline(__always) get { Int(truncatingIfNeeded: memory.resident.value) }
+  }
+
+  /// The bytes of memory in use for the data, but for some 4 KiB a shard.
+  package var usedBytes: Int {
+    @inline(__always) get { Int(truncatingIfNeeded: memory.used.value) }
+  }
+
+  /// The bytes in use in one shard, without its lock.
+  func usedBytes(_ index: ShardIndex) -> Int { unsafe shards[index].publishedBytes }
+}
+
+/// What memory all shards have together, in bytes.
+struct SharedMemoryCounts {
+  let resident = SharedCounter()
+  let used = SharedCounter()
+
+  func destroy() {
+    resident.destroy()
+    used.destroy()
   }
 }
 

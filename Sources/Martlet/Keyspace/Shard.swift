@@ -9,8 +9,14 @@ package struct Shard: ~Copyable {
   /// version made it so.
   private static let deletionCells = 256
 
+  /// How many members or items that are to be freed each change of the shard frees.
+  private static let doomedFreedByChange = 32
+
   package var allocator = Allocator()
-  private let tables: TableArray
+  /// What has left its table and is still to be freed.
+  var doomed = Doomed()
+  var victims = VictimPool()
+  let tables: TableArray
   private var deletions: [UInt64]
   let seed: SeedReference
   let databaseCount: Int
@@ -19,15 +25,25 @@ package struct Shard: ~Copyable {
   /// Bytes put aside for a cut by all shards.
   let retainedBytes: SharedCounter
   private let accessClock: SharedCounter
+  /// The memory of all shards: see `publish`.
+  private let memory: SharedMemoryCounts
 
+  /// The version of the last eviction.
+  private(set) var lastEviction: UInt64 = 0
   /// The highest version of any change in this shard.
   private(set) var lastVersion: UInt64 = 0
   /// How many items have an expiry, in each database and in all.
   private var expiringCounts: [Int]
   private(set) var expiringCount = 0
   private let published = PublishedCount()
+  /// What this shard has added to the counts of all.
+  private var countedResident = 0
+  private var countedUsed = 0
 
-  init(databaseCount: Int, seed: SeedReference, retainedBytes: SharedCounter, accessClock: SharedCounter) {
+  init(
+    databaseCount: Int, seed: SeedReference, retainedBytes: SharedCounter, accessClock: SharedCounter,
+    memory: SharedMemoryCounts
+  ) {
     tables = TableArray(count: databaseCount, seed: seed)
     deletions = Array(repeating: 0, count: Self.deletionCells)
     expiringCounts = Array(repeating: 0, count: databaseCount)
@@ -35,6 +51,7 @@ package struct Shard: ~Copyable {
     self.databaseCount = databaseCount
     self.retainedBytes = retainedBytes
     self.accessClock = accessClock
+    self.memory = memory
   }
 
   // MARK: Reading
@@ -53,6 +70,10 @@ package struct Shard: ~Copyable {
   /// The version by which an absent key became so, or a later one of another key with a similar hash.
   @inline(__always)
   package func deletionVersion(_ hash: UInt64) -> UInt64 { deletions[cell(hash)] }
+
+  /// The same, or the version of the last eviction: what a write has to wait for that changes nothing because the key
+  /// is absent. (A read doesn't wait for evictions.)
+  func absenceVersion(_ hash: UInt64) -> UInt64 { max(deletionVersion(hash), lastEviction) }
 
   @inline(__always)
   private func cell(_ hash: UInt64) -> Int { Int(truncatingIfNeeded: hash >> 32) & (Self.deletionCells - 1) }
@@ -153,7 +174,7 @@ package struct Shard: ~Copyable {
 
   // MARK: Every type
 
-  /// Deletes a key; whether it was there. O(1) for a string, O(n) for a collection.
+  /// Deletes a key; whether it was there. O(1): the members of a large collection are freed later.
   @discardableResult
   mutating func remove(_ key: RawSpan, _ hash: UInt64, _ database: Int, _ version: UInt64) -> Bool {
     let tables = tables
@@ -165,6 +186,18 @@ package struct Shard: ~Copyable {
     discard(item, hash, database)
     publish()
     return true
+  }
+
+  /// Deletes an item to make room. Unlike a deletion by a client it leaves no version for readers to wait for.
+  mutating func evict(_ item: Item, _ hash: UInt64, _ database: Int, _ version: UInt64) {
+    let tables = tables
+    touched(version)
+    lastEviction = max(lastEviction, version)
+    guard let item = tables[database].remove(item.key, hash, &allocator) else { return }
+    if !watchedAbsences.isEmpty { watchedAbsences.noteDeletion(hash, database, item.version) }
+    countExpiry(database, old: item.expires, new: false)
+    discard(item, hash, database)
+    publish()
   }
 
   /// Gives an item another expiry, in milliseconds since 1970; 0 takes it away. The value's CAS token stays what it
@@ -299,11 +332,22 @@ package struct Shard: ~Copyable {
 
   /// The time that items are marked with.
   @inline(__always)
-  private var accessTime: AccessTime { AccessTime(truncatingBits: accessClock.value) }
+  var accessTime: AccessTime { AccessTime(truncatingBits: accessClock.value) }
 
+  /// To be called first in every change, before an item is looked for.
   @inline(__always)
   private mutating func touched(_ version: UInt64) {
     if version > lastVersion { lastVersion = version }
+    if !doomed.isEmpty { freeDoomed(Self.doomedFreedByChange) }
+  }
+
+  /// Frees up to about `entries` of what has left its table; how many they were.
+  @inline(never)
+  @discardableResult
+  package mutating func freeDoomed(_ entries: Int) -> Int {
+    let freed = doomed.free(entries, &allocator)
+    publish()
+    return freed
   }
 
   private mutating func noteDeletion(_ hash: UInt64, _ version: UInt64) {
@@ -318,20 +362,44 @@ package struct Shard: ~Copyable {
     expiringCounts[database] += new ? 1 : -1
   }
 
+  /// Makes known what memory the shard has. What is in use is added to the count of all shards a little at a time only,
+  /// since all of them share its cache line.
   @inline(__always)
-  func publish() { published.value = allocator.residentBytes }
+  mutating func publish() {
+    let used = allocator.usedBytes
+    published.value = used
+    let isFar = UInt(bitPattern: used - countedUsed + Self.countedStep) > UInt(2 * Self.countedStep)
+    if isFar || allocator.residentBytes != countedResident { count() }
+  }
 
-  /// The bytes this shard holds, readable without its lock.
+  /// How far the count of what is in use may be off for each shard, in bytes.
+  private static let countedStep = 4096
+
+  @inline(never)
+  private mutating func count() {
+    memory.used.add(UInt64(bitPattern: Int64(allocator.usedBytes - countedUsed)))
+    memory.resident.add(UInt64(bitPattern: Int64(allocator.residentBytes - countedResident)))
+    countedUsed = allocator.usedBytes
+    countedResident = allocator.residentBytes
+  }
+
+  /// The bytes in use in this shard, readable without its lock.
   var publishedBytes: Int { published.value }
 
   private mutating func clear(_ database: Int) {
     let tables = self.tables
+    if !cut.isActive && watchedAbsences.isEmpty {
+      if tables[database].count > 0 { doomed.append(tables.detach(database, seed: seed)) }
+      expiringCount -= expiringCounts[database]
+      expiringCounts[database] = 0
+      return
+    }
     tables[database].forEach { item in
       if !watchedAbsences.isEmpty {
         watchedAbsences.noteDeletion(seed.hash(item.key), database, item.version)
       }
       countExpiry(database, old: item.expires, new: false)
-      if cut.isActive { discard(item, seed.hash(item.key), database) } else { item.destroy(&allocator) }
+      discard(item, seed.hash(item.key), database)
     }
     tables[database].removeAll(&allocator)
   }
@@ -340,6 +408,7 @@ package struct Shard: ~Copyable {
   mutating func removeEverything() {
     endCut()
     for database in 0..<databaseCount { clear(database) }
+    while !doomed.isEmpty { freeDoomed(.max) }
     tables.destroy()
     published.destroy()
   }

@@ -296,7 +296,7 @@ extension TableEntry {
   ) -> Item {
     let shape = shape(kind, key.byteCount, metadata)
     let keyOffset = headerSize + extensionSize(shape)
-    let address = unsafe allocator.allocate(keyOffset + key.byteCount + valueCount)
+    let address = unsafe allocator.allocate(keyOffset + key.byteCount + valueCount, .item)
     unsafe address.storeBytes(of: version << 8 | UInt64(shape), as: UInt64.self)
     precondition(valueCount <= Int(countMask))
     let lengths = UInt64(min(key.byteCount, longKey)) | UInt64(valueCount) << 32
@@ -386,7 +386,7 @@ extension TableEntry {
     let oldCount = valueCount
     let oldSize = size
     let newSize = oldSize - oldCount + count
-    let moved = unsafe Item(address: allocator.resize(address, from: oldSize, to: newSize))
+    let moved = unsafe Item(address: allocator.resize(address, from: oldSize, to: newSize, .item))
     precondition(count <= Int(Self.countMask))
     moved.lengths = moved.lengths & ~(UInt64(Self.countMask) << 32) | UInt64(count) << 32
     if count > oldCount { unsafe memset(moved.valueStart + oldCount, 0, count - oldCount) }
@@ -412,13 +412,39 @@ extension TableEntry {
     }
   }
 
-  /// Frees the item and all it owns.
+  /// Frees the item and all it owns. O(n) for a collection.
   package func destroy(_ allocator: inout Allocator) {
     if kind == .set {
       let table = members
       table.destroy(&allocator)
     }
     unsafe allocator.deallocate(address, size)
+  }
+
+  /// Frees the item at once; its members, if there are many, are left for `doomed`.
+  @inline(__always)
+  func destroy(_ allocator: inout Allocator, _ doomed: inout Doomed) {
+    if isString {
+      unsafe allocator.deallocate(address, size)
+    } else {
+      destroyCollection(&allocator, &doomed)
+    }
+  }
+
+  @inline(never)
+  private func destroyCollection(_ allocator: inout Allocator, _ doomed: inout Doomed) {
+    guard members.count > Doomed.entriesAtOnce else { return destroy(&allocator) }
+    doomed.append(members)
+    unsafe allocator.deallocate(address, size)
+  }
+
+  /// Moves the item elsewhere in memory; the old allocation is gone.
+  func moved(_ allocator: inout Allocator) -> Item {
+    let size = size
+    let moved = unsafe allocator.allocate(size, .item)
+    unsafe moved.copyMemory(from: address, byteCount: size)
+    unsafe allocator.deallocate(address, size)
+    return unsafe Item(address: moved)
   }
 }
 
@@ -522,6 +548,23 @@ extension TableEntry {
   fileprivate func destroy(_ allocator: inout Allocator) {
     unsafe table.pointee.forEach { $0.destroy(&allocator) }
     unsafe table.pointee.removeAll(&allocator)
+    end(&allocator)
+  }
+
+  /// Frees up to about `entries` members of a set that nobody can reach any more, and at last the table; how many they
+  /// were, and whether that was all.
+  func destroySome(_ entries: Int, _ allocator: inout Allocator) -> (freed: Int, isDone: Bool) {
+    let before = count
+    while count > 0 && before - count < entries {
+      unsafe table.pointee.removeLastBucket(&allocator) { $0.destroy(&$1) }
+    }
+    guard count == 0 else { return (before - count, false) }
+    unsafe table.pointee.removeAll(&allocator)
+    end(&allocator)
+    return (before, true)
+  }
+
+  private func end(_ allocator: inout Allocator) {
     unsafe table.deinitialize(count: 1)
     unsafe allocator.deallocate(UnsafeMutableRawPointer(table), MemoryLayout<Table<Member>>.size)
   }

@@ -221,6 +221,28 @@
     mask = 0
   }
 
+  /// Hands out the entries of the last bucket, and takes the bucket away: for a table that is given up, in which no
+  /// entry can be found any more.
+  mutating func removeLastBucket(
+    _ allocator: inout Allocator, _ body: (Entry, inout Allocator) -> Void
+  ) {
+    guard bucketCount > 0 else { return }
+    let last = unsafe bucket(bucketCount - 1)
+    var current: Slots? = unsafe last
+    while let words = unsafe current {
+      for index in 0..<Self.slots {
+        let slot = unsafe words[index]
+        if slot == 0 { continue }
+        unsafe words[index] = 0
+        count -= 1
+        body(Self.entry(slot), &allocator)
+      }
+      unsafe current = unsafe Self.overflow(words)
+    }
+    unsafe freeOverflow(last, &allocator)
+    if bucketCount > 1 { removeBucket(&allocator) } else { removeAll(&allocator) }
+  }
+
   private func freeOverflow(_ bucket: Slots, _ allocator: inout Allocator) {
     var next = unsafe Self.overflow(bucket)
     unsafe bucket[Self.slots] = 0
@@ -426,6 +448,51 @@
   }
 }
 
+extension Table {
+  /// Visits the entries of some buckets in a row, from one by chance, until `body` has taken `wanted` of them or there
+  /// have been `buckets` buckets.
+  func sample(
+    _ wanted: Int, buckets: Int, _ random: inout RandomSource, _ body: (Entry) -> Bool
+  ) {
+    guard count > 0 else { return }
+    var index = Int(truncatingIfNeeded: random.next() % UInt64(bucketCount))
+    var taken = 0
+    for _ in 0..<min(buckets, bucketCount) {
+      unsafe visit(bucket(index)) { entry in if body(entry) { taken += 1 } }
+      if taken >= wanted { break }
+      index = index + 1 == bucketCount ? 0 : index + 1
+    }
+  }
+
+  /// An entry with this hash for which `isWanted` holds.
+  func find(_ hash: UInt64, where isWanted: (Entry) -> Bool) -> Entry? {
+    guard let slot = unsafe locate(hash, where: isWanted) else { return nil }
+    return unsafe Self.entry(slot.pointee)
+  }
+
+  /// The slot that points to just this entry; nil when none does.
+  func slot(of entry: Entry, _ hash: UInt64) -> TableSlot<Entry>? {
+    let address = unsafe entry.address
+    guard let slot = unsafe locate(hash, where: { unsafe $0.address == address }) else { return nil }
+    return unsafe TableSlot(slot)
+  }
+
+  private func locate(_ hash: UInt64, where isWanted: (Entry) -> Bool) -> Slots? {
+    guard bucketCount > 0 else { return nil }
+    var current: Slots? = unsafe bucket(bucketIndex(hash))
+    while let words = unsafe current {
+      for index in 0..<Self.slots {
+        let slot = unsafe words[index]
+        if slot != 0 && (slot ^ hash) & ~Self.addressMask == 0 && isWanted(Self.entry(slot)) {
+          return unsafe words + index
+        }
+      }
+      unsafe current = unsafe Self.overflow(words)
+    }
+    return nil
+  }
+}
+
 /// The slot of an entry that is in the table, for changing where it points.
 @safe struct TableSlot<Entry: TableEntry> {
   private let word: UnsafeMutablePointer<UInt64>
@@ -455,6 +522,15 @@ extension Table {
     unsafe tables = .allocate(capacity: count)
     for index in 0..<count { unsafe (tables + index).initialize(to: Table<Item>(seed: seed)) }
     self.count = count
+  }
+
+  /// Takes all entries of a table away in one step, leaving an empty one.
+  func detach(_ index: Int, seed: SeedReference) -> DetachedTable {
+    assert(index >= 0 && index < count)
+    let detached = UnsafeMutablePointer<Table<Item>>.allocate(capacity: 1)
+    unsafe detached.moveInitialize(from: tables + index, count: 1)
+    unsafe (tables + index).initialize(to: Table<Item>(seed: seed))
+    return unsafe DetachedTable(detached)
   }
 
   /// Ends the tables, which are empty by now.

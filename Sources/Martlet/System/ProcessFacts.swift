@@ -12,6 +12,19 @@ package enum ProcessFacts {
   /// The process's number.
   static var identifier: Int { Int(getpid()) }
 
+  /// The bytes of the process's memory that are resident; 0 where the system doesn't tell.
+  static var residentBytes: Int {
+    let file = unsafe open("/proc/self/statm", O_RDONLY | O_CLOEXEC)
+    guard file >= 0 else { return 0 }
+    defer { close(file) }
+    var text: [UInt8] = Array(repeating: 0, count: 128)
+    let count = unsafe read(file, &text, text.count)
+    // Pages: of the whole, and of what is resident (proc(5)).
+    let fields = text.prefix(max(0, count)).split(separator: UInt8(ascii: " "))
+    guard fields.count > 1, let pages = Int(String(decoding: fields[1], as: UTF8.self)) else { return 0 }
+    return pages * Int(sysconf(Int32(_SC_PAGESIZE)))
+  }
+
   /// How many processors there are.
   package static var processors: Int { max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))) }
 

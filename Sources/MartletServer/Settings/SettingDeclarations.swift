@@ -67,7 +67,12 @@ extension Setting {
   /// What ``Settings/memoryLimit`` is set by.
   public static let memoryLimit = Setting(
     "memory-limit", \.memoryLimit, .sizeOrNone(from: 1 << 20), default: "0, no limit",
-    "How much memory the data may take before writes are refused")
+    "How much memory the data may take before writes are refused or, with evict, something else has to go")
+  /// What ``Settings/eviction`` is set by.
+  public static let evict = Setting(
+    "evict", \.eviction, .choice("policy"),
+    "What makes room when the memory limit is reached: none refuses writes, lru deletes what has not been used for "
+      + "longest, volatile-lru does so among the keys that expire, volatile-ttl deletes what expires first")
   /// What ``Settings/maxKeyBytes`` is set by.
   public static let maxKeyBytes = Setting(
     "max-key-bytes", \.maxKeyBytes,
@@ -141,7 +146,7 @@ extension Setting {
   public static let all: [Setting] = [
     .host, .port, .memcachedPort, .listen, .memcachedListen, .unixSocket, .memcachedUnixSocket, .unixSocketMode,
     .backlog, .data, .durability, .checkpointGrowth, .checkpointMinSize, .checkpointAge,
-    .keepFiles, .memoryLimit, .maxKeyBytes, .maxValueBytes,
+    .keepFiles, .memoryLimit, .evict, .maxKeyBytes, .maxValueBytes,
     .maxConnections, .idleTimeout, .writeTimeout, .memcachedFlush, .memcachedShutdown,
     .databases, .threads, .transport, .password, .memcachedAuthFile, .memcachedSASL, .protectedMode,
     .logLevel, .logCommands,

@@ -69,8 +69,10 @@ public struct Settings: Sendable, Equatable {
   public var memcachedFlush = true
   /// Whether memcached's `shutdown` is carried out.
   public var memcachedShutdown = false
-  /// How many bytes the data may take in memory before writes are refused; 0 is no limit.
+  /// How many bytes the data may take in memory before something is evicted or writes are refused; 0 is no limit.
   public var memoryLimit = 0
+  /// What is evicted when the data takes more.
+  public var eviction = EvictionPolicy.none
   /// When an acknowledged write is on disk.
   public var durability = Durability.always
   /// How many percent of its checkpoint the changes behind it may come to before the file is rewritten; 0 for any.

@@ -268,7 +268,7 @@ package struct MemcachedSession: Session, ~Copyable {
     }
     let value = request.extracting(bodyStart..<bodyStart + length)
     if let refusal = refusal(end, isQuiet: isQuiet, &execution) { return refusal }
-    if execution.isOverMemoryLimit {
+    if !execution.hasMemory() {
       execution.counters.value.outOfMemory.add()
       return answer("SERVER_ERROR out of memory storing object", end, isQuiet: isQuiet, &execution)
     }

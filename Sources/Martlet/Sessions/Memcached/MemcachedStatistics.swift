@@ -182,10 +182,10 @@ extension ServerContext {
       ("bytes_written", sum { $0.bytesWritten.value }),
       ("conn_yields", 0),
       ("total_items", sets &- sum { $0.unstored.value }),
-      ("expired_unfetched", 0),
-      ("evicted_unfetched", 0),
-      ("evicted_active", 0),
-      ("evictions", 0),
+      ("expired_unfetched", sum { $0.expiredUnfetched.value }),
+      ("evicted_unfetched", sum { $0.evictedUnfetched.value }),
+      ("evicted_active", sum { $0.evicted.value &- $0.evictedUnfetched.value }),
+      ("evictions", sum { $0.evicted.value }),
       ("reclaimed", sum { $0.expired.value }),
     ]
   }
