@@ -79,11 +79,13 @@ extension MemcachedSession {
     _ execution: inout Execution
   ) -> Outcome {
     if flags.mayWriteOnGet, let refusal = refusal(end, isQuiet: false, &execution) { return refusal }
+    // Memory is asked for before the lock, in case that the key has to be made.
+    let mayCreate = flags.has("N") && execution.hasMemory()
     let start = execution.reply.buffer.count
     execution.beginReply()
     let key = execution.keyspace.place(keyBytes)
     execution.keyspace.lock(key.shard)
-    let isLeftOut = execution.metaGet(key, flags, words, replyStart: start)
+    let isLeftOut = execution.metaGet(key, flags, words, mayCreate: mayCreate, replyStart: start)
     execution.keyspace.unlock(key.shard)
     return endMeta(start, isLeftOut: isLeftOut, end, &execution)
   }
@@ -148,7 +150,7 @@ extension MemcachedSession {
       return error("CLIENT_ERROR bad data chunk", end, &execution)
     }
     if let refusal = refusal(end, isQuiet: false, &execution) { return refusal }
-    if execution.isOverMemoryLimit {
+    if !execution.hasMemory() {
       return error("SERVER_ERROR out of memory storing object", end, &execution)
     }
     let value = request.extracting(bodyStart..<bodyStart + length)
@@ -252,11 +254,12 @@ extension MemcachedSession {
     _ keyBytes: RawSpan, _ isIncrement: Bool, _ flags: MetaFlags, _ words: borrowing Words,
     _ end: Int, _ execution: inout Execution
   ) -> Outcome {
+    let hasMemory = !flags.has("N") || execution.hasMemory()
     let start = execution.reply.buffer.count
     execution.beginReply()
     let key = execution.keyspace.place(keyBytes)
     execution.keyspace.lock(key.shard)
-    let isLeftOut = execution.metaArithmetic(key, isIncrement, flags, words)
+    let isLeftOut = execution.metaArithmetic(key, isIncrement, flags, words, hasMemory: hasMemory)
     execution.keyspace.unlock(key.shard)
     return endMeta(start, isLeftOut: isLeftOut, end, &execution)
   }
@@ -321,11 +324,11 @@ extension Execution {
   /// Looks up a key and appends the reply; whether that may be left out.
   @inline(__always)
   fileprivate mutating func metaGet(
-    _ key: borrowing Key, _ flags: MetaFlags, _ words: borrowing Words, replyStart start: Int
+    _ key: borrowing Key, _ flags: MetaFlags, _ words: borrowing Words, mayCreate: Bool, replyStart start: Int
   ) -> Bool {
     let database = Memcached.database
     var found = look(key, database)
-    let isCreated = found == nil && flags.has("N") && !isOverMemoryLimit
+    let isCreated = found == nil && mayCreate
     if isCreated {
       let seconds = flags.has("T") && flags.isTimeToLiveLast ? flags.timeToLive : flags.vivification
       set(
@@ -474,7 +477,7 @@ extension Execution {
 
   /// Adds to a counter or takes from it, and appends the reply; whether that may be left out.
   fileprivate mutating func metaArithmetic(
-    _ key: borrowing Key, _ isIncrement: Bool, _ flags: MetaFlags, _ words: borrowing Words
+    _ key: borrowing Key, _ isIncrement: Bool, _ flags: MetaFlags, _ words: borrowing Words, hasMemory: Bool
   ) -> Bool {
     let old = findToChange(key, Memcached.database)
     var expiry = old?.expiry ?? 0
@@ -498,7 +501,7 @@ extension Execution {
         appendCode("NF", key, flags, words)
         return false
       }
-      guard !isOverMemoryLimit else {
+      guard hasMemory else {
         reply.buffer.append("SERVER_ERROR Out of memory allocating new item\r\n")
         return false
       }

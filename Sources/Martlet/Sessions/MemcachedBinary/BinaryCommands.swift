@@ -79,7 +79,7 @@ extension MemcachedBinarySession {
     }
     guard request.byteCount >= header.end else { return .incomplete(atLeast: header.end) }
     if let refusal = refusal(header, &execution) { return refusal }
-    if execution.isOverMemoryLimit { return fail(header, .outOfMemory, &execution) }
+    if !execution.hasMemory() { return fail(header, .outOfMemory, &execution) }
     let keyBytes = header.key(request)
     let value = header.value(request)
     note(Self.command(mode, isQuiet: isQuiet), keyBytes, value, &execution)
@@ -183,6 +183,7 @@ extension MemcachedBinarySession {
     let amount = request.bigEndian(UInt64.self, at: BinaryHeader.byteCount)
     let initial = request.bigEndian(UInt64.self, at: BinaryHeader.byteCount + 8)
     let seconds = request.bigEndian(UInt32.self, at: BinaryHeader.byteCount + 16)
+    let hasMemory = seconds == UInt32.max || execution.hasMemory()
     let key = execution.keyspace.place(keyBytes)
     execution.keyspace.lock(key.shard)
     defer { execution.keyspace.unlock(key.shard) }
@@ -195,7 +196,7 @@ extension MemcachedBinarySession {
     var result = initial
     // This expiry says that a key which isn't there isn't to be made.
     if seconds != UInt32.max, execution.findToChange(key, Memcached.database) == nil {
-      if execution.isOverMemoryLimit {
+      if !hasMemory {
         execution.reply.binaryText(header, .outOfMemory, "Out of memory allocating new item")
         return .done
       }
@@ -225,6 +226,7 @@ extension MemcachedBinarySession {
       return close(header, .invalid, &execution)
     }
     guard request.byteCount >= header.end else { return .incomplete(atLeast: header.end) }
+    guard execution.context.allowsFlush else { return fail(header, .notAuthenticated, &execution) }
     if let refusal = refusal(header, &execution) { return refusal }
     note(isQuiet ? .flushq : .flush, RawSpan(), RawSpan(), &execution)
     execution.counters.value.flushes.add()
