@@ -131,11 +131,11 @@ DIFFERENCES = [
         "ERROR\n",
     ),
     Difference(
-        "`lru_crawler metadump`",
-        "Not done, and answered as by a memcached that was started with `-X`: `SCAN` on the Redis side lists keys.",
+        "`lru_crawler crawl` and `metadump`",
+        "What has expired is deleted in the background anyway, and `SCAN` on the Redis side lists keys; answered as with `no_lru_crawler`.",
         talk("lru_crawler metadump x\n", ways=WHOLE),
         "BADCLASS invalid class id\n",
-        "ERROR metadump not allowed\n",
+        "CLIENT_ERROR lru crawler disabled\n",
     ),
     Difference(
         "`stats cachedump`",
@@ -166,11 +166,11 @@ DIFFERENCES = [
         "CLIENT_ERROR slab reassignment disabled\n",
     ),
     Difference(
-        "`watch`",
-        "Not done, and answered as by a memcached that was started with `-W`.",
-        talk("watch fetchers\n", ways=WHOLE),
+        "`watch` of connections and of memcached's inside",
+        "Done are `fetchers`, `mutations` and `evictions`; a kind of which nothing would be shown is refused like an unknown one.",
+        talk("watch connevents\n", ways=WHOLE),
         "OK\n<silent>\n<silent>\n<open after the end>\n",
-        "CLIENT_ERROR watch commands not allowed\n<ended>\n",
+        "ERROR\n<ended>\n",
     ),
     Difference(
         "`E`, a CAS token of the client's choice",

@@ -103,6 +103,8 @@ package final class ServerContext: Sendable {
   package static var redisVersion: String { "7.0.15" }
 
   package let clients = ClientRegistry()
+  /// Who watches what memcached's clients do.
+  let watchers = Watchers()
   private let memoryLimitBox = Atomic<Int>(0)
   private let evictionPolicyBox = Atomic<UInt8>(0)
   private let hasEvictedBox = Atomic<Bool>(false)

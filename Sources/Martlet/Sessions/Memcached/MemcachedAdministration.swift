@@ -4,7 +4,7 @@
 extension MemcachedSession {
   /// Runs a command that isn't about keys.
   @inline(never)
-  func administer(_ words: borrowing Words, _ end: Int, _ execution: inout Execution) -> Outcome {
+  mutating func administer(_ words: borrowing Words, _ end: Int, _ execution: inout Execution) -> Outcome {
     let name = words[0]
     if name.equalsExactly("stats") { return statistics(words, end, &execution) }
     if name.equalsExactly("version") {
@@ -18,10 +18,7 @@ extension MemcachedSession {
     if name.equalsExactly("lru_crawler") { return crawler(words, end, &execution) }
     if name.equalsExactly("lru") { return lists(words, end, &execution) }
     if name.equalsExactly("slabs") { return slabs(words, end, &execution) }
-    if name.equalsExactly("watch") {
-      return answer(
-        "CLIENT_ERROR watch commands not allowed", end, isQuiet: words.isQuiet, &execution)
-    }
+    if name.equalsExactly("watch") { return beginWatching(words, end, &execution) }
     if name.equalsExactly("shutdown") { return shutdown(words, end, &execution) }
     if name.equalsExactly("refresh_certs") { return error("Error TLS not enabled", end, &execution) }
     if name.equalsExactly("quit") || words.isHTTP { return .close }
@@ -66,10 +63,8 @@ extension MemcachedSession {
     switch words.count {
     case 2 where words[1].equalsExactly("enable") || words[1].equalsExactly("disable"):
       return error("OK", end, &execution)
-    case 3 where words[1].equalsExactly("crawl"):
-      return error(words[2].isSlabClasses ? "OK" : "BADCLASS invalid class id", end, &execution)
-    case 3 where words[1].equalsExactly("metadump"):
-      return error("ERROR metadump not allowed", end, &execution)
+    case 3 where words[1].equalsExactly("crawl") || words[1].equalsExactly("metadump"):
+      return error("CLIENT_ERROR lru crawler disabled", end, &execution)
     case 3 where words[1].equalsExactly("sleep"):
       guard let microseconds = words[2].memcachedUnsigned else {
         return error("CLIENT_ERROR bad command line format", end, &execution)
@@ -102,7 +97,9 @@ extension MemcachedSession {
     if words.count == 4 && words[1].equalsExactly("reassign") {
       return error("CLIENT_ERROR slab reassignment disabled", end, &execution)
     }
-    guard words.count >= 3 && words[1].equalsExactly("automove") else { return error("ERROR", end, &execution) }
+    guard words.count >= 3 && words[1].equalsExactly("automove") else {
+      return error("ERROR", end, &execution)
+    }
     let isQuiet = words.isQuiet
     if words[2].equalsExactly("ratio") {
       let isRatio = words.count > 3 && Double(words[3].text) != nil
@@ -126,21 +123,5 @@ extension Words {
       false
     default: true
     }
-  }
-}
-
-extension RawSpan {
-  /// Whether it names slab classes as memcached numbers them: `all`, or numbers with commas between them.
-  fileprivate var isSlabClasses: Bool {
-    if equalsExactly("all") { return true }
-    var start = 0
-    repeat {
-      let end = firstIndex(of: UInt8(ascii: ","), from: start) ?? byteCount
-      guard let number = extracting(start..<end).memcachedUnsigned, (1...63).contains(number) else {
-        return false
-      }
-      start = end + 1
-    } while start < byteCount
-    return true
   }
 }
