@@ -48,7 +48,7 @@ from servers import MartletServer, Process, ServerFailed, eventually, free_ports
 
 PATIENCE = 20.0
 """Seconds that one server may take longer than the other."""
-QUIET = 0.15
+QUIET = 0.06
 """Seconds without a byte from either server until they are taken to have nothing to say."""
 PAUSE = 0.0001
 """Seconds between two pieces. Nothing depends on it but how often a server really reads them apart."""
@@ -59,9 +59,9 @@ SENTINELS = [
 ]
 """What is asked behind each step, how its reply looks, and what must not be in a conversation for it to be used."""
 
-SIZED = [re.compile(rb"VALUE \S+ \d+ (\d+)(?: \d+)?")]
+SIZED = [re.compile(rb"VALUE [^ ]+ \d+ (\d+)(?: \d+)?")]
 """Lines that a block of data follows, and how many bytes it has."""
-TOKENS = [re.compile(rb"VALUE \S+ \d+ \d+ (\d+)")]
+TOKENS = [re.compile(rb"VALUE [^ ]+ \d+ \d+ (\d+)")]
 """Lines with a CAS token, as the group."""
 TEXTS = [(re.compile(rb"VERSION .*"), b"VERSION *")]
 """Lines of which only the kind is compared, and what stands for them."""
@@ -282,7 +282,10 @@ class Peer:
 
     def __init__(self, folder: Path, *options: str) -> None:
         (self.port,) = free_ports(1)
-        command = [required("memcached"), "-l", "127.0.0.1", "-p", str(self.port), "-m", "64", "-I", "1m", *options]
+        command = [required("memcached"), "-l", "127.0.0.1", "-p", str(self.port), "-m", "64", "-I", "1m"]
+        # Its threads and its maintainer keep items for a while after they were read, and a number that goes down in such
+        # an item gets shorter: what is asked twice would not be answered alike.
+        command += ["-t", "1", "-o", "no_lru_maintainer", *options]
         if os.geteuid() == 0:
             command += ["-u", "root"]
         self.process = Process(command, folder, "memcached", dict(os.environ))
@@ -348,7 +351,11 @@ class Pair:
             )
 
     def hold(
-        self, conversation: Conversation, way: str = "whole", texts: list[tuple[re.Pattern[bytes], bytes]] = TEXTS
+        self,
+        conversation: Conversation,
+        way: str = "whole",
+        texts: list[tuple[re.Pattern[bytes], bytes]] = TEXTS,
+        patience: float = PATIENCE,
     ) -> tuple[list[tuple[str, bytes]], list[tuple[str, bytes]]]:
         """What memcached says and does, and what Martlet."""
         self.empty()
@@ -365,16 +372,16 @@ class Pair:
                     case Send(template, settles=settles):
                         send(sides, links, template, way, now)
                         if settles:
-                            settle(sides, links, sentinel, reply)
+                            settle(sides, links, sentinel, reply, patience)
                     case Until(request, wanted):
                         for side, link in zip(sides, links, strict=True):
                             side.said.append((f"asked until {wanted!r}: {ask_until(link, request, wanted)}", b""))
                     case Shut():
-                        shut(sides, links)
+                        shut(sides, links, patience)
             for index in sides[0].links:
                 links = [side.links[index] for side in sides]
-                if not settle(sides, links, sentinel, reply):
-                    shut(sides, links)
+                if not settle(sides, links, sentinel, reply, patience):
+                    shut(sides, links, patience)
         finally:
             for side in sides:
                 side.close()
@@ -396,7 +403,9 @@ def send(sides: list[Side], links: list[Link], template: bytes, way: str, now: i
             time.sleep(PAUSE)
 
 
-def settle(sides: list[Side], links: list[Link], sentinel: bytes, reply: re.Pattern[bytes]) -> bool:
+def settle(
+    sides: list[Side], links: list[Link], sentinel: bytes, reply: re.Pattern[bytes], patience: float
+) -> bool:
     """Waits until both servers have said what they have to; whether they wait for a request now."""
 
     def has_settled(link: Link) -> bool:
@@ -409,7 +418,7 @@ def settle(sides: list[Side], links: list[Link], sentinel: bytes, reply: re.Patt
         if any(map(has_settled, links)):
             break
     if any(map(has_settled, links)):
-        pump(links, lambda: all(map(has_settled, links)), PATIENCE)
+        pump(links, lambda: all(map(has_settled, links)), patience, patience)
     for side, link in zip(sides, links, strict=True):
         said = link.take()
         answer = None if link.ended else reply.search(said)
@@ -418,13 +427,13 @@ def settle(sides: list[Side], links: list[Link], sentinel: bytes, reply: re.Patt
     return not any(link.ended for link in links) and all(side.said[-1][0] == "open" for side in sides)
 
 
-def shut(sides: list[Side], links: list[Link]) -> None:
+def shut(sides: list[Side], links: list[Link], patience: float) -> None:
     for link in links:
         try:
             link.socket.shutdown(socket.SHUT_WR)
         except OSError:
             link.ended = True
-    pump(links, lambda: all(link.ended for link in links), PATIENCE)
+    pump(links, lambda: all(link.ended for link in links), patience, patience)
     for side, link in zip(sides, links, strict=True):
         side.said.append(("ended" if link.ended else "open after the end", side.normalise(link.take())))
 

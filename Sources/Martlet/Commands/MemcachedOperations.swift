@@ -62,6 +62,8 @@ enum Memcached {
   static var database: Int { 0 }
   /// The version of memcached that clients take their behaviour from, and our own.
   static var version: String { "1.6.18-martlet-\(ServerContext.version)" }
+  /// A number may be written in this many bytes, most of them blanks: memcached's reads none that is in two chunks.
+  static var longestCounter: Int { 512 << 10 }
   /// Expiry times up to this many seconds count from now, larger ones from 1970.
   private static var relativeSeconds: Int { 60 * 60 * 24 * 30 }
 
@@ -72,6 +74,14 @@ enum Memcached {
     if seconds <= relativeSeconds { return clock.now() + Int64(seconds) * 1000 }
     let (milliseconds, overflow) = Int64(seconds).multipliedReportingOverflow(by: 1000)
     return overflow ? .max : milliseconds
+  }
+
+  /// When a `flush_all` with a delay is to be done, in milliseconds since 1970; nil for at once. memcached does it a
+  /// second earlier than it is told: with a delay of 1 at once, too.
+  static func flushTime(_ delay: Int, _ clock: WallClock) -> Int64? {
+    guard delay > 0 else { return nil }
+    let time = expiry(delay, clock) - 1000
+    return time <= clock.now() ? nil : time
   }
 }
 
@@ -163,13 +173,22 @@ extension Execution {
       return .notFound
     }
     guard item.isString else { return .wrongType }
-    guard let number = item.value.memcachedCounter else { return .notNumber }
+    guard item.valueCount <= Memcached.longestCounter, let number = item.value.memcachedCounter else {
+      return .notNumber
+    }
     if isIncrement { counters.value.incrementHits.add() } else { counters.value.decrementHits.add() }
     let result = isIncrement ? number &+ amount : number - min(number, amount)
     var metadata = item.metadata
     metadata.cas = 0
-    let digits = DecimalText(result, paddedTo: item.valueCount)
-    set(key, Memcached.database, digits.bytes, metadata)
+    if item.valueCount <= DecimalText.maximumWidth {
+      let digits = DecimalText(result, paddedTo: item.valueCount)
+      set(key, Memcached.database, digits.bytes, metadata)
+    } else {
+      var digits = ByteQueue()
+      digits.append(decimal: result)
+      while digits.count < item.valueCount { digits.append(byte: UInt8(ascii: " ")) }
+      set(key, Memcached.database, digits.bytes, metadata)
+    }
     return .counted(result)
   }
 
@@ -178,24 +197,5 @@ extension Execution {
     for shard in 0..<keyspace.shardCount { keyspace.lock(shard) }
     flush(database)
     for shard in 0..<keyspace.shardCount { keyspace.unlock(shard) }
-  }
-}
-
-extension RawSpan {
-  /// The number that memcached's arithmetic sees (C's `strtoull`): maybe white space and a plus sign, digits, and
-  /// then the end, or white space and anything.
-  var memcachedCounter: UInt64? {
-    guard byteCount <= DecimalText.maximumWidth else { return nil }
-    var start = 0
-    while start < byteCount, Self.isWhiteSpace(byte(start)) { start += 1 }
-    if start < byteCount, byte(start) == UInt8(ascii: "+") { start += 1 }
-    var end = start
-    while end < byteCount, !Self.isWhiteSpace(byte(end)) { end += 1 }
-    return extracting(start..<end).unsignedDecimal
-  }
-
-  /// What C's `isspace` says of a byte.
-  private static func isWhiteSpace(_ byte: UInt8) -> Bool {
-    byte == UInt8(ascii: " ") || (9...13).contains(byte)
   }
 }

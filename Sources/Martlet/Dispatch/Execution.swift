@@ -184,7 +184,9 @@ package struct Execution: ~Copyable {
       return nil
     }
     shown = max(shown, item.version)
-    return item.expires && item.expiry <= clock.now() ? nil : item
+    guard item.expires && item.expiry <= clock.now() else { return item }
+    counters.value.expiredReads.add()
+    return nil
   }
 
   /// The live item at a key that is about to be changed. One that has expired is deleted first.

@@ -70,7 +70,16 @@ package struct LaneCounters: ~Copyable {
   let casMisses = Count()
   let casMismatches = Count()
   let flushes = Count()
+  /// Values that memcached clients sent and that weren't stored: a condition forbade it.
+  let unstored = Count()
+  let tooLarge = Count()
+  let outOfMemory = Count()
+  /// Keys that were asked for and had expired.
+  let expiredReads = Count()
   let expired = Count()
+  /// How often memcached clients have said who they are, and how often they weren't let in.
+  let authentications = Count()
+  let failedAuthentications = Count()
   let bytesRead = Count()
   let bytesWritten = Count()
 }
@@ -104,6 +113,8 @@ package final class ServerContext: Sendable {
   /// Whether memcached clients have to speak the binary protocol, and say by SASL who they are.
   package let requiresSASL: Bool
   private let lanes = Mutex<[LaneCountersReference]>([])
+  /// What memcached's `stats` counts from: what had been counted when it was last reset, by the field's name.
+  private let statisticsStartBox = Mutex<[String: UInt64]>([:])
   private let parametersBox = Mutex<[ConfigParameter]>([])
   private let logger: @Sendable (_ address: String, _ words: String) -> Void
   /// Facts that the server knows and the store doesn't: a section's name and its fields.
@@ -136,7 +147,7 @@ package final class ServerContext: Sendable {
     set { logsCommandsBox.store(newValue, ordering: .relaxed) }
   }
 
-  /// Has database 0 emptied at a time in milliseconds since 1970, instead of at one asked for before.
+  /// Has database 0 emptied at a time in milliseconds since 1970, instead of at one asked for before; 0 for never.
   func scheduleFlush(at time: Int64) { scheduledFlush.store(time, ordering: .relaxed) }
 
   /// Whether a scheduled flush is due; it is then no longer scheduled.
@@ -153,6 +164,12 @@ package final class ServerContext: Sendable {
 
   /// How many lanes there are.
   var laneCount: Int { lanes.withLock { $0.count } }
+
+  /// What memcached's `stats` counts from, by the field's name; a field that isn't there counts from 0.
+  var statisticsStart: [String: UInt64] {
+    get { statisticsStartBox.withLock { $0 } }
+    set { statisticsStartBox.withLock { $0 = newValue } }
+  }
 
   package func setFacts(_ facts: @escaping @Sendable () -> [(section: String, name: String, value: String)]) {
     self.facts.withLock { $0 = facts }
@@ -229,12 +246,17 @@ package final class ClientRecord: Sendable {
     set { transactionLengthBox.store(newValue, ordering: .relaxed) }
   }
 
+  /// How long ago it has last sent something, in seconds.
+  var idleSeconds: Int64 {
+    max(0, WallClock.systemMicroseconds() / 1000 - lastActive.load(ordering: .relaxed)) / 1000
+  }
+
   /// The line of `CLIENT LIST`, with Redis's field names.
   var line: String {
     let now = WallClock.systemMicroseconds() / 1000
     let command = lastCommand.load(ordering: .relaxed)
     let commandName = command < 0 ? "NULL" : CommandDeclaration.all[command].shownName
-    let idle = max(0, now - lastActive.load(ordering: .relaxed)) / 1000
+    let idle = idleSeconds
     let queued = transactionLength
     let flags = queued >= 0 ? "x" : isWaiting ? "b" : "N"
     return details.withLock { details in

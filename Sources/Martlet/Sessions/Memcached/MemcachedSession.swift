@@ -5,14 +5,19 @@
 
 /// The state of a connection of the memcached protocol.
 package struct MemcachedSession: Session, ~Copyable {
-  /// A line may have this many bytes, unless it is a `get` of many keys.
-  private static let maximumLine = 2048
+  /// A line may have this many bytes, unless it reads many keys. memcached takes one of more than 2048 only if its end
+  /// comes in the same packet.
+  private static let maximumLine = 16 << 10
+  /// A line of a client that has yet to say who it is may have this many.
+  private static let maximumStrangersLine = 2048
   private static let maximumGetLine = 1 << 20
 
   package internal(set) var state: SessionState
   private var ranges = WordRanges()
   /// Bytes of a refused data block that are still to be passed over.
   private var toSwallow = 0
+  /// What is replied when they have been, and the version that the reply shows.
+  private var replyBehind: (line: StaticString, shown: UInt64)?
 
   package init(_ client: ClientRecord, _ limits: SessionLimits, _ context: ServerContext) {
     state = SessionState(client, limits, context)
@@ -44,11 +49,12 @@ package struct MemcachedSession: Session, ~Copyable {
         let passed = min(toSwallow, input.byteCount - position)
         toSwallow -= passed
         position += passed
+        if toSwallow == 0 { endSwallowing(&execution) }
         continue
       }
       let found = input.firstIndex(of: UInt8(ascii: "\n"), from: position)
       // A line is as long whether it came whole or in pieces.
-      guard Self.isLengthAllowed(input.extracting(position..<(found ?? input.byteCount))) else {
+      guard isLengthAllowed(input.extracting(position..<(found ?? input.byteCount))) else {
         // A stranger isn't told.
         if state.isAuthenticated { execution.reply.buffer.append("CLIENT_ERROR line too long\r\n") }
         return SessionStep(consumed: input.byteCount, next: .close)
@@ -79,9 +85,13 @@ package struct MemcachedSession: Session, ~Copyable {
 
   /// Whether a line, or what has come of it, isn't too long.
   @inline(__always)
-  private static func isLengthAllowed(_ line: RawSpan) -> Bool {
-    if line.byteCount <= maximumLine { return true }
-    return line.byteCount <= maximumGetLine && (line.begins(with: "get ") || line.begins(with: "gets "))
+  private func isLengthAllowed(_ line: RawSpan) -> Bool {
+    if line.byteCount <= Self.maximumStrangersLine { return true }
+    guard state.isAuthenticated else { return false }
+    if line.byteCount <= Self.maximumLine { return true }
+    guard line.byteCount <= Self.maximumGetLine else { return false }
+    return line.begins(with: "get ") || line.begins(with: "gets ") || line.begins(with: "gat ")
+      || line.begins(with: "gats ")
   }
 
   private static func split(_ line: RawSpan, _ ranges: inout WordRanges) {
@@ -118,25 +128,8 @@ package struct MemcachedSession: Session, ~Copyable {
     if name.equalsExactly("gat") { return getAndTouch(words, withCAS: false, bodyStart, &execution) }
     if name.equalsExactly("gats") { return getAndTouch(words, withCAS: true, bodyStart, &execution) }
     if name.equalsExactly("flush_all") { return flush(words, bodyStart, &execution) }
-    if name.equalsExactly("version") {
-      execution.reply.buffer.append("VERSION ")
-      execution.reply.buffer.append(text: Memcached.version)
-      execution.reply.buffer.append("\r\n")
-      return .done(end: bodyStart)
-    }
-    if name.equalsExactly("verbosity") {
-      // There is nothing to tell more or less of; the number is checked all the same.
-      guard words.count == 2 || words.count == 3 else {
-        return error("ERROR", bodyStart, &execution)
-      }
-      let isNumber = words[1].unsignedDecimal != nil
-      return answer(
-        isNumber ? "OK" : "CLIENT_ERROR bad command line format", bodyStart, isQuiet: words.isQuiet,
-        &execution)
-    }
-    if name.equalsExactly("stats") { return statistics(words, bodyStart, &execution) }
-    if name.equalsExactly("quit") { return .close }
-    return error("ERROR", bodyStart, &execution)
+    if name.equalsExactly("bget") { return get(words.from(1), withCAS: false, bodyStart, &execution) }
+    return administer(words, bodyStart, &execution)
   }
 
   func error(_ text: StaticString, _ end: Int, _ execution: inout Execution) -> Outcome {
@@ -168,27 +161,29 @@ package struct MemcachedSession: Session, ~Copyable {
     _ keys: borrowing Words, withCAS: Bool, _ end: Int, _ execution: inout Execution
   ) -> Outcome {
     guard keys.count > 0 else { return error("ERROR", end, &execution) }
-    return values(keys, withCAS: withCAS, end, &execution) { _, _ in }
+    return values(keys, withCAS: withCAS, countsReads: true, end, &execution) { _, _ in }
   }
 
   private func getAndTouch(
     _ words: borrowing Words, withCAS: Bool, _ end: Int, _ execution: inout Execution
   ) -> Outcome {
     guard words.count > 1 else { return error("ERROR", end, &execution) }
-    guard let seconds = words[1].signedNumber else {
+    guard let seconds = words[1].memcachedSigned else {
       return error("CLIENT_ERROR invalid exptime argument", end, &execution)
     }
     if let refusal = refusal(end, isQuiet: false, &execution) { return refusal }
     let expiry = Memcached.expiry(seconds, execution.clock)
-    return values(words.from(2), withCAS: withCAS, end, &execution) { key, execution in
+    return values(words.from(2), withCAS: withCAS, countsReads: false, end, &execution) { key, execution in
       execution.touchCounting(key, expiry)
     }
   }
 
   /// Replies the values of keys; `body` is called for each whose value could be replied, under its shard's lock.
+  ///
+  /// - Parameter countsReads: whether they count as reads in `stats`, where `gat` counts only as a touch.
   @inline(__always)
   private func values(
-    _ keys: borrowing Words, withCAS: Bool, _ end: Int, _ execution: inout Execution,
+    _ keys: borrowing Words, withCAS: Bool, countsReads: Bool, _ end: Int, _ execution: inout Execution,
     _ body: (borrowing Key, inout Execution) -> Void
   ) -> Outcome {
     let start = execution.reply.buffer.count
@@ -198,10 +193,11 @@ package struct MemcachedSession: Session, ~Copyable {
         execution.reply.buffer.truncate(to: start)
         return error("CLIENT_ERROR bad command line format", end, &execution)
       }
-      execution.counters.value.gets.add()
+      if countsReads { execution.counters.value.gets.add() }
       let key = execution.keyspace.place(keys[index])
       execution.keyspace.lock(key.shard)
-      let isRight = execution.appendValue(key, withCAS: withCAS, replyStart: start)
+      let isRight = execution.appendValue(
+        key, withCAS: withCAS, countsReads: countsReads, replyStart: start)
       if isRight { body(key, &execution) }
       execution.keyspace.unlock(key.shard)
       guard isRight else {
@@ -252,14 +248,14 @@ package struct MemcachedSession: Session, ~Copyable {
       return error("ERROR", bodyStart, &execution)
     }
     let isQuiet = words.isQuiet
-    guard words[1].byteCount <= state.limits.keyBytes, let number = words[2].unsignedDecimal,
-      let flags = UInt32(exactly: number), let seconds = words[3].signedNumber,
-      let length = words[4].signedNumber,
+    guard words[1].byteCount <= state.limits.keyBytes, let number = words[2].memcachedUnsigned,
+      let flags = UInt32(exactly: number), let seconds = words[3].memcachedSigned,
+      let length = words[4].memcachedSigned,
       length >= 0, length <= Int(Int32.max) - 2
     else { return answer("CLIENT_ERROR bad command line format", bodyStart, isQuiet: isQuiet, &execution) }
     var unique: UInt64?
     if command.isCAS {
-      guard let number = words[5].unsignedDecimal else {
+      guard let number = words[5].memcachedUnsigned else {
         return answer("CLIENT_ERROR bad command line format", bodyStart, isQuiet: isQuiet, &execution)
       }
       unique = number
@@ -276,6 +272,7 @@ package struct MemcachedSession: Session, ~Copyable {
     let value = request.extracting(bodyStart..<bodyStart + length)
     if let refusal = refusal(end, isQuiet: isQuiet, &execution) { return refusal }
     if execution.isOverMemoryLimit {
+      execution.counters.value.outOfMemory.add()
       return answer("SERVER_ERROR out of memory storing object", end, isQuiet: isQuiet, &execution)
     }
     if execution.context.logsCommands { execution.logMemcached(words, state, value: value) }
@@ -289,6 +286,7 @@ package struct MemcachedSession: Session, ~Copyable {
     let outcome = execution.store(
       command.mode, key, value, metadata, unique: unique, limit: state.limits.valueBytes)
     execution.keyspace.unlock(key.shard)
+    if outcome != .stored { execution.counters.value.unstored.add() }
     if isQuiet { return .done(end: end) }
     execution.reply.buffer.append(Self.line(outcome))
     execution.endReply(from: start)
@@ -307,11 +305,10 @@ package struct MemcachedSession: Session, ~Copyable {
   }
 
   /// Refuses a value over the limit: its block is passed over, and a `set` leaves nothing stale behind.
-  private func refuseLarge(
+  private mutating func refuseLarge(
     _ deletesOld: Bool, _ words: borrowing Words, _ isQuiet: Bool, _ bodyStart: Int, _ length: Int,
     _ execution: inout Execution
   ) -> Outcome {
-    let start = execution.reply.buffer.count
     execution.beginReply()
     if deletesOld {
       switch execution.journal.room {
@@ -326,11 +323,20 @@ package struct MemcachedSession: Session, ~Copyable {
       case .stalled, .failed: break
       }
     }
-    if !isQuiet {
-      execution.reply.buffer.append("SERVER_ERROR object too large for cache\r\n")
-      execution.endReply(from: start)
-    }
+    execution.counters.value.tooLarge.add()
+    replyBehind = isQuiet ? nil : (Self.line(.tooLarge), execution.shown)
     return .swallow(from: bodyStart, count: length)
+  }
+
+  /// Replies what a data block was refused with.
+  private mutating func endSwallowing(_ execution: inout Execution) {
+    guard let (line, shown) = replyBehind else { return }
+    replyBehind = nil
+    let start = execution.reply.buffer.count
+    execution.beginReply()
+    execution.shown = shown
+    execution.reply.buffer.append(line)
+    execution.endReply(from: start)
   }
 
   // MARK: The others
@@ -352,7 +358,7 @@ package struct MemcachedSession: Session, ~Copyable {
           &execution)
     }
     guard words[1].byteCount <= state.limits.keyBytes else {
-      return error("CLIENT_ERROR bad command line format", end, &execution)
+      return answer("CLIENT_ERROR bad command line format", end, isQuiet: isQuiet, &execution)
     }
     return change(words[1], end, isQuiet: isQuiet, &execution) { key, execution in
       execution.deleteCounting(key) ? "DELETED\r\n" : "NOT_FOUND\r\n"
@@ -361,14 +367,15 @@ package struct MemcachedSession: Session, ~Copyable {
 
   private func touch(_ words: borrowing Words, _ end: Int, _ execution: inout Execution) -> Outcome {
     guard words.count == 3 || words.count == 4 else { return error("ERROR", end, &execution) }
+    let isQuiet = words.isQuiet
     guard words[1].byteCount <= state.limits.keyBytes else {
-      return error("CLIENT_ERROR bad command line format", end, &execution)
+      return answer("CLIENT_ERROR bad command line format", end, isQuiet: isQuiet, &execution)
     }
-    guard let seconds = words[2].signedNumber else {
-      return error("CLIENT_ERROR invalid exptime argument", end, &execution)
+    guard let seconds = words[2].memcachedSigned else {
+      return answer("CLIENT_ERROR invalid exptime argument", end, isQuiet: isQuiet, &execution)
     }
     let expiry = Memcached.expiry(seconds, execution.clock)
-    return change(words[1], end, isQuiet: words.isQuiet, &execution) { key, execution in
+    return change(words[1], end, isQuiet: isQuiet, &execution) { key, execution in
       execution.touchCounting(key, expiry) ? "TOUCHED\r\n" : "NOT_FOUND\r\n"
     }
   }
@@ -377,13 +384,14 @@ package struct MemcachedSession: Session, ~Copyable {
     _ words: borrowing Words, isIncrement: Bool, _ end: Int, _ execution: inout Execution
   ) -> Outcome {
     guard words.count == 3 || words.count == 4 else { return error("ERROR", end, &execution) }
+    let isQuiet = words.isQuiet
     guard words[1].byteCount <= state.limits.keyBytes else {
-      return error("CLIENT_ERROR bad command line format", end, &execution)
+      return answer("CLIENT_ERROR bad command line format", end, isQuiet: isQuiet, &execution)
     }
-    guard let amount = words[2].memcachedCounter else {
-      return error("CLIENT_ERROR invalid numeric delta argument", end, &execution)
+    guard let amount = words[2].memcachedUnsigned else {
+      return answer("CLIENT_ERROR invalid numeric delta argument", end, isQuiet: isQuiet, &execution)
     }
-    return change(words[1], end, isQuiet: words.isQuiet, &execution) { key, execution in
+    return change(words[1], end, isQuiet: isQuiet, &execution) { key, execution in
       switch execution.count(key, by: amount, isIncrement: isIncrement) {
       case .notFound: return "NOT_FOUND\r\n"
       case .wrongType: return Execution.wrongTypeLine
@@ -421,17 +429,17 @@ package struct MemcachedSession: Session, ~Copyable {
     guard words.count <= 3 else { return error("ERROR", end, &execution) }
     var delay = 0
     if words.count > (isQuiet ? 2 : 1) {
-      guard let seconds = words[1].signedNumber else {
+      guard let seconds = words[1].memcachedSigned else {
         return answer("CLIENT_ERROR invalid exptime argument", end, isQuiet: isQuiet, &execution)
       }
       delay = seconds
     }
     if let refusal = refusal(end, isQuiet: isQuiet, &execution) { return refusal }
     execution.counters.value.flushes.add()
-    if delay > 0 {
-      execution.context.scheduleFlush(at: Memcached.expiry(delay, execution.clock))
-      return answer("OK", end, isQuiet: isQuiet, &execution)
-    }
+    let time = Memcached.flushTime(delay, execution.clock)
+    // The last wish counts: one that is still to be done is forgotten.
+    execution.context.scheduleFlush(at: time ?? 0)
+    if time != nil { return answer("OK", end, isQuiet: isQuiet, &execution) }
     let start = execution.reply.buffer.count
     execution.beginReply()
     execution.flushLocking(Memcached.database)
@@ -453,15 +461,6 @@ extension RawSpan {
   func equalsExactly(_ text: StaticString) -> Bool {
     byteCount == text.utf8CodeUnitCount && begins(with: text)
   }
-
-  /// A signed number as memcached reads it: leading zeros are fine.
-  var signedNumber: Int? {
-    guard byteCount > 0 else { return nil }
-    if byte(0) == UInt8(ascii: "-") {
-      return extracting(1..<byteCount).unsignedDecimal.flatMap { Int(exactly: $0) }.map { -$0 }
-    }
-    return unsignedDecimal.flatMap { Int(exactly: $0) }
-  }
 }
 
 extension Execution {
@@ -472,9 +471,11 @@ extension Execution {
   /// Appends `VALUE key flags bytes [cas]` and the data for a key that is there, nothing for one that isn't; false
   /// when it isn't a string or the reply would become too large, and then an error line says so.
   @inline(__always)
-  fileprivate mutating func appendValue(_ key: borrowing Key, withCAS: Bool, replyStart start: Int) -> Bool {
+  fileprivate mutating func appendValue(
+    _ key: borrowing Key, withCAS: Bool, countsReads: Bool, replyStart start: Int
+  ) -> Bool {
     guard let item = find(key, 0) else {
-      counters.value.misses.add()
+      if countsReads { counters.value.misses.add() }
       return true
     }
     guard item.isString else {
@@ -486,7 +487,7 @@ extension Execution {
         from: start, with: "SERVER_ERROR the reply would be larger than 1 GiB: ask for less at a time\r\n")
       return false
     }
-    counters.value.hits.add()
+    if countsReads { counters.value.hits.add() }
     reply.buffer.append("VALUE ")
     reply.buffer.append(key.bytes)
     reply.buffer.append(byte: UInt8(ascii: " "))
