@@ -239,7 +239,7 @@ package struct MemcachedSession: Session, ~Copyable {
     }
   }
 
-  private func store(
+  private mutating func store(
     _ command: StorageCommand, _ words: borrowing Words, _ request: RawSpan, _ bodyStart: Int,
     _ execution: inout Execution
   ) -> Outcome {
