@@ -6,7 +6,9 @@ places chosen from a seed, some byte by byte.
 
 from __future__ import annotations
 
+import shutil
 import struct
+import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -19,7 +21,7 @@ from binary import GET, GETK, GETKQ, GETQ, INCREMENT, INCREMENTQ, NOOP, PREPEND,
 from binary import SASL_LIST, SASL_STEP, SET, SETQ, STAT, TOUCH, VERBOSITY, VERSION
 from binary import Cas, Conversation, Frame, chance_conversation, compare, count, hold, plain, store, touch
 from conversations import WAYS, Pair
-from servers import ROOT, MartletServer, eventually
+from servers import ROOT, MartletServer, eventually, required
 
 pytestmark = pytest.mark.martlet
 
@@ -286,3 +288,12 @@ def test_one_value_in_both_protocols(martlet: MartletServer, bmemcached_client: 
     with pytest.raises(bmemcached.exceptions.MemcachedException, match="collection"):
         bmemcached_client.get("set")
     assert "SET key value" in " ".join(martlet.database_lines)
+
+
+def test_memccapable_finds_the_whole_binary_protocol(martlet: MartletServer) -> None:
+    # Debian names the tool memccapable, others memcapable.
+    program = shutil.which("memccapable") or required("memcapable")
+    words = [program, "-h", "127.0.0.1", "-p", str(martlet.memcached_port), "-b", "-t", "10"]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "All tests passed" in done.stdout + done.stderr
