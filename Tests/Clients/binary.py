@@ -129,7 +129,7 @@ class Side:
     def note(self) -> bool:
         """Writes down what was said since the last step; whether the server wants to hear more."""
         replies, rest = parse(self.link.take())
-        answered = any(reply.opaque == SENTINEL for reply in replies)
+        answer = next((reply for reply in replies if reply.opaque == SENTINEL), None)
         for reply in replies:
             if reply.opaque == SENTINEL:
                 continue
@@ -140,8 +140,10 @@ class Side:
             self.said.append(replace(reply, cas=place, value=value if self.pads else value.rstrip(b" ")))
         if rest:
             self.said.append(rest)
-        self.said.append("closed" if self.link.ended else "open" if answered else "silent")
-        return answered and not self.link.ended
+        # Who refuses the question closes as well, now or in a moment.
+        state = ("closed" if self.link.ended else "silent") if answer is None else "refused" if answer.status else "open"
+        self.said.append(state)
+        return state == "open"
 
 
 def hold(

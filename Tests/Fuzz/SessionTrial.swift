@@ -7,7 +7,7 @@ struct SessionTrial {
   /// The bytes that all replies together may have; a trial that replies more isn't followed further.
   private static let maximumReplies = 4 << 20
   /// What stands in a reply that isn't the same twice: times, addresses, and what the process uses.
-  private static let changing = ["STAT ", "redis_version", "age=", "ME ", "used_memory"]
+  private static let changing = ["STAT ", "rusage_user", "redis_version", "age=", "ME ", "used_memory"]
 
   let wire: WireProtocol
 

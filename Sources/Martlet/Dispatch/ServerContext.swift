@@ -80,6 +80,9 @@ package struct LaneCounters: ~Copyable {
   let expiredUnfetched = Count()
   let evicted = Count()
   let evictedUnfetched = Count()
+  /// How often memcached clients have said who they are, and how often they weren't let in.
+  let authentications = Count()
+  let failedAuthentications = Count()
   let bytesRead = Count()
   let bytesWritten = Count()
 }

@@ -26,7 +26,11 @@ extension MemcachedSession {
     }
     let user = execution.context.users.authenticate(
       token.extracting(0..<space), token.extracting(space + 1..<length))
-    guard let user else { return error("CLIENT_ERROR authentication failure", end, &execution) }
+    execution.counters.value.authentications.add()
+    guard let user else {
+      execution.counters.value.failedAuthentications.add()
+      return error("CLIENT_ERROR authentication failure", end, &execution)
+    }
     state.become(user)
     return error("STORED", end, &execution)
   }

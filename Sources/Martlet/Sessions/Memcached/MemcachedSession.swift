@@ -8,6 +8,8 @@ package struct MemcachedSession: Session, ~Copyable {
   /// A line may have this many bytes, unless it reads many keys. memcached takes one of more than 2048 only if its end
   /// comes in the same packet.
   private static let maximumLine = 16 << 10
+  /// A line of a client that has yet to say who it is may have this many.
+  private static let maximumStrangersLine = 2048
   private static let maximumGetLine = 1 << 20
 
   package internal(set) var state: SessionState
@@ -59,7 +61,7 @@ package struct MemcachedSession: Session, ~Copyable {
       }
       let found = input.firstIndex(of: UInt8(ascii: "\n"), from: position)
       // A line is as long whether it came whole or in pieces.
-      guard Self.isLengthAllowed(input.extracting(position..<(found ?? input.byteCount))) else {
+      guard isLengthAllowed(input.extracting(position..<(found ?? input.byteCount))) else {
         // A stranger isn't told.
         if state.isAuthenticated { execution.reply.buffer.append("CLIENT_ERROR line too long\r\n") }
         return SessionStep(consumed: input.byteCount, next: .close)
@@ -92,9 +94,11 @@ package struct MemcachedSession: Session, ~Copyable {
 
   /// Whether a line, or what has come of it, isn't too long.
   @inline(__always)
-  private static func isLengthAllowed(_ line: RawSpan) -> Bool {
-    if line.byteCount <= maximumLine { return true }
-    guard line.byteCount <= maximumGetLine else { return false }
+  private func isLengthAllowed(_ line: RawSpan) -> Bool {
+    if line.byteCount <= Self.maximumStrangersLine { return true }
+    guard state.isAuthenticated else { return false }
+    if line.byteCount <= Self.maximumLine { return true }
+    guard line.byteCount <= Self.maximumGetLine else { return false }
     return line.begins(with: "get ") || line.begins(with: "gets ") || line.begins(with: "gat ")
       || line.begins(with: "gats ")
   }

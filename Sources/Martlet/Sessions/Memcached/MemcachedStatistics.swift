@@ -107,12 +107,12 @@ extension Execution {
   }
 
   /// Has `stats` count anew, what counts.
-  fileprivate func resetMemcachedStatistics() {
+  func resetMemcachedStatistics() {
     context.statisticsStart = Dictionary(uniqueKeysWithValues: context.memcachedCounts)
   }
 
   /// The fields of `stats settings` that have a meaning here.
-  fileprivate func memcachedSettings(_ limits: SessionLimits) -> [(String, String)] {
+  func memcachedSettings(_ limits: SessionLimits) -> [(String, String)] {
     [
       ("maxbytes", "\(context.memoryLimit)"),
       ("maxconns", "\(context.clients.limit)"),
@@ -127,7 +127,9 @@ extension Execution {
       ("stat_key_prefix", ":"),
       ("detail_enabled", "no"),
       ("cas_enabled", "yes"),
-      ("binding_protocol", "auto-negotiate"),
+      ("binding_protocol", context.requiresSASL ? "binary" : "auto-negotiate"),
+      ("auth_enabled_sasl", context.users.isOpen ? "no" : "yes"),
+      ("auth_enabled_ascii", context.users.isOpen || context.requiresSASL ? "no" : "yes"),
       ("item_size_max", "\(limits.valueBytes)"),
       ("slab_reassign", "no"),
       ("slab_automove", "0"),
@@ -178,8 +180,8 @@ extension ServerContext {
       ("touch_misses", touches &- touchHits),
       ("store_too_large", sum { $0.tooLarge.value }),
       ("store_no_memory", sum { $0.outOfMemory.value }),
-      ("auth_cmds", 0),
-      ("auth_errors", 0),
+      ("auth_cmds", sum { $0.authentications.value }),
+      ("auth_errors", sum { $0.failedAuthentications.value }),
       ("bytes_read", sum { $0.bytesRead.value }),
       ("bytes_written", sum { $0.bytesWritten.value }),
       ("conn_yields", 0),

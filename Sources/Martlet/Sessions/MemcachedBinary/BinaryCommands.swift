@@ -79,7 +79,10 @@ extension MemcachedBinarySession {
     }
     guard request.byteCount >= header.end else { return .incomplete(atLeast: header.end) }
     if let refusal = refusal(header, &execution) { return refusal }
-    if !execution.hasMemory() { return fail(header, .outOfMemory, &execution) }
+    if !execution.hasMemory() {
+      execution.counters.value.outOfMemory.add()
+      return fail(header, .outOfMemory, &execution)
+    }
     let keyBytes = header.key(request)
     let value = header.value(request)
     note(Self.command(mode, isQuiet: isQuiet), keyBytes, value, &execution)
@@ -97,6 +100,7 @@ extension MemcachedBinarySession {
       header.cas == 0 || addsToValue ? mode : .set, key, value, metadata,
       unique: header.cas == 0 ? nil : header.cas, limit: state.limits.valueBytes)
     execution.keyspace.unlock(key.shard)
+    if outcome != .stored { execution.counters.value.unstored.add() }
     switch outcome {
     // A value's token is the version that made it.
     case .stored: return succeed(header, cas: execution.shown, isQuiet: isQuiet, &execution)
@@ -124,6 +128,7 @@ extension MemcachedBinarySession {
     _ mode: StoreMode, _ header: BinaryHeader, _ request: RawSpan, _ execution: inout Execution
   ) -> Outcome {
     guard request.byteCount >= header.valueStart else { return .incomplete(atLeast: header.valueStart) }
+    execution.counters.value.tooLarge.add()
     if mode == .set {
       switch execution.writeRefusal {
       case nil:
@@ -231,11 +236,10 @@ extension MemcachedBinarySession {
     note(isQuiet ? .flushq : .flush, RawSpan(), RawSpan(), &execution)
     execution.counters.value.flushes.add()
     let delay = header.extrasCount == 0 ? 0 : request.bigEndian(UInt32.self, at: BinaryHeader.byteCount)
-    if delay > 0 {
-      execution.context.scheduleFlush(at: Memcached.expiry(Int(delay), execution.clock))
-    } else {
-      execution.flushLocking(Memcached.database)
-    }
+    let time = Memcached.flushTime(Int(delay), execution.clock)
+    // The last wish counts: one that is still to be done is forgotten.
+    execution.context.scheduleFlush(at: time ?? 0)
+    if time == nil { execution.flushLocking(Memcached.database) }
     return succeed(header, isQuiet: isQuiet, &execution)
   }
 
@@ -252,12 +256,13 @@ extension MemcachedBinarySession {
     if group.isEmpty {
       values = execution.memcachedStatistics()
     } else if group.equalsExactly("settings") {
-      values = [
-        ("maxbytes", "\(execution.context.memoryLimit)"), ("item_size_max", "\(state.limits.valueBytes)"),
-      ]
-    } else if group.equalsExactly("reset") || group.equalsExactly("items") || group.equalsExactly("slabs")
-      || group.equalsExactly("sizes")
-    {
+      values = execution.memcachedSettings(state.limits)
+    } else if group.equalsExactly("reset") {
+      execution.resetMemcachedStatistics()
+      values = []
+    } else if group.equalsExactly("sizes") {
+      values = [("sizes_status", "disabled")]
+    } else if group.equalsExactly("items") || group.equalsExactly("slabs") {
       // These tell of memcached's own inside, of which there is nothing here.
       values = []
     } else {

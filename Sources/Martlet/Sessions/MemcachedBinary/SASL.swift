@@ -38,21 +38,17 @@ extension MemcachedBinarySession {
     state.become(nil)
     let mayGoOn = isStep && isAuthenticating
     isAuthenticating = mayGoOn
-    guard !isTooLong else {
-      execution.reply.binaryError(header, .notAuthenticated)
-      return .swallow
-    }
-    guard isStep ? mayGoOn : header.key(request).equalsIgnoringCase("plain") else {
-      return fail(header, .notAuthenticated, &execution)
-    }
-    let message = header.value(request)
-    if message.isEmpty && !isStep {
+    let isKnown = !isTooLong && (isStep ? mayGoOn : header.key(request).equalsIgnoringCase("plain"))
+    if isKnown && !isStep && header.valueCount == 0 {
       isAuthenticating = true
       execution.reply.binaryHeader(header, .authenticationGoesOn, body: 0)
       return .done
     }
-    guard let user = user(message, execution.context.users) else {
-      return fail(header, .notAuthenticated, &execution)
+    execution.counters.value.authentications.add()
+    guard isKnown, let user = user(header.value(request), execution.context.users) else {
+      execution.counters.value.failedAuthentications.add()
+      execution.reply.binaryError(header, .notAuthenticated)
+      return isTooLong ? .swallow : .done
     }
     state.become(user)
     execution.reply.binaryText(header, .success, "Authenticated")
