@@ -65,7 +65,7 @@ import Testing
 struct AllocatorTests {
   /// What may stay resident when all is freed: a page of 16 KiB for each size class, a few free ones, and the ends of
   /// free runs.
-  private static let leftovers = 88 * (16 << 10) + (256 << 10)
+  private static let leftovers = 88 * (16 << 10) + (512 << 10)
 
   /// Every border between two size classes, what lies around the border to runs, and the largest run.
   private static let borders: [Int] = {

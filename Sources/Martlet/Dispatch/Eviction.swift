@@ -53,7 +53,6 @@ extension Execution {
     let policy = context.evictionPolicy
     if policy != .none { _ = evict(policy, to: Self.target(limit), atMost: EvictionBounds.ofRequest) }
     var left = EvictionBounds.ofRequestInNeed
-    var hasEvicted = false
     while overshoot(limit) > 0 && left > 0 {
       if squeezeSome() {
         left -= 1
@@ -61,11 +60,11 @@ extension Execution {
       }
       guard policy != .none else { return false }
       let evicted = evict(policy, to: 0, atMost: EvictionBounds.ofRequest)
-      if evicted == 0 { break }
-      hasEvicted = true
+      // Nothing is left that may go.
+      if evicted == 0 { return false }
       left -= evicted
     }
-    return hasEvicted || overshoot(limit) <= 0
+    return true
   }
 
   /// Evicts until no more than `target` bytes are in use, at most `bound` items; how many it has evicted or freed.
