@@ -71,7 +71,7 @@ def test_policy_and_limit_change_while_it_runs(martlet: MartletServer) -> None:
             assert isinstance(redis("SET", "new", "v"), Error), "there is nothing that expires"
         assert redis("CONFIG", "SET", "maxmemory-policy", "allkeys-lru") == OK
         assert redis("SET", "new", "v") == OK
-        assert eventually(lambda: int(facts(redis)["used_memory"]) <= 8 * MIB)
+        assert eventually(lambda: int(facts(redis)["used_memory"]) <= 8 * MIB, 30)
         assert facts(redis)["maxmemory_policy"] == "allkeys-lru"
 
 
@@ -191,11 +191,13 @@ def test_the_memory_accounted_is_the_memory_resident(new_server: NewServer) -> N
             accounted = int(known["used_memory"])
             assert accounted <= limit + 2 * MIB
             resident = anonymous_memory(server) - others
-            assert abs(resident - accounted) < accounted / 10 + 8 * MIB, f"{resident} is not {accounted}"
-            least = min(least, int(known["used_memory_dataset"]))
-        assert least > limit * 6 / 10, "memory is kept and not used"
+            assert abs(resident - accounted) < accounted / 10, f"{resident} is not {accounted}"
+            # The first turn has fewer keys than there is room for.
+            if turns > 1:
+                least = min(least, int(known["used_memory_dataset"]))
+        assert least > limit // 2, "memory is kept and not used"
         for start in range(0, 10**6, 5000):
             redis.pipeline([("DEL", f"key:{number}") for number in range(start, start + 5000) if number % 3])
         assert eventually(lambda: unchanged(redis, "used_memory"), 30)
         accounted = int(facts(redis)["used_memory"])
-        assert abs(anonymous_memory(server) - others - accounted) < accounted / 10 + 8 * MIB
+        assert abs(anonymous_memory(server) - others - accounted) < accounted / 10

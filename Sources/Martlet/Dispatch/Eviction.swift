@@ -85,7 +85,7 @@ extension Execution {
   }
 
   /// Evicts up to `bound` items, whatever the limit is; how many it has evicted, or freed of what was doomed.
-  package mutating func evict(atMost bound: Int) -> Int { evict(context.evictionPolicy, to: .min / 2, atMost: bound) }
+  package mutating func evict(atMost bound: Int) -> Int { evict(context.evictionPolicy, to: 0, atMost: bound) }
 
   /// Evicts one item, or frees some of what is doomed already; how many bytes that has freed. Nil when there was nothing.
   private mutating func evictOne(_ policy: EvictionPolicy) -> Int? {
@@ -147,17 +147,21 @@ extension Execution {
       let target = Self.target(limit) - limit >> EvictionBounds.aheadShift
       if evict(policy, to: target, atMost: EvictionBounds.stepsAtOnce) < EvictionBounds.stepsAtOnce { break }
     }
-    var steps = 0
-    while isIdle(limit) && squeezeSome() {
-      steps += 1
-      if steps % EvictionBounds.stepsAtOnce == 0 && WallClock.monotonicNanoseconds() >= deadline { return }
+    while WallClock.monotonicNanoseconds() < deadline {
+      var steps = 0
+      while steps < EvictionBounds.stepsAtOnce && isIdle(limit) && squeezeSome() { steps += 1 }
+      if steps > 0 { continue }
+      // What is left idle can't be given back: only less data makes room.
+      guard case .free = journal.room, policy != .none && limit > 0 && overshoot(limit) > 0,
+        evict(policy, to: 0, atMost: EvictionBounds.stepsAtOnce) > 0
+      else { return }
     }
   }
 
   /// Whether much of what is resident holds nothing, or all of it is more than the limit.
   private func isIdle(_ limit: Int) -> Bool {
     let resident = keyspace.residentBytes
-    return resident - keyspace.usedBytes > resident >> EvictionBounds.idleShift || limit > 0 && resident > limit
+    return resident - keyspace.usedBytes > resident >> EvictionBounds.idleShift || limit > 0 && overshoot(limit) > 0
   }
 
   private mutating func freeDoomed(until deadline: Int64) {
