@@ -133,7 +133,8 @@ struct AllocatorTests {
     var blocks = Blocks()
     var worst = 0.0
     for round in 0..<30_000 {
-      blocks.allocate(2049 + Int(Double(random.next() % 1000) / 1000 * Double(1 << Int(11 + random.next() % 9))))
+      blocks.allocate(
+        2049 + Int(Double(random.next() % 1000) / 1000 * Double(1 << Int(11 + random.next() % 9))))
       while blocks.usedBytes > 32 << 20 { blocks.free(Int.random(in: 0..<blocks.count, using: &random)) }
       if round > 1000 { worst = max(worst, Double(blocks.residentBytes) / Double(blocks.usedBytes)) }
     }

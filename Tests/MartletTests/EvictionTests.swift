@@ -104,13 +104,16 @@ struct EvictionTests {
     #expect(server.memcached("stats\r\n").contains("STAT evictions 500\r\n"))
   }
 
-  @Test("volatile-lru and volatile-ttl leave what doesn't expire, and refuse writes when nothing else is left")
+  @Test(
+    "volatile-lru and volatile-ttl leave what doesn't expire, and refuse writes when nothing else is left")
   func volatilePolicies() {
     for policy in [EvictionPolicy.volatileLRU, .volatileTTL] {
       var server = Self.server()
       server.context.evictionPolicy = policy
       for index in 0..<2000 { _ = server.redis("SET", "keeps:\(index)", Self.value) }
-      for index in 0..<2000 { _ = server.redis("SET", "expires:\(index)", Self.value, "EX", "\(1000 + index)") }
+      for index in 0..<2000 {
+        _ = server.redis("SET", "expires:\(index)", Self.value, "EX", "\(1000 + index)")
+      }
       server.context.memoryLimit = 1
       let refusal = server.redis("SET", "new", "v")
       #expect(refusal == "-OOM command not allowed when used memory > 'maxmemory'.\r\n")
@@ -153,7 +156,9 @@ struct EvictionTests {
     server.context.evictionPolicy = .lru
     for database in 0..<4 {
       _ = server.redis("SELECT", "\(database)")
-      for index in 0..<20 { _ = server.redis(["SADD", "s\(index)"].map(bytes) + (0..<50).map { bytes("m\($0)") }) }
+      for index in 0..<20 {
+        _ = server.redis(["SADD", "s\(index)"].map(bytes) + (0..<50).map { bytes("m\($0)") })
+      }
     }
     #expect(server.execution.evict(atMost: 80) == 80)
     #expect(server.store.keyCount == 0)
@@ -309,7 +314,8 @@ struct EvictionTests {
     server.store.journal.commit()
     let file = try #require(server.store.file)
     var checkpoint = try Checkpoint(
-      server.store.keyspace, server.store.journal, file, server.store.clock, outlivesFlush: true, keptFiles: 0)
+      server.store.keyspace, server.store.journal, file, server.store.clock, outlivesFlush: true, keptFiles: 0
+    )
     server.context.evictionPolicy = .lru
     // A third of it is too much.
     server.context.memoryLimit = server.store.keyspace.residentBytes * 2 / 3

@@ -29,8 +29,8 @@ enum EvictionBounds {
 }
 
 extension Execution {
-  /// Whether there is memory for a write, having made room for it if that is allowed. To be asked before a lock is taken,
-  /// and when the journal has room.
+  /// Whether there is memory for a write, having made room for it if that is allowed. To be asked before a lock is
+  /// taken.
   @inline(__always)
   mutating func hasMemory() -> Bool {
     let limit = context.memoryLimit
@@ -51,6 +51,8 @@ extension Execution {
   @inline(never)
   private mutating func makeRoom(_ limit: Int) -> Bool {
     let policy = context.evictionPolicy
+    // Evictions are recorded: without room for that the write can't be done either, and is told so.
+    guard case .free = journal.room else { return policy != .none || keyspace.residentBytes <= limit }
     if policy != .none { _ = evict(policy, to: Self.target(limit), atMost: EvictionBounds.ofRequest) }
     var left = EvictionBounds.ofRequestInNeed
     while overshoot(limit) > 0 && left > 0 {
@@ -85,7 +87,9 @@ extension Execution {
   }
 
   /// Evicts up to `bound` items, whatever the limit is; how many it has evicted, or freed of what was doomed.
-  package mutating func evict(atMost bound: Int) -> Int { evict(context.evictionPolicy, to: 0, atMost: bound) }
+  package mutating func evict(atMost bound: Int) -> Int {
+    evict(context.evictionPolicy, to: 0, atMost: bound)
+  }
 
   /// Evicts one item, or frees some of what is doomed already; how many bytes that has freed. Nil when there was nothing.
   private mutating func evictOne(_ policy: EvictionPolicy) -> Int? {
@@ -161,7 +165,8 @@ extension Execution {
   /// Whether much of what is resident holds nothing, or all of it is more than the limit.
   private func isIdle(_ limit: Int) -> Bool {
     let resident = keyspace.residentBytes
-    return resident - keyspace.usedBytes > resident >> EvictionBounds.idleShift || limit > 0 && overshoot(limit) > 0
+    return resident - keyspace.usedBytes > resident >> EvictionBounds.idleShift
+      || limit > 0 && overshoot(limit) > 0
   }
 
   private mutating func freeDoomed(until deadline: Int64) {
