@@ -88,7 +88,7 @@ extension Execution {
 
   /// Evicts up to `bound` items, whatever the limit is; how many it has evicted, or freed of what was doomed.
   package mutating func evict(atMost bound: Int) -> Int {
-    evict(context.evictionPolicy, to: 0, atMost: bound)
+    evict(context.evictionPolicy, to: .min / 2, atMost: bound)
   }
 
   /// Evicts one item, or frees some of what is doomed already; how many bytes that has freed. Nil when there was nothing.
