@@ -65,7 +65,7 @@ import Testing
 struct AllocatorTests {
   /// What may stay resident when all is freed: a page of 16 KiB for each size class, a few free ones, and the ends of
   /// free runs.
-  private static let leftovers = 88 * (16 << 10) + (256 << 10)
+  private static let leftovers = 88 * (16 << 10) + (512 << 10)
 
   /// Every border between two size classes, what lies around the border to runs, and the largest run.
   private static let borders: [Int] = {
@@ -133,7 +133,8 @@ struct AllocatorTests {
     var blocks = Blocks()
     var worst = 0.0
     for round in 0..<30_000 {
-      blocks.allocate(2049 + Int(Double(random.next() % 1000) / 1000 * Double(1 << Int(11 + random.next() % 9))))
+      blocks.allocate(
+        2049 + Int(Double(random.next() % 1000) / 1000 * Double(1 << Int(11 + random.next() % 9))))
       while blocks.usedBytes > 32 << 20 { blocks.free(Int.random(in: 0..<blocks.count, using: &random)) }
       if round > 1000 { worst = max(worst, Double(blocks.residentBytes) / Double(blocks.usedBytes)) }
     }
