@@ -106,6 +106,7 @@ struct ConnectionLifeTests {
         "STAT rejected_connections 7",
       ]
       #expect(expected.subtracting(lines) == [])
+      withExtendedLifetime(inside) {}
     }
   }
 
