@@ -4,7 +4,7 @@ import Martlet
 import Synchronization
 
 /// How long clients are waited for, by the settings.
-final class Patience: Sendable {
+package final class Patience: Sendable {
   /// A limit is looked at so many times before it is reached.
   private static let looks: Int64 = 8
   /// But not more often than this, in nanoseconds.
@@ -14,7 +14,7 @@ final class Patience: Sendable {
   /// How long a client may take nothing of what waits for it, in nanoseconds; 0 for as long as it likes.
   let write: Int64
 
-  init(idle: Duration, write: Duration) {
+  package init(idle: Duration, write: Duration) {
     idleBox = Atomic(idle.nanoseconds)
     self.write = write.nanoseconds
   }
@@ -26,15 +26,15 @@ final class Patience: Sendable {
   }
 
   /// How often connections are to be looked at, in nanoseconds; nil for never.
-  var interval: Int64? {
+  package var interval: Int64? {
     let limits = [idle, write].filter { $0 > 0 }
     return limits.min().map { max(Self.leastInterval, $0 / Self.looks) }
   }
 }
 
 /// Since when a connection keeps the server waiting. Times are in nanoseconds of `WallClock.monotonicNanoseconds()`.
-struct Waiting: Sendable {
-  enum Verdict: Equatable {
+package struct Waiting: Sendable {
+  package enum Verdict: Equatable {
     case stays
     /// It has sent nothing for too long.
     case isIdle
@@ -51,14 +51,16 @@ struct Waiting: Sendable {
   private var untaken = 0
   private var isStalling = false
 
+  package init() {}
+
   /// Notes that something has come.
   @inline(__always)
-  mutating func hear() { isHeard = true }
+  package mutating func hear() { isHeard = true }
 
   /// Looks at a connection whose replies have all left.
   ///
   /// - Parameter isWaiting: whether it waits for the server, and not the server for it.
-  mutating func look(at now: Int64, isWaiting: Bool, _ patience: Patience) -> Verdict {
+  package mutating func look(at now: Int64, isWaiting: Bool, _ patience: Patience) -> Verdict {
     isStalling = false
     if isHeard || isWaiting {
       isHeard = false
@@ -72,7 +74,7 @@ struct Waiting: Sendable {
   /// - Parameters:
   ///   - progress: a number that changes whenever the system has taken over some of them.
   ///   - untaken: how many bytes the system has and the client hasn't.
-  mutating func look(at now: Int64, progress: Int, untaken: Int, _ patience: Patience) -> Verdict {
+  package mutating func look(at now: Int64, progress: Int, untaken: Int, _ patience: Patience) -> Verdict {
     isHeard = false
     lastHeard = now
     if !isStalling || progress != self.progress || untaken < self.untaken {

@@ -1,7 +1,7 @@
 // The program `martlet`: one file a subcommand, this one names them.
 import ArgumentParser
+import Dispatch
 
-@main
 struct MartletCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "martlet",
@@ -18,15 +18,30 @@ struct MartletCommand: AsyncParsableCommand {
       Serve.self, Memcached.self, CommandLineClient.self, Get.self, SetValue.self, Check.self, Restore.self, Backup.self,
       Export.self, Import.self,
     ])
+}
 
-  /// memcached's options aren't of the style that the rest of the program has, `-h` and `-V` among them.
-  static func main() async {
+@main
+enum Program {
+  static func main() {
     let arguments = Array(CommandLine.arguments.dropFirst())
-    guard arguments.first == Memcached.name else { return await main(nil) }
-    do {
-      try await Memcached.run(Array(arguments.dropFirst()))
-    } catch {
-      exit(withError: error)
+    guard arguments.first == Memcached.name else {
+      Task.detached {
+        await MartletCommand.main(nil)
+        MartletCommand.exit()
+      }
+      dispatchMain()
     }
+    // memcached's options aren't of the style that the rest of the program has, `-h` and `-V` among them.
+    Task.detached {
+      do {
+        try await Memcached.run(Array(arguments.dropFirst()))
+        MartletCommand.exit()
+      } catch {
+        MartletCommand.exit(withError: error)
+      }
+    }
+    // `dispatchMain` would end this thread but for its shell, which the system's change of users leaves out (-u): root's
+    // rights would live on in it.
+    DispatchSemaphore(value: 0).wait()
   }
 }

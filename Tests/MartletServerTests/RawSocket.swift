@@ -13,15 +13,37 @@ private func sendBytes(_ descriptor: Int32, _ bytes: UnsafeRawPointer?, _ count:
   unsafe send(descriptor, bytes, count, flags)
 }
 
-/// A TCP connection to a port of this machine. Every wait ends after ten seconds.
+/// A connection to a port or a Unix socket of this machine. Every wait ends after ten seconds.
 final class RawSocket: @unchecked Sendable {
   private let descriptor: Int32
 
-  init(port: Int, receiveBuffer: Int32? = nil) throws {
-    descriptor = socket(AF_INET, Self.stream, 0)
+  /// Connects to a Unix socket.
+  init(path: String) throws {
+    descriptor = socket(AF_UNIX, Self.stream, 0)
+    limitWaiting()
+    var address = sockaddr_un()
+    address.sun_family = sa_family_t(AF_UNIX)
+    unsafe withUnsafeMutableBytes(of: &address.sun_path) { unsafe $0.copyBytes(from: path.utf8) }
+    let result = unsafe withUnsafePointer(to: &address) {
+      unsafe $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+        unsafe connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
+      }
+    }
+    guard result == 0 else {
+      close(descriptor)
+      throw Failure(code: errno)
+    }
+  }
+
+  private func limitWaiting() {
     var limit = timeval(tv_sec: 10, tv_usec: 0)
     unsafe setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
     unsafe setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
+  }
+
+  init(port: Int, receiveBuffer: Int32? = nil) throws {
+    descriptor = socket(AF_INET, Self.stream, 0)
+    limitWaiting()
     // What is sent in two parts is to arrive in two parts.
     var one: Int32 = 1
     unsafe setsockopt(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, &one, socklen_t(MemoryLayout<Int32>.size))

@@ -9,6 +9,8 @@ struct ServerErrorTests {
     arguments: [
       (ServerError.portInUse(host: "::1", port: 6379), "--port"),
       (.cannotBind(host: "10.0.0.1", port: 6379, reason: "Cannot assign requested address"), "--host"),
+      (.unixSocketInUse(path: "/run/s"), "--unix-socket"),
+      (.cannotBindUnixSocket(path: "/run/s", reason: "Permission denied"), "--memcached-unix-socket"),
       (.folderNotWritable(path: "data", reason: "Permission denied"), "--data"),
       (.folderInUse(path: "data", pid: 42), "process 42"),
       (.folderInUse(path: "data", pid: nil), "--data"),

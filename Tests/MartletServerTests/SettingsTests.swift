@@ -68,6 +68,9 @@ struct SettingsPrecedenceTests {
   func everySettingFromEverySource() async throws {
     let texts = [
       "host": "0.0.0.0,::", "port": "7000", "memcached-port": "7001", "data": "/tmp/d",
+      "listen": "[::1]:7002,localhost", "memcached-listen": "*", "unix-socket": "/tmp/r",
+      "memcached-unix-socket": "/tmp/m", "unix-socket-mode": "0770", "backlog": "7", "idle-timeout": "5m",
+      "write-timeout": "0", "memcached-flush": "no", "memcached-shutdown": "yes",
       "durability": "everysec", "checkpoint-growth": "50", "checkpoint-min-size": "1mb",
       "checkpoint-age": "24h",
       "keep-files": "3",
@@ -82,6 +85,16 @@ struct SettingsPrecedenceTests {
     expected.host = ["0.0.0.0", "::"]
     expected.port = 7000
     expected.memcachedPort = 7001
+    expected.listen = [ListenAddress("::1", port: 7002), ListenAddress("localhost")]
+    expected.memcachedListen = [ListenAddress("*")]
+    expected.unixSocket = "/tmp/r"
+    expected.memcachedUnixSocket = "/tmp/m"
+    expected.unixSocketMode = 0o770
+    expected.backlog = 7
+    expected.idleTimeout = .seconds(300)
+    expected.writeTimeout = .zero
+    expected.memcachedFlush = false
+    expected.memcachedShutdown = true
     expected.dataFolder = "/tmp/d"
     expected.durability = .everysec
     expected.checkpointGrowth = 50
@@ -178,7 +191,10 @@ struct SettingsCheckTests {
       ("durability", "sometimes"), ("transport", "pigeon"), ("log-level", "loud"),
       ("log-commands", "perhaps"),
       ("protected-mode", "2"), ("memcached-auth-file", ""), ("memcached-sasl", "perhaps"),
-      ("password", ""),
+      ("password", ""), ("listen", "localhost:"), ("listen", "[::1"), ("listen", "a b:1"), ("listen", "a,,b"),
+      ("memcached-listen", "[127.0.0.1]:1"), ("memcached-listen", "a:70000"), ("memcached-listen", "[::1]1"),
+      ("unix-socket", ""), ("unix-socket-mode", "9"), ("unix-socket-mode", "01000"), ("unix-socket-mode", ""),
+      ("backlog", "0"), ("idle-timeout", "5"), ("write-timeout", "-1s"), ("memcached-flush", "perhaps"),
     ])
   func refused(name: String, text: String) async throws {
     let message = await complaint { try await load([name: text]) }
@@ -207,6 +223,24 @@ struct SettingsCheckTests {
     await #expect(throws: SettingsError.self) { try await load(["port": "11211"]) }
     await #expect(throws: SettingsError.self) { try await load(["port": "0", "memcached-port": "0"]) }
     #expect(try await load(["port": "0"]).port == 0)
+    await #expect(throws: SettingsError.self) {
+      try await load(["unix-socket": "/tmp/s", "memcached-unix-socket": "/tmp/s"])
+    }
+    await #expect(throws: SettingsError.self) {
+      try await load(["listen": "127.0.0.1:7000", "memcached-listen": "127.0.0.1:7000"])
+    }
+    await #expect(throws: SettingsError.self) { try await load(["listen": "127.0.0.1", "port": "0"]) }
+    let socketAlone = try await load(["unix-socket": "/tmp/s", "port": "0", "memcached-port": "0"])
+    #expect(socketAlone.listeners == [Listener(.redis, .unix(path: "/tmp/s", mode: 0o700))])
+  }
+
+  @Test("A program's own defaults hold where nothing else is said")
+  func ownDefaults() async throws {
+    let settings = try await Settings.load(
+      options: ["port": "1"], environment: ["MARTLET_DATABASES": "2"],
+      defaults: ["port": "9", "databases": "9", "max-connections": "1024"]
+    ).settings
+    #expect(settings.port == 1 && settings.databases == 2 && settings.maxConnections == 1024)
   }
 
   @Test("SASL without anybody who could authenticate is refused")

@@ -69,7 +69,7 @@ package final class ListeningSocket: Sendable {
   }
 
   /// Removes the file of a Unix socket, if it is still this one's.
-  func removeFile() {
+  package func removeFile() {
     guard let path = listener.path else { return }
     let identity = [identity.0, identity.1]
     unsafe martlet_remove_unix(path, identity)

@@ -73,14 +73,21 @@ struct Background: Sendable {
     var process: pid_t = -1
     var pointers = unsafe words.map { unsafe strdup($0) } + [nil]
     defer { for index in unsafe pointers.indices { unsafe free(pointers[index]) } }
-    #if os(Linux)
-      let program = "/proc/self/exe"
-    #else
-      let program = words[0]
-    #endif
-    let code = unsafe posix_spawnp(&process, program, &actions, nil, &pointers, environ)
+    let code = unsafe posix_spawnp(&process, program(words[0]), &actions, nil, &pointers, environ)
     errno = code
     return code == 0 ? process : -1
+  }
+
+  /// The path of this program, which may have been called by another name.
+  private static func program(_ called: String) -> String {
+    #if os(Linux)
+      var path = [UInt8](repeating: 0, count: Int(PATH_MAX))
+      let length = unsafe path.withUnsafeMutableBytes {
+        unsafe readlink("/proc/self/exe", $0.baseAddress!.assumingMemoryBound(to: CChar.self), $0.count)
+      }
+      if length > 0 { return String(decoding: path.prefix(length), as: UTF8.self) }
+    #endif
+    return called
   }
 }
 
