@@ -60,7 +60,8 @@ extension MemcachedSession {
   // MARK: mg
 
   @inline(__always)
-  private mutating func metaGet(_ words: borrowing Words, _ end: Int, _ execution: inout Execution) -> Outcome {
+  private mutating func metaGet(_ words: borrowing Words, _ end: Int, _ execution: inout Execution) -> Outcome
+  {
     var flags = MetaFlags()
     let tooMany: StaticString = "CLIENT_ERROR options flags are too long"
     if let outcome = takeFlags(words, &flags, tooMany, end, &execution) { return outcome }
@@ -192,7 +193,8 @@ extension MemcachedSession {
 
   // MARK: md
 
-  private mutating func metaDelete(_ words: borrowing Words, _ end: Int, _ execution: inout Execution) -> Outcome
+  private mutating func metaDelete(_ words: borrowing Words, _ end: Int, _ execution: inout Execution)
+    -> Outcome
   {
     var flags = MetaFlags()
     let tooMany: StaticString = "CLIENT_ERROR options flags too long"
@@ -263,7 +265,9 @@ extension MemcachedSession {
 
   // MARK: me
 
-  private mutating func metaDebug(_ words: borrowing Words, _ end: Int, _ execution: inout Execution) -> Outcome {
+  private mutating func metaDebug(_ words: borrowing Words, _ end: Int, _ execution: inout Execution)
+    -> Outcome
+  {
     guard words.count > 1, words[1].byteCount <= state.limits.keyBytes else {
       return error("CLIENT_ERROR bad command line format", end, &execution)
     }
