@@ -307,7 +307,7 @@ enum MetaConversations {
         Exchange("mg a c f h k l s t u v O1 N0 R0 T0 I P L b", "CLIENT_ERROR error decoding key\r\n"),
         Exchange(
           "mg a c f h k l s t u v O1 N0 R0 T0 I P L z x", "CLIENT_ERROR options flags are too long\r\n"),
-        Exchange("ms a 1 c f h k l s t u v O1 N0 R0 T0 I P L\r\nx", "HD c5 ka O1\r\n"),
+        Exchange("ms a 1 D1 f h k l J1 t u v O1 N0 R0 T0 I P L\r\nx", "HD ka O1\r\n"),
         Exchange(
           "ms a 1 c f h k l s t u v O1 N0 R0 T0 I P L q D1\r\nx",
           "CLIENT_ERROR options flags too long\r\nERROR\r\n"),
@@ -597,7 +597,7 @@ enum MetaConversations {
         Exchange("mg t t", "HD t50\r\n"),
         Exchange("ma u N0 q v k", "VA 1 ku\r\n0\r\n"),
         Exchange("ma v N0 J5", "HD\r\n"),
-        Exchange("ma v c", "HD c36\r\n"),
+        Exchange("ma v", "HD\r\n"),
         Exchange("incr v 1", "7\r\n"),
         Exchange("ma v v T-1", "VA 1\r\n8\r\n"),
         Exchange("mg v", "EN\r\n"),
