@@ -436,7 +436,7 @@ def test_conversation(pair: Pair, conversation: Conversation, way: str) -> None:
 @pytest.fixture(scope="module")
 def without_machinery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
     """Martlet, and a memcached without the crawler, the lists and the slabs that Martlet doesn't have."""
-    options = ("-X", "-W", "-o", "no_lru_crawler,no_slab_reassign")
+    options = ("-X", "-o", "no_lru_crawler,no_slab_reassign")
     pair = Pair(tmp_path_factory.mktemp("pair"), peer_options=options)
     yield pair
     pair.kill()

@@ -166,11 +166,11 @@ DIFFERENCES = [
         "CLIENT_ERROR slab reassignment disabled\n",
     ),
     Difference(
-        "`watch`",
-        "Not done, and answered as by a memcached that was started with `-W`.",
-        talk("watch fetchers\n", ways=WHOLE),
+        "`watch` of connections and of memcached's inside",
+        "Done are `fetchers`, `mutations` and `evictions`; a kind of which nothing would be shown is refused like an unknown one.",
+        talk("watch connevents\n", ways=WHOLE),
         "OK\n<silent>\n<silent>\n<open after the end>\n",
-        "CLIENT_ERROR watch commands not allowed\n<ended>\n",
+        "ERROR\n<ended>\n",
     ),
     Difference(
         "`E`, a CAS token of the client's choice",

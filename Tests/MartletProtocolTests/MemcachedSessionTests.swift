@@ -50,13 +50,14 @@ struct MemcachedSessionTests {
     #expect(client.send("append k 0 0 9\r\n123456789\r\n") == error)
     #expect(client.send("set k 0 0 11\r\n\(body)\r\nget k\r\n") == error + "END\r\n")
     #expect(client.send("set k 0 0 11 noreply\r\n\(body)\r\nget k\r\n") == "END\r\n")
-    // In pieces, the body not to be kept meanwhile.
-    #expect(client.send("set k 0 0 100000\r\n") == error)
+    // In pieces, the body not to be kept meanwhile; the reply comes when it has come.
+    #expect(client.send("set k 0 0 100000\r\n") == "")
     for _ in 0..<100 {
       #expect(client.send(String(repeating: "get k\r\n...", count: 100)) == "")
       #expect(client.unconsumed == 0)
     }
-    #expect(client.send("\r\nget k\r\n") == "END\r\n")
+    #expect(client.send("\r\nget k\r\n") == error + "END\r\n")
+    #expect(client.send("set k 0 0 11 noreply\r\n") + client.send("\(body)\r\n") == "")
   }
 
   @Test("The default limit of a value is 1 MiB")
@@ -74,7 +75,7 @@ struct MemcachedSessionTests {
     #expect(quit.send("get k\r\nquit\r\nget k\r\n") == "END\r\n")
     #expect(quit.isClosed)
     for isWhole in [false, true] {
-      let line = "set " + String(repeating: "k", count: 3000) + (isWhole ? " 0 0 1\r\nx\r\n" : "")
+      let line = "set " + String(repeating: "k", count: 17_000) + (isWhole ? " 0 0 1\r\nx\r\n" : "")
       let client = TestServer().memcachedClient()
       #expect(client.send(line) == "CLIENT_ERROR line too long\r\n")
       #expect(client.isClosed)
@@ -82,6 +83,33 @@ struct MemcachedSessionTests {
     let many = TestServer().memcachedClient()
     let keys = bytes("get " + (0..<2000).map { "key\($0)" }.joined(separator: " ") + "\r\n")
     #expect(text(many.send(Array(keys[..<5000])) + many.send(Array(keys[5000...]))) == "END\r\n")
+  }
+
+  @Test("A line is as long whether it comes whole or in pieces")
+  func longLines() {
+    let line = "set " + String(repeating: "k", count: 3000) + " 0 0 1\r\n"
+    let refusal = "CLIENT_ERROR bad command line format\r\n"
+    let whole = TestServer().memcachedClient()
+    #expect(whole.send(line) == refusal)
+    let pieces = TestServer().memcachedClient()
+    #expect(pieces.send(String(line.prefix(2999))) == "")
+    #expect(pieces.send(String(line.dropFirst(2999))) == refusal)
+  }
+
+  @Test("Numbers are read as C's strtoul reads them")
+  func numbers() {
+    let client = TestServer().memcachedClient()
+    let read = [
+      "0": 0, "007": 7, "+5": 5, "-0": 0, "\t7": 7, "7\u{b}x": 7, "4294967295": UInt32.max,
+      "-18446744073709551615": 1,
+    ]
+    for (word, flags) in read {
+      let reply = client.send("set k \(word) 0 1\r\nx\r\nget k\r\n")
+      #expect(reply == "STORED\r\nVALUE k \(flags) 1\r\nx\r\nEND\r\n", "\(word)")
+    }
+    for word in ["-1", "-", "+-1", "1x", "0x1", "\t", "4294967296", "18446744073709551616", "1\u{0}1"] {
+      #expect(client.send("set k \(word) 0 1\r\n") == "CLIENT_ERROR bad command line format\r\n", "\(word)")
+    }
   }
 
   @Test("stats tells what clients read")

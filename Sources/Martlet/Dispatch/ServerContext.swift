@@ -100,6 +100,8 @@ package final class ServerContext: Sendable {
   package static var redisVersion: String { "7.0.15" }
 
   package let clients = ClientRegistry()
+  /// Who watches what memcached's clients do.
+  let watchers = Watchers()
   private let memoryLimitBox = Atomic<Int>(0)
   private let logsCommandsBox = Atomic<Bool>(false)
   /// When database 0 is to be emptied, in milliseconds since 1970; 0 when no such wish is open.

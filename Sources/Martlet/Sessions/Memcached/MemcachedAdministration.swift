@@ -4,7 +4,7 @@
 extension MemcachedSession {
   /// Runs a command that isn't about keys.
   @inline(never)
-  func administer(_ words: borrowing Words, _ end: Int, _ execution: inout Execution) -> Outcome {
+  mutating func administer(_ words: borrowing Words, _ end: Int, _ execution: inout Execution) -> Outcome {
     let name = words[0]
     if name.equalsExactly("stats") { return statistics(words, end, &execution) }
     if name.equalsExactly("version") {
@@ -18,10 +18,7 @@ extension MemcachedSession {
     if name.equalsExactly("lru_crawler") { return crawler(words, end, &execution) }
     if name.equalsExactly("lru") { return lists(words, end, &execution) }
     if name.equalsExactly("slabs") { return slabs(words, end, &execution) }
-    if name.equalsExactly("watch") {
-      return answer(
-        "CLIENT_ERROR watch commands not allowed", end, isQuiet: words.isQuiet, &execution)
-    }
+    if name.equalsExactly("watch") { return beginWatching(words, end, &execution) }
     if name.equalsExactly("shutdown") { return error("ERROR: shutdown not enabled", end, &execution) }
     if name.equalsExactly("refresh_certs") { return error("Error TLS not enabled", end, &execution) }
     if name.equalsExactly("quit") || words.isHTTP { return .close }
@@ -93,7 +90,9 @@ extension MemcachedSession {
     if words.count == 4 && words[1].equalsExactly("reassign") {
       return error("CLIENT_ERROR slab reassignment disabled", end, &execution)
     }
-    guard words.count >= 3 && words[1].equalsExactly("automove") else { return error("ERROR", end, &execution) }
+    guard words.count >= 3 && words[1].equalsExactly("automove") else {
+      return error("ERROR", end, &execution)
+    }
     let isQuiet = words.isQuiet
     if words[2].equalsExactly("ratio") {
       let isRatio = words.count > 3 && Double(words[3].text) != nil

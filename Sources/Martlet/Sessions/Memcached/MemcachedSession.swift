@@ -18,6 +18,10 @@ package struct MemcachedSession: Session, ~Copyable {
   private var toSwallow = 0
   /// What is replied when they have been, and the version that the reply shows.
   private var replyBehind: (line: StaticString, shown: UInt64)?
+  /// What the client watches; nil for one that doesn't.
+  var watcher: Watcher?
+  /// Whether a watcher's client sends no more.
+  private(set) var endsWatch = false
 
   package init(_ client: ClientRecord, _ limits: SessionLimits, _ context: ServerContext) {
     state = SessionState(client, limits, context)
@@ -32,10 +36,13 @@ package struct MemcachedSession: Session, ~Copyable {
     /// This many bytes from this position on are to be passed over.
     case swallow(from: Int, count: Int)
     case waitForRoom
+    /// From now on the client watches.
+    case watch
     case close
   }
 
   package mutating func receive(_ input: RawSpan, _ execution: inout Execution) -> SessionStep {
+    if let watcher { return goOnWatching(watcher, input, &execution) }
     // Taken out of the session, so that its state can change while a request's words are read.
     var ranges = WordRanges()
     swap(&ranges, &self.ranges)
@@ -72,6 +79,8 @@ package struct MemcachedSession: Session, ~Copyable {
         position += start
         toSwallow = count
       case .waitForRoom: return SessionStep(consumed: position, next: .waitForRoom)
+      // The request stays where it is, so that the session is called again.
+      case .watch: return SessionStep(consumed: position, next: Self.laterLook)
       case .close: return SessionStep(consumed: input.byteCount, next: .close)
       }
     }
@@ -79,8 +88,8 @@ package struct MemcachedSession: Session, ~Copyable {
     return SessionStep(consumed: position, next: .read(atLeast: 1))
   }
 
-  /// No command of this protocol waits.
-  package mutating func endWait() {}
+  /// Only a watcher waits.
+  package mutating func endWait() { endsWatch = watcher != nil }
 
   /// Whether a line, or what has come of it, isn't too long.
   @inline(__always)
@@ -195,7 +204,7 @@ package struct MemcachedSession: Session, ~Copyable {
       let key = execution.keyspace.place(keys[index])
       execution.keyspace.lock(key.shard)
       let isRight = execution.appendValue(
-        key, withCAS: withCAS, countsReads: countsReads, replyStart: start)
+        key, withCAS: withCAS, countsReads: countsReads, replyStart: start, state.client)
       if isRight { body(key, &execution) }
       execution.keyspace.unlock(key.shard)
       guard isRight else {
@@ -269,6 +278,8 @@ package struct MemcachedSession: Session, ~Copyable {
     let end = bodyStart + length + 2
     guard request.byteCount >= end else { return .incomplete(atLeast: end) }
     guard request.byte(end - 2) == UInt8(ascii: "\r"), request.byte(end - 1) == UInt8(ascii: "\n") else {
+      execution.counters.value.sets.add()
+      execution.counters.value.unstored.add()
       return answer("CLIENT_ERROR bad data chunk", end, isQuiet: isQuiet, &execution)
     }
     let value = request.extracting(bodyStart..<bodyStart + length)
@@ -289,6 +300,9 @@ package struct MemcachedSession: Session, ~Copyable {
     let outcome = execution.store(
       command.mode, key, value, metadata, unique: unique, limit: state.limits.valueBytes)
     execution.keyspace.unlock(key.shard)
+    if execution.context.watchers.want(.mutations) {
+      execution.tellStore(words[1], words[0], outcome, metadata.expiry, length, state.client)
+    }
     if outcome != .stored { execution.counters.value.unstored.add() }
     if isQuiet { return .done(end: end) }
     execution.reply.buffer.append(Self.line(outcome))
@@ -327,6 +341,9 @@ package struct MemcachedSession: Session, ~Copyable {
       }
     }
     execution.counters.value.tooLarge.add()
+    if execution.context.watchers.want(.mutations) {
+      execution.tellStore(words[1], words[0], .tooLarge, 0, 0, state.client)
+    }
     replyBehind = isQuiet ? nil : (Self.line(.tooLarge), execution.shown)
     return .swallow(from: bodyStart, count: length)
   }
@@ -442,6 +459,7 @@ package struct MemcachedSession: Session, ~Copyable {
     var delay = 0
     if words.count > (isQuiet ? 2 : 1) {
       guard let seconds = words[1].memcachedSigned else {
+        execution.counters.value.flushes.add()
         return answer("CLIENT_ERROR invalid exptime argument", end, isQuiet: isQuiet, &execution)
       }
       delay = seconds
@@ -484,9 +502,10 @@ extension Execution {
   /// when it isn't a string or the reply would become too large, and then an error line says so.
   @inline(__always)
   fileprivate mutating func appendValue(
-    _ key: borrowing Key, withCAS: Bool, countsReads: Bool, replyStart start: Int
+    _ key: borrowing Key, withCAS: Bool, countsReads: Bool, replyStart start: Int, _ client: ClientRecord
   ) -> Bool {
     guard let item = find(key, 0) else {
+      if context.watchers.want(.fetchers) { tellFetch(key.bytes, nil, client) }
       if countsReads { counters.value.misses.add() }
       return true
     }
@@ -499,6 +518,7 @@ extension Execution {
         from: start, with: "SERVER_ERROR the reply would be larger than 1 GiB: ask for less at a time\r\n")
       return false
     }
+    if context.watchers.want(.fetchers) { tellFetch(key.bytes, item.valueCount, client) }
     if countsReads { counters.value.hits.add() }
     reply.buffer.append("VALUE ")
     reply.buffer.append(key.bytes)

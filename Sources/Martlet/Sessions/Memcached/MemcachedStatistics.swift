@@ -26,7 +26,9 @@ extension MemcachedSession {
       return .done(end: end)
     }
     // All items are of one kind here, and lie in memory by other rules.
-    if topic.equalsExactly("items") || topic.equalsExactly("extstore") { return error("END", end, &execution) }
+    if topic.equalsExactly("items") || topic.equalsExactly("extstore") {
+      return error("END", end, &execution)
+    }
     if topic.equalsExactly("slabs") {
       let bytes = "\(execution.keyspace.residentBytes)"
       execution.append(statistics: [("active_slabs", "0"), ("total_malloced", bytes)])
@@ -183,7 +185,6 @@ extension ServerContext {
       ("total_items", sets &- sum { $0.unstored.value }),
       ("expired_unfetched", 0),
       ("evicted_unfetched", 0),
-      ("evicted_active", 0),
       ("evictions", 0),
       ("reclaimed", sum { $0.expired.value }),
     ]
