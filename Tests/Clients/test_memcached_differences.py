@@ -131,11 +131,11 @@ DIFFERENCES = [
         "ERROR\n",
     ),
     Difference(
-        "`lru_crawler metadump`",
-        "Not done, and answered as by a memcached that was started with `-X`: `SCAN` on the Redis side lists keys.",
+        "`lru_crawler crawl` and `metadump`",
+        "What has expired is deleted in the background anyway, and `SCAN` on the Redis side lists keys; answered as with `no_lru_crawler`.",
         talk("lru_crawler metadump x\n", ways=WHOLE),
         "BADCLASS invalid class id\n",
-        "ERROR metadump not allowed\n",
+        "CLIENT_ERROR lru crawler disabled\n",
     ),
     Difference(
         "`stats cachedump`",

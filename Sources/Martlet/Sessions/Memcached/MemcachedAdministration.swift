@@ -54,10 +54,8 @@ extension MemcachedSession {
     switch words.count {
     case 2 where words[1].equalsExactly("enable") || words[1].equalsExactly("disable"):
       return error("OK", end, &execution)
-    case 3 where words[1].equalsExactly("crawl"):
-      return error(words[2].isSlabClasses ? "OK" : "BADCLASS invalid class id", end, &execution)
-    case 3 where words[1].equalsExactly("metadump"):
-      return error("ERROR metadump not allowed", end, &execution)
+    case 3 where words[1].equalsExactly("crawl") || words[1].equalsExactly("metadump"):
+      return error("CLIENT_ERROR lru crawler disabled", end, &execution)
     case 3 where words[1].equalsExactly("sleep"):
       guard let microseconds = words[2].memcachedUnsigned else {
         return error("CLIENT_ERROR bad command line format", end, &execution)
@@ -116,21 +114,5 @@ extension Words {
       false
     default: true
     }
-  }
-}
-
-extension RawSpan {
-  /// Whether it names slab classes as memcached numbers them: `all`, or numbers with commas between them.
-  fileprivate var isSlabClasses: Bool {
-    if equalsExactly("all") { return true }
-    var start = 0
-    repeat {
-      let end = firstIndex(of: UInt8(ascii: ","), from: start) ?? byteCount
-      guard let number = extracting(start..<end).memcachedUnsigned, (1...63).contains(number) else {
-        return false
-      }
-      start = end + 1
-    } while start < byteCount
-    return true
   }
 }
