@@ -215,7 +215,7 @@ DIFFERENCES = [
         "HD\nHD ka\n",
     ),
     Difference(
-        "`k` of a key that `mg` has made from base64",
+        "`k` and `me` of a key in base64 that `mg` has made, or whose value was added to",
         "memcached puts the bare bytes into its reply, and a line end among them breaks it.",
         talk("mg YSBi b k N30\n", ways=WHOLE),
         "HD ka b W\n",
