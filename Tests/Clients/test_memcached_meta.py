@@ -175,7 +175,8 @@ def random_conversation(seed: int) -> Conversation:
         flags = chance.sample(FLAGS, chance.choice([0, 1, 1, 2, 3, 4, 5]))
         flags = [each for each in flags if each != "b" and not (binary and each[0] == "N")] + ["b"] * binary
         if command == "ms":
-            flags = [each for each in flags if each[0] not in "sNM"] + chance.choice([[], [], ["ME"], ["MR"]] if binary else [[], [], ["MA"], ["ME"], ["MR"], ["MP"]])
+            # What has expired when it is stored has no token here, and so none to come back with.
+            flags = [each for each in flags if each[0] not in "sNM" and each != "T-1"] + chance.choice([[], [], ["ME"], ["MR"]] if binary else [[], [], ["MA"], ["ME"], ["MR"], ["MP"]])
         if command == "ma":
             # A time given to a number that gets longer is lost in memcached.
             flags = [each for each in flags if each[0] not in "MT"] + chance.choice([[], [], ["MD"], ["MI"]])
