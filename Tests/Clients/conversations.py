@@ -73,7 +73,7 @@ TEXTS = [(re.compile(rb"VERSION .*"), b"VERSION *")]
 
 def tens(match: re.Match[bytes]) -> bytes:
     """Seconds that are left, as the nearest multiple of ten: two servers' seconds don't begin at once."""
-    return match[1] if match[2] == b"-1" else match[1] + b"%d" % (round(int(match[2]) / 10) * 10)
+    return match[0] if match[2] == b"-1" else match[1] + b"%d" % (round(int(match[2]) / 10) * 10)
 
 
 META = re.compile(rb"(?:HD|VA \d+|ME)(?: .*)?")

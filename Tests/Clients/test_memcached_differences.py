@@ -177,7 +177,7 @@ DIFFERENCES = [
         "Newer than 1.6.18, which calls it an invalid flag.",
         talk("ms a 1 E7 c\nx\nmd a E8\nma a E8\n", ways=WHOLE),
         "CLIENT_ERROR invalid flag\nCLIENT_ERROR invalid or duplicate flag\nCLIENT_ERROR invalid or duplicate flag\n",
-        "HD cas1\nHD\nNF\n",
+        "HD ccas1\nHD\nNF\n",
     ),
     Difference(
         "`md` with `x`",
@@ -204,8 +204,8 @@ DIFFERENCES = [
         "`mg` with `C`",
         "Newer than 1.6.18, which sends a value to who has it.",
         talk("ms a 1 c\nx\n", "mg a C<cas 1> v\n", ways=WHOLE),
-        "HD cas1\nVA 1\nx\n",
-        "HD cas1\nHD\n",
+        "HD ccas1\nVA 1\nx\n",
+        "HD ccas1\nHD\n",
     ),
     Difference(
         "`k` of a key that was once given in base64",
@@ -215,7 +215,7 @@ DIFFERENCES = [
         "HD\nHD ka\n",
     ),
     Difference(
-        "`k` of a key that `mg` has made from base64",
+        "`k` and `me` of a key in base64 that `mg` has made, or whose value was added to",
         "memcached puts the bare bytes into its reply, and a line end among them breaks it.",
         talk("mg YSBi b k N30\n", ways=WHOLE),
         "HD ka b W\n",
@@ -227,6 +227,13 @@ DIFFERENCES = [
         talk(f"mg a N0 O{'1' * 32}\nmg a\n", ways=WHOLE),
         "CLIENT_ERROR opaque token too long\nHD\n",
         "CLIENT_ERROR opaque token too long\nEN\n",
+    ),
+    Difference(
+        "`ma` with `T`, and a number that gets longer",
+        "memcached gives the time to the value that it has just replaced, and says that all is well.",
+        talk("ms a 1\n9\nma a T100 v\nmg a t\n", ways=WHOLE),
+        "HD\nVA 2\n10\nHD t-1\n",
+        "HD\nVA 2\n10\nHD t100\n",
     ),
     Difference(
         "`ms` that adds beyond the limit",

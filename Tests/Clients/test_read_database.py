@@ -324,14 +324,14 @@ def test_the_checksum_is_that_of_rfc_3720() -> None:
 def body() -> Scribe:
     """A checkpoint of version 10 in two parts."""
     scribe = Scribe(10)
-    scribe.records("# a comment", 'SET a "two words" PXAT 5 FLAGS 6 CAS 7 VERSION 8', "SET b 1 VERSION 9").part(1, 10)
+    scribe.records("# a comment", 'SET a "two words" PXAT 5 FLAGS 6 CAS 7 STALE VERSION 8', "SET b 1 VERSION 9").part(1, 10)
     scribe.records("SADD s x", 'SADD s b64"AAEC" \'', "PEXPIREAT s 99", "VERSION s 4")
     scribe.records("SELECT 1", "SADD s y", "VERSION s 10").part(2, 10)
     return scribe
 
 
 BODY = {
-    (0, b"a"): Item(b"two words", 8, 5, 6, 7),
+    (0, b"a"): Item(b"two words", 8, 5, 6, 7, True),
     (0, b"b"): Item(b"1", 9, 0, 0, 9),
     (1, b"s"): Item(frozenset([b"y"]), 10, 0, 0, 10),
 }
@@ -353,7 +353,7 @@ def test_a_body_and_batches_behind_it() -> None:
     scribe = body().complete(10, 2, 4).records("SET b 2", "SELECT 1", "SADD s z").commit(11, 12)
     scribe.records("PERSIST a").commit(20, 20, 12).commit(21, 20, 20)
     items = read(scribe.content)
-    assert items[0, b"a"] == Item(b"two words", 20, 0, 6, 7)
+    assert items[0, b"a"] == Item(b"two words", 20, 0, 6, 7, True)
     assert items[0, b"b"] == Item(b"2", 11, 0, 0, 11)
     assert items[1, b"s"].value == {b"y", b"z"}
     empty = Scribe(10).complete(10, 0, 0)

@@ -58,7 +58,9 @@ struct MemcachedMetaTests {
     #expect(server.redisClient().send(array(["SADD", "s", "x"])) == ":1\r\n")
     let client = server.memcachedClient()
     let error = "SERVER_ERROR the key holds a collection: use a Redis client for it\r\n"
-    for request in ["mg s", "mg s v q", "mg s N0 T0", "ma s", "ma s N0", "md s I", "md s x", "ms s 1 MA\r\nx"] {
+    for request in [
+      "mg s", "mg s v q", "mg s N0 T0", "ma s", "ma s N0", "md s I", "md s x", "ms s 1 MA\r\nx",
+    ] {
       #expect(client.send(request + "\r\n") == error, "\(request)")
     }
     #expect(client.send("ms s 1 ME\r\nx\r\nms s 1 q\r\nx\r\nmg s v\r\n") == "NS\r\nVA 1\r\nx\r\n")
@@ -135,8 +137,10 @@ struct MemcachedMetaTests {
   @Test("Random requests are all replied to, and byte by byte as they are whole")
   func randomRequests() {
     let words = [
-      "a", "b", "YQ==", "k", "v", "q", "t", "f", "c", "h", "l", "s", "u", "b", "x", "I", "T0", "T30", "T-1", "N0",
-      "N30", "R30", "R100", "C1", "C5", "E7", "F3", "M", "MA", "ME", "MS", "MD", "M-", "J5", "D3", "O1", "O", "Px", "1",
+      "a", "b", "YQ==", "k", "v", "q", "t", "f", "c", "h", "l", "s", "u", "b", "x", "I", "T0", "T30", "T-1",
+      "N0",
+      "N30", "R30", "R100", "C1", "C5", "E7", "F3", "M", "MA", "ME", "MS", "MD", "M-", "J5", "D3", "O1", "O",
+      "Px", "1",
       "\u{ff}",
     ]
     for seed in 1...200 as ClosedRange<UInt64> {

@@ -48,7 +48,8 @@ struct CheckpointTests {
     let disk = SimulatedDisk()
     var server = TestServer(try openStore(on: disk))
     for request in [
-      "ms a 1 T100 F5\r\nx\r\n", "md a I\r\n", "ms b 1 E77\r\nx\r\n", "ms c 1 E7\r\nx\r\n", "md c I T50 E8\r\n",
+      "ms a 1 T100 F5\r\nx\r\n", "md a I\r\n", "ms b 1 E77\r\nx\r\n", "ms c 1 E7\r\nx\r\n",
+      "md c I T50 E8\r\n",
       "ms d 1 T100\r\nx\r\n", "md d I T0\r\n", "ms e 1\r\nx\r\n",
     ] { #expect(server.memcached(request) == "HD\r\n", "\(request)") }
     server.store.journal.commit()

@@ -17,7 +17,7 @@ package struct MemcachedSession: Session, ~Copyable {
   /// Bytes of a refused data block that are still to be passed over.
   private var toSwallow = 0
   /// What is replied when they have been, and the version that the reply shows.
-  private var replyBehind: (line: StaticString, shown: UInt64)?
+  var replyBehind: (line: StaticString, shown: UInt64)?
   /// What the client watches; nil for one that doesn't.
   var watcher: Watcher?
   /// Whether a watcher's client sends no more.

@@ -42,30 +42,39 @@ extension MemcachedSession {
     return .done(end: end)
   }
 
+  /// Replies a line that tells a mistake, or why nothing was done.
+  private mutating func refuse(_ line: StaticString, _ end: Int, _ execution: inout Execution) -> Outcome {
+    let start = execution.reply.buffer.count
+    execution.beginReply()
+    execution.reply.buffer.append(line)
+    return endMeta(start, isLeftOut: false, end, &execution)
+  }
+
   /// Checks the words of a `mg`, `md` or `ma`, and takes their flags; what is to be done when they are wrong.
   @inline(__always)
-  private func takeFlags(
+  private mutating func takeFlags(
     _ words: borrowing Words, _ flags: inout MetaFlags, _ tooMany: StaticString, wrong: StaticString? = nil,
     _ end: Int, _ execution: inout Execution
   ) -> Outcome? {
-    guard words.count > 1 else { return error("ERROR", end, &execution) }
+    guard words.count > 1 else { return refuse("ERROR\r\n", end, &execution) }
     guard words[1].byteCount <= state.limits.keyBytes else {
-      return error("CLIENT_ERROR bad command line format", end, &execution)
+      return refuse("CLIENT_ERROR bad command line format\r\n", end, &execution)
     }
-    guard words.count <= MetaFlags.maximumWords else { return error(tooMany, end, &execution) }
-    if let problem = flags.parse(words, from: 2) { return error(wrong ?? problem, end, &execution) }
+    guard words.count <= MetaFlags.maximumWords else { return refuse(tooMany, end, &execution) }
+    if let problem = flags.parse(words, from: 2) { return refuse(wrong ?? problem, end, &execution) }
     return nil
   }
 
   // MARK: mg
 
   @inline(__always)
-  private mutating func metaGet(_ words: borrowing Words, _ end: Int, _ execution: inout Execution) -> Outcome {
+  private mutating func metaGet(_ words: borrowing Words, _ end: Int, _ execution: inout Execution) -> Outcome
+  {
     var flags = MetaFlags()
-    let tooMany: StaticString = "CLIENT_ERROR options flags are too long"
+    let tooMany: StaticString = "CLIENT_ERROR options flags are too long\r\n"
     if let outcome = takeFlags(words, &flags, tooMany, end, &execution) { return outcome }
     guard !flags.isOpaqueTooLong else {
-      return error("CLIENT_ERROR opaque token too long", end, &execution)
+      return refuse("CLIENT_ERROR opaque token too long\r\n", end, &execution)
     }
     guard flags.has("b") else { return metaGet(words[1], flags, words, end, &execution) }
     var key = ByteQueue()
@@ -85,7 +94,8 @@ extension MemcachedSession {
     execution.beginReply()
     let key = execution.keyspace.place(keyBytes)
     execution.keyspace.lock(key.shard)
-    let isLeftOut = execution.metaGet(key, flags, words, mayCreate: mayCreate, replyStart: start)
+    let isLeftOut = execution.metaGet(
+      key, flags, words, mayCreate: mayCreate, replyStart: start, state.client)
     execution.keyspace.unlock(key.shard)
     return endMeta(start, isLeftOut: isLeftOut, end, &execution)
   }
@@ -96,24 +106,24 @@ extension MemcachedSession {
   private mutating func metaSet(
     _ words: borrowing Words, _ request: RawSpan, _ bodyStart: Int, _ execution: inout Execution
   ) -> Outcome {
-    guard words.count > 1 else { return error("ERROR", bodyStart, &execution) }
+    guard words.count > 1 else { return refuse("ERROR\r\n", bodyStart, &execution) }
     guard words[1].byteCount <= state.limits.keyBytes, words.count > 2 else {
-      return error("CLIENT_ERROR bad command line format", bodyStart, &execution)
+      return refuse("CLIENT_ERROR bad command line format\r\n", bodyStart, &execution)
     }
     guard words.count <= MetaFlags.maximumWords else {
-      return error("CLIENT_ERROR options flags too long", bodyStart, &execution)
+      return refuse("CLIENT_ERROR options flags too long\r\n", bodyStart, &execution)
     }
     guard let length = words[2].memcachedSigned, length >= 0, length <= Int(Int32.max) - 2 else {
-      return error("CLIENT_ERROR bad command line format", bodyStart, &execution)
+      return refuse("CLIENT_ERROR bad command line format\r\n", bodyStart, &execution)
     }
     // From here on it is known where the value ends, so it is passed over after an error.
     var flags = MetaFlags()
     var problem = flags.parse(words, from: 3)
     let mode = Self.storeMode(flags.mode)
-    if problem == nil && mode == nil { problem = "CLIENT_ERROR invalid mode for ms M token" }
-    if problem == nil && flags.isOpaqueTooLong { problem = "CLIENT_ERROR opaque token too long" }
+    if problem == nil && mode == nil { problem = "CLIENT_ERROR invalid mode for ms M token\r\n" }
+    if problem == nil && flags.isOpaqueTooLong { problem = "CLIENT_ERROR opaque token too long\r\n" }
     guard problem == nil, let mode else {
-      _ = error(problem ?? "ERROR", bodyStart, &execution)
+      replyBehind = problem.map { ($0, state.shownLater) }
       return .swallow(from: bodyStart, count: length + 2)
     }
     guard flags.has("b") else {
@@ -142,16 +152,19 @@ extension MemcachedSession {
     _ words: borrowing Words, _ request: RawSpan, _ bodyStart: Int, _ execution: inout Execution
   ) -> Outcome {
     guard length <= state.limits.valueBytes else {
-      return refuseLargeMeta(keyBytes, bodyStart, length + 2, &execution)
+      return refuseLargeMeta(keyBytes, mode, isCompared: flags.has("C"), bodyStart, length + 2, &execution)
     }
     let end = bodyStart + length + 2
     guard request.byteCount >= end else { return .incomplete(atLeast: end) }
     guard request.byte(end - 2) == UInt8(ascii: "\r"), request.byte(end - 1) == UInt8(ascii: "\n") else {
-      return error("CLIENT_ERROR bad data chunk", end, &execution)
+      execution.counters.value.sets.add()
+      execution.counters.value.unstored.add()
+      return refuse("CLIENT_ERROR bad data chunk\r\n", end, &execution)
     }
     if let refusal = refusal(end, isQuiet: false, &execution) { return refusal }
     if !execution.hasMemory() {
-      return error("SERVER_ERROR out of memory storing object", end, &execution)
+      execution.counters.value.outOfMemory.add()
+      return refuse("SERVER_ERROR out of memory storing object\r\n", end, &execution)
     }
     let value = request.extracting(bodyStart..<bodyStart + length)
     execution.noteMeta(words, state, value: value)
@@ -169,14 +182,17 @@ extension MemcachedSession {
     let outcome = execution.store(store, key, value, limit: state.limits.valueBytes)
     execution.appendStored(outcome, key, value.byteCount, flags, words)
     execution.keyspace.unlock(key.shard)
+    if outcome != .stored { execution.counters.value.unstored.add() }
+    execution.tellStore(
+      keyBytes, mode, isCompared: flags.has("C"), outcome, store.metadata.expiry, length, state.client)
     return endMeta(start, isLeftOut: outcome == .stored && flags.has("q"), end, &execution)
   }
 
   /// Refuses a value over the limit: its block is passed over, and nothing stale is left behind.
   private mutating func refuseLargeMeta(
-    _ keyBytes: RawSpan, _ bodyStart: Int, _ length: Int, _ execution: inout Execution
+    _ keyBytes: RawSpan, _ mode: StoreMode, isCompared: Bool, _ bodyStart: Int, _ length: Int,
+    _ execution: inout Execution
   ) -> Outcome {
-    let start = execution.reply.buffer.count
     execution.beginReply()
     switch execution.writeRefusal {
     case nil:
@@ -187,21 +203,25 @@ extension MemcachedSession {
     case .waitForRoom: return .waitForRoom
     case .diskFull, .failed: break
     }
-    execution.reply.buffer.append("SERVER_ERROR object too large for cache\r\n")
-    _ = endMeta(start, isLeftOut: false, bodyStart, &execution)
+    execution.counters.value.tooLarge.add()
+    execution.tellStore(keyBytes, mode, isCompared: isCompared, .tooLarge, 0, 0, state.client)
+    replyBehind = (
+      "SERVER_ERROR object too large for cache\r\n", max(execution.shown, state.shownLater)
+    )
     return .swallow(from: bodyStart, count: length)
   }
 
   // MARK: md
 
-  private mutating func metaDelete(_ words: borrowing Words, _ end: Int, _ execution: inout Execution) -> Outcome
+  private mutating func metaDelete(_ words: borrowing Words, _ end: Int, _ execution: inout Execution)
+    -> Outcome
   {
     var flags = MetaFlags()
-    let tooMany: StaticString = "CLIENT_ERROR options flags too long"
-    let wrong: StaticString = "CLIENT_ERROR invalid or duplicate flag"
+    let tooMany: StaticString = "CLIENT_ERROR options flags too long\r\n"
+    let wrong: StaticString = "CLIENT_ERROR invalid or duplicate flag\r\n"
     if let outcome = takeFlags(words, &flags, tooMany, wrong: wrong, end, &execution) { return outcome }
     guard !flags.isOpaqueTooLong else {
-      return error("CLIENT_ERROR opaque token too long", end, &execution)
+      return refuse("CLIENT_ERROR opaque token too long\r\n", end, &execution)
     }
     if let refusal = refusal(end, isQuiet: false, &execution) { return refusal }
     guard flags.has("b") else { return metaDelete(words[1], flags, words, end, &execution) }
@@ -229,17 +249,17 @@ extension MemcachedSession {
     _ words: borrowing Words, _ end: Int, _ execution: inout Execution
   ) -> Outcome {
     var flags = MetaFlags()
-    let tooMany: StaticString = "CLIENT_ERROR options flags too long"
-    let wrong: StaticString = "CLIENT_ERROR invalid or duplicate flag"
+    let tooMany: StaticString = "CLIENT_ERROR options flags too long\r\n"
+    let wrong: StaticString = "CLIENT_ERROR invalid or duplicate flag\r\n"
     if let outcome = takeFlags(words, &flags, tooMany, wrong: wrong, end, &execution) { return outcome }
     let isIncrement: Bool
     switch flags.mode {
     case 0, UInt8(ascii: "I"), UInt8(ascii: "+"): isIncrement = true
     case UInt8(ascii: "D"), UInt8(ascii: "-"): isIncrement = false
-    default: return error("CLIENT_ERROR invalid mode for ma M token", end, &execution)
+    default: return refuse("CLIENT_ERROR invalid mode for ma M token\r\n", end, &execution)
     }
     guard !flags.isOpaqueTooLong else {
-      return error("CLIENT_ERROR opaque token too long", end, &execution)
+      return refuse("CLIENT_ERROR opaque token too long\r\n", end, &execution)
     }
     if let refusal = refusal(end, isQuiet: false, &execution) { return refusal }
     guard flags.has("b") else {
@@ -266,16 +286,18 @@ extension MemcachedSession {
 
   // MARK: me
 
-  private mutating func metaDebug(_ words: borrowing Words, _ end: Int, _ execution: inout Execution) -> Outcome {
+  private mutating func metaDebug(_ words: borrowing Words, _ end: Int, _ execution: inout Execution)
+    -> Outcome
+  {
     guard words.count > 1, words[1].byteCount <= state.limits.keyBytes else {
-      return error("CLIENT_ERROR bad command line format", end, &execution)
+      return refuse("CLIENT_ERROR bad command line format\r\n", end, &execution)
     }
     guard words.count > 2, words[2].equalsExactly("b") else {
       return metaDebug(words[1], words[1], end, &execution)
     }
     var key = ByteQueue()
     guard key.append(decodedBase64: words[1]) else {
-      return error("CLIENT_ERROR bad command line format", end, &execution)
+      return refuse("CLIENT_ERROR bad command line format\r\n", end, &execution)
     }
     var shown = ByteQueue()
     shown.append(base64: key.bytes)
@@ -321,10 +343,29 @@ extension Execution {
     counters.value.commands.add()
   }
 
+  /// Tells who watches what became of a value that was to be stored.
+  @inline(__always)
+  fileprivate func tellStore(
+    _ key: RawSpan, _ mode: StoreMode, isCompared: Bool, _ outcome: StoreOutcome, _ expiry: Int64,
+    _ size: Int, _ client: ClientRecord
+  ) {
+    guard context.watchers.want(.mutations) else { return }
+    let command =
+      switch mode {
+      case .set: isCompared ? "cas" : "set"
+      case .add: "add"
+      case .replace: isCompared ? "cas" : "replace"
+      case .append: "append"
+      case .prepend: "prepend"
+      }
+    tellStore(key, command.utf8.span.raw, outcome, expiry, size, client)
+  }
+
   /// Looks up a key and appends the reply; whether that may be left out.
   @inline(__always)
   fileprivate mutating func metaGet(
-    _ key: borrowing Key, _ flags: MetaFlags, _ words: borrowing Words, mayCreate: Bool, replyStart start: Int
+    _ key: borrowing Key, _ flags: MetaFlags, _ words: borrowing Words, mayCreate: Bool, replyStart start: Int,
+    _ client: ClientRecord
   ) -> Bool {
     let database = Memcached.database
     var found = look(key, database)
@@ -337,6 +378,7 @@ extension Execution {
       found = itemWhateverItsExpiry(key)
     }
     guard let item = found else {
+      if context.watchers.want(.fetchers) { tellFetch(key.bytes, nil, client) }
       counters.value.gets.add()
       counters.value.misses.add()
       appendCode("EN", key, flags, words)
@@ -353,6 +395,7 @@ extension Execution {
         from: start, with: "SERVER_ERROR the reply would be larger than 1 GiB: ask for less at a time\r\n")
       return false
     }
+    if context.watchers.want(.fetchers) { tellFetch(key.bytes, item.valueCount, client) }
     if showsValue {
       reply.buffer.append("VA ")
       reply.buffer.append(decimal: UInt64(item.valueCount))

@@ -82,7 +82,7 @@ struct MetaFlags {
     letters & (Self.bit(UInt8(ascii: "N")) | Self.bit(UInt8(ascii: "T"))) != 0
   }
 
-  /// Takes the flags among the words from `start` on; what is wrong with them, nil for nothing.
+  /// Takes the flags among the words from `start` on; the line that says what is wrong with them, nil for nothing.
   @inline(__always)
   mutating func parse(_ words: borrowing Words, from start: Int) -> StaticString? {
     var problem: StaticString?
@@ -90,12 +90,12 @@ struct MetaFlags {
       let word = words[index]
       let letter = word.byte(0)
       // Like memcached, which calls so whatever is no ASCII.
-      guard letter < 0x7f else { return "CLIENT_ERROR duplicate flag" }
+      guard letter < 0x7f else { return "CLIENT_ERROR duplicate flag\r\n" }
       guard letter >= UInt8(ascii: "A"), letter <= UInt8(ascii: "z") else {
-        return "CLIENT_ERROR invalid flag"
+        return "CLIENT_ERROR invalid flag\r\n"
       }
       let bit = Self.bit(letter)
-      guard letters & bit == 0 else { return "CLIENT_ERROR duplicate flag" }
+      guard letters & bit == 0 else { return "CLIENT_ERROR duplicate flag\r\n" }
       letters |= bit
       if Self.plain & bit != 0 { continue }
       if letter == UInt8(ascii: "O") {
@@ -104,7 +104,7 @@ struct MetaFlags {
       }
       switch takeArgument(letter, word, key: words[1]) {
       case .taken: break
-      case .unknown: return "CLIENT_ERROR invalid flag"
+      case .unknown: return "CLIENT_ERROR invalid flag\r\n"
       // memcached goes on: the last of several mistakes is the one it tells.
       case .wrong(let text): problem = text
       }
@@ -123,7 +123,7 @@ struct MetaFlags {
     let argument = word.extracting(1..<word.byteCount)
     switch letter {
     case UInt8(ascii: "b"):
-      guard key.decodeBase64({ _ in }) else { return .wrong("CLIENT_ERROR error decoding key") }
+      guard key.decodeBase64({ _ in }) else { return .wrong("CLIENT_ERROR error decoding key\r\n") }
     case UInt8(ascii: "T"):
       isTimeToLiveLast = true
       return take(argument.memcachedSigned, into: &timeToLive)
@@ -135,21 +135,21 @@ struct MetaFlags {
     case UInt8(ascii: "E"): return take(argument.memcachedUnsigned, into: &cas)
     case UInt8(ascii: "F"):
       guard let number = argument.memcachedUnsigned, let flags = UInt32(exactly: number) else {
-        return .wrong("CLIENT_ERROR bad command line format")
+        return .wrong("CLIENT_ERROR bad command line format\r\n")
       }
       clientFlags = flags
     case UInt8(ascii: "D"):
       guard let number = argument.memcachedUnsigned else {
-        return .wrong("CLIENT_ERROR invalid numeric delta value")
+        return .wrong("CLIENT_ERROR invalid numeric delta value\r\n")
       }
       delta = number
     case UInt8(ascii: "J"):
       guard let number = argument.memcachedUnsigned else {
-        return .wrong("CLIENT_ERROR invalid numeric initial value")
+        return .wrong("CLIENT_ERROR invalid numeric initial value\r\n")
       }
       initial = number
     case UInt8(ascii: "M"):
-      guard argument.byteCount == 1 else { return .wrong("CLIENT_ERROR incorrect length for M token") }
+      guard argument.byteCount == 1 else { return .wrong("CLIENT_ERROR incorrect length for M token\r\n") }
       mode = argument.byte(0)
     default: return .unknown
     }
@@ -157,7 +157,7 @@ struct MetaFlags {
   }
 
   private func take<Number>(_ number: Number?, into place: inout Number) -> Argument {
-    guard let number else { return .wrong("CLIENT_ERROR bad token in command line format") }
+    guard let number else { return .wrong("CLIENT_ERROR bad token in command line format\r\n") }
     place = number
     return .taken
   }
