@@ -4,6 +4,9 @@
 #endif
 #include "CMartlet.h"
 
+#if defined(__GLIBC__)
+#include <malloc.h>
+#endif
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -46,5 +49,13 @@ void martlet_release(void *start, size_t size) {
   madvise(start, size, MADV_DONTNEED);
 #else
   madvise(start, size, MADV_FREE);
+#endif
+}
+
+void martlet_return_freed_memory(void) {
+#if defined(__GLIBC__)
+  // Set by hand, these don't grow by themselves any more (mallopt(3)).
+  mallopt(M_MMAP_THRESHOLD, 256 << 10);
+  mallopt(M_TRIM_THRESHOLD, 512 << 10);
 #endif
 }

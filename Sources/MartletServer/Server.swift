@@ -63,6 +63,7 @@ public final class Server: Sendable {
     let folder: DataFolder
     let store: StoreCore
     let start = ContinuousClock.now
+    ProcessFacts.returnFreedMemory()
     do {
       folder = try DataFolder(settings.dataFolder)
       store = try StoreCore.open(

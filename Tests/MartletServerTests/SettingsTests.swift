@@ -71,7 +71,8 @@ struct SettingsPrecedenceTests {
       "durability": "everysec", "checkpoint-growth": "50", "checkpoint-min-size": "1mb",
       "checkpoint-age": "24h",
       "keep-files": "3",
-      "memory-limit": "1gb", "max-key-bytes": "1kb", "max-value-bytes": "2mb", "max-connections": "5",
+      "memory-limit": "1gb", "evict": "volatile-lru", "max-key-bytes": "1kb", "max-value-bytes": "2mb",
+      "max-connections": "5",
       "databases": "4", "threads": "2", "password": "secret", "protected-mode": "no", "log-level": "debug",
       "log-commands": "yes", "transport": "io_uring",
     ]
@@ -87,6 +88,7 @@ struct SettingsPrecedenceTests {
     expected.checkpointAge = .seconds(86_400)
     expected.keepFiles = 3
     expected.memoryLimit = 1 << 30
+    expected.eviction = .volatileLRU
     expected.maxKeyBytes = 1024
     expected.maxValueBytes = 2 << 20
     expected.maxConnections = 5

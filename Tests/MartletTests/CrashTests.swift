@@ -46,6 +46,7 @@ struct CrashTests {
     #expect(counts.stallsOvercome > 0)
     #expect(counts.refusals > 0)
     #expect(counts.keptFilesRead > 0)
+    #expect(counts.evictions > 0)
   }
 
   @Test("a bug on purpose is found within a thousand crashes", arguments: DeliberateBug.allCases)

@@ -136,7 +136,7 @@ private final class Progress: Sendable {
         "checkpoints: \(counts.checkpointsFinished) finished, \(counts.checkpointsOvertaken) overtaken, "
           + "\(counts.checkpointsFailed) failed, \(counts.checkpointsCrashed) crashed; "
           + "\(counts.stallsOvercome) times a full disk had room again; \(counts.refusals) starts refused for damage; "
-          + "\(counts.keptFilesRead) kept files read; nothing was wrong")
+          + "\(counts.keptFilesRead) kept files read, \(counts.evictions) evictions; nothing was wrong")
     }
   }
 

@@ -73,6 +73,10 @@ package struct Model {
   /// By which change a key became absent, for each database.
   private var absences: [[[UInt8]: UInt64]]
   private var emptied: [UInt64]
+  /// The version of the last eviction of a key, until it is written again.
+  private var evictions: [[[UInt8]: UInt64]]
+  /// Whether the command under way only reads where it finds nothing.
+  private var isRead = false
   /// The database that `SELECT` chose.
   package private(set) var selected = 0
 
@@ -81,17 +85,32 @@ package struct Model {
     self.version = version
     absences = Array(repeating: [:], count: databases.count)
     emptied = Array(repeating: 0, count: databases.count)
+    evictions = Array(repeating: [:], count: databases.count)
+  }
+
+  /// Loses a key to make room. A read that finds it absent need not wait for that; a write that changes nothing because
+  /// of it does.
+  package mutating func evict(_ key: [UInt8], _ database: Int) {
+    version += 1
+    databases[database][key] = nil
+    evictions[database][key] = version
   }
 
   /// Does what the command should do; the version that its reply shows.
   package mutating func apply(_ operation: Operation, now: Int64) -> UInt64 {
     let before = version
+    switch operation {
+    case .get, .copy: isRead = true
+    default: isRead = false
+    }
     let shown = change(operation, now)
     return version > before ? version : shown
   }
 
   private func shown(_ key: [UInt8], _ database: Int) -> UInt64 {
-    databases[database][key]?.version ?? max(absences[database][key] ?? 0, emptied[database])
+    if let item = databases[database][key] { return item.version }
+    let deleted = max(absences[database][key] ?? 0, emptied[database])
+    return isRead ? deleted : max(deleted, evictions[database][key] ?? 0)
   }
 
   private func live(_ key: [UInt8], _ database: Int, _ now: Int64) -> StoredItem? {
@@ -120,6 +139,7 @@ package struct Model {
     _ key: [UInt8], _ database: Int, _ content: StoredItem.Content, _ metadata: ItemMetadata
   ) {
     databases[database][key] = StoredItem(content: content, metadata: metadata, version: version)
+    evictions[database][key] = nil
   }
 
   private mutating func change(_ operation: Operation, _ now: Int64) -> UInt64 {

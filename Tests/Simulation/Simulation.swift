@@ -36,6 +36,7 @@ package struct Simulation {
     /// Starts refused because of damage.
     package var refusals = 0
     package var keptFilesRead = 0
+    package var evictions = 0
 
     package init() {}
 
@@ -48,6 +49,7 @@ package struct Simulation {
       sum.stallsOvercome += other.stallsOvercome
       sum.refusals += other.refusals
       sum.keptFilesRead += other.keptFilesRead
+      sum.evictions += other.evictions
     }
   }
 
@@ -93,6 +95,7 @@ package struct Simulation {
 
   package let seed: UInt64
   private let durability: Durability
+  private let evicts: Bool
   private let bug: DeliberateBug?
   private let disk: SimulatedDisk
   private let flawedDisk: FlawedDisk?
@@ -126,6 +129,7 @@ package struct Simulation {
     workload = Workload(seed: random.next(), databaseCount: Self.databaseCount)
     let chosen: Durability = [.always, .always, .always, .always, .everysec, .never][Int(random.next() % 6)]
     self.durability = durability ?? chosen
+    evicts = random.next() % 3 == 0
     self.random = random
     history = [0: Array(repeating: [:], count: Self.databaseCount)]
   }
@@ -311,7 +315,10 @@ package struct Simulation {
 
   private mutating func work(_ life: inout Life) throws {
     for _ in 0..<workload.number(0...Self.turns) {
-      if try isTakingWrites(&life) { try turn(&life) }
+      if try isTakingWrites(&life) {
+        try turn(&life)
+        if evicts && workload.chance(4) { try evictSome(&life) }
+      }
       try advanceCheckpoint(&life)
       if workload.chance(4) { life.journal.commit() }
       if workload.chance(8) {
@@ -370,6 +377,26 @@ package struct Simulation {
       life.journal.endGroup(life.groups.remove(at: workload.number(0...life.groups.count - 1)))
     }
     if life.groups.isEmpty { history[life.model.version] = life.model.databases }
+  }
+
+  /// Evicts a few items, whatever memory they take.
+  private mutating func evictSome(_ life: inout Life) throws {
+    life.server.context.evictionPolicy = workload.chance(3) ? .volatileTTL : .lru
+    for _ in 0..<workload.number(1...4) {
+      let before = life.journal.lastVersion
+      _ = life.server.execution.evict(atMost: 1)
+      // What was doomed may have been freed instead.
+      guard life.journal.lastVersion > before else { continue }
+      let found = life.store.contents()
+      for (database, expected) in life.model.databases.enumerated() {
+        for key in expected.keys where found[database][key] == nil { life.model.evict(key, database) }
+      }
+      counts.evictions += 1
+      try check(
+        life.journal.lastVersion == life.model.version,
+        "an eviction brought version \(life.journal.lastVersion) instead of \(life.model.version)")
+      if life.groups.isEmpty { history[life.model.version] = life.model.databases }
+    }
   }
 
   /// Lets the replies go that may, and notes what they showed.

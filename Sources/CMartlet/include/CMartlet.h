@@ -33,6 +33,9 @@ void *martlet_remap(void *start, size_t size, size_t new_size);
 /// Gives the memory of whole pages back to the system; the addresses stay, their content is lost.
 void martlet_release(void *start, size_t size);
 
+/// Has malloc give large blocks back to the system as soon as they are freed, whatever was freed before.
+void martlet_return_freed_memory(void);
+
 /// Names the calling thread, as `top` and `perf` show it.
 void martlet_name_thread(const char *name);
 

@@ -29,8 +29,8 @@ enum EvictionBounds {
 }
 
 extension Execution {
-  /// Whether there is memory for a write, having made room for it if that is allowed. To be asked before a lock is taken,
-  /// and when the journal has room.
+  /// Whether there is memory for a write, having made room for it if that is allowed. To be asked before a lock is
+  /// taken.
   @inline(__always)
   mutating func hasMemory() -> Bool {
     let limit = context.memoryLimit
@@ -51,9 +51,10 @@ extension Execution {
   @inline(never)
   private mutating func makeRoom(_ limit: Int) -> Bool {
     let policy = context.evictionPolicy
+    // Evictions are recorded: without room for that the write can't be done either, and is told so.
+    guard case .free = journal.room else { return policy != .none || keyspace.residentBytes <= limit }
     if policy != .none { _ = evict(policy, to: Self.target(limit), atMost: EvictionBounds.ofRequest) }
     var left = EvictionBounds.ofRequestInNeed
-    var hasEvicted = false
     while overshoot(limit) > 0 && left > 0 {
       if squeezeSome() {
         left -= 1
@@ -61,11 +62,11 @@ extension Execution {
       }
       guard policy != .none else { return false }
       let evicted = evict(policy, to: 0, atMost: EvictionBounds.ofRequest)
-      if evicted == 0 { break }
-      hasEvicted = true
+      // Nothing is left that may go.
+      if evicted == 0 { return false }
       left -= evicted
     }
-    return hasEvicted || overshoot(limit) <= 0
+    return true
   }
 
   /// Evicts until no more than `target` bytes are in use, at most `bound` items; how many it has evicted or freed.
@@ -83,6 +84,11 @@ extension Execution {
       }
     }
     return evicted
+  }
+
+  /// Evicts up to `bound` items, whatever the limit is; how many it has evicted, or freed of what was doomed.
+  package mutating func evict(atMost bound: Int) -> Int {
+    evict(context.evictionPolicy, to: .min / 2, atMost: bound)
   }
 
   /// Evicts one item, or frees some of what is doomed already; how many bytes that has freed. Nil when there was nothing.
@@ -145,17 +151,22 @@ extension Execution {
       let target = Self.target(limit) - limit >> EvictionBounds.aheadShift
       if evict(policy, to: target, atMost: EvictionBounds.stepsAtOnce) < EvictionBounds.stepsAtOnce { break }
     }
-    var steps = 0
-    while isIdle(limit) && squeezeSome() {
-      steps += 1
-      if steps % EvictionBounds.stepsAtOnce == 0 && WallClock.monotonicNanoseconds() >= deadline { return }
+    while WallClock.monotonicNanoseconds() < deadline {
+      var steps = 0
+      while steps < EvictionBounds.stepsAtOnce && isIdle(limit) && squeezeSome() { steps += 1 }
+      if steps > 0 { continue }
+      // What is left idle can't be given back: only less data makes room.
+      guard case .free = journal.room, policy != .none && limit > 0 && overshoot(limit) > 0,
+        evict(policy, to: 0, atMost: EvictionBounds.stepsAtOnce) > 0
+      else { return }
     }
   }
 
   /// Whether much of what is resident holds nothing, or all of it is more than the limit.
   private func isIdle(_ limit: Int) -> Bool {
     let resident = keyspace.residentBytes
-    return resident - keyspace.usedBytes > resident >> EvictionBounds.idleShift || limit > 0 && resident > limit
+    return resident - keyspace.usedBytes > resident >> EvictionBounds.idleShift
+      || limit > 0 && overshoot(limit) > 0
   }
 
   private mutating func freeDoomed(until deadline: Int64) {

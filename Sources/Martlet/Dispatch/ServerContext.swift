@@ -136,7 +136,9 @@ package final class ServerContext: Sendable {
   }
 
   /// Sets what is called, once, when the first item is evicted; by any thread, which should not be kept waiting.
-  package func onFirstEviction(_ body: @escaping @Sendable () -> Void) { firstEviction.withLock { $0 = body } }
+  package func onFirstEviction(_ body: @escaping @Sendable () -> Void) {
+    firstEviction.withLock { $0 = body }
+  }
 
   @inline(__always)
   func noteEviction() {

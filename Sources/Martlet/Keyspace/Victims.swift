@@ -27,7 +27,9 @@ public enum EvictionPolicy: String, Sendable, CaseIterable {
 
   /// The policy of one of Redis's names; nil for one that isn't offered.
   public init?(redisName: String) {
-    guard let policy = Self.allCases.first(where: { $0.redisName == redisName.lowercased() }) else { return nil }
+    guard let policy = Self.allCases.first(where: { $0.redisName == redisName.lowercased() }) else {
+      return nil
+    }
     self = policy
   }
 }

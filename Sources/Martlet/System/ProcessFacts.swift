@@ -1,5 +1,7 @@
 // What the process knows of itself.
 
+internal import CMartlet
+
 #if canImport(Glibc)
   internal import Glibc
 #elseif canImport(Musl)
@@ -24,6 +26,10 @@ package enum ProcessFacts {
     guard fields.count > 1, let pages = Int(String(decoding: fields[1], as: UTF8.self)) else { return 0 }
     return pages * Int(sysconf(Int32(_SC_PAGESIZE)))
   }
+
+  /// Has the buffers that have grown large for a while go back to the system when they are freed: for a server, which
+  /// lives long. To be called before there are other threads.
+  package static func returnFreedMemory() { martlet_return_freed_memory() }
 
   /// How many processors there are.
   package static var processors: Int { max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))) }
