@@ -210,7 +210,7 @@ struct TransportTests {
     #expect(Reception.refusal(.redis, isLocal: false, settings) == nil)
     settings.password = nil
     settings.memcachedAuthFile = "users"
-    #expect(Reception.refusal(.redis, isLocal: false, clientCount: 0, settings) == nil)
+    #expect(Reception.refusal(.redis, isLocal: false, settings) == nil)
     settings.memcachedAuthFile = nil
     settings.protectedMode = false
     #expect(Reception.refusal(.redis, isLocal: false, settings) == nil)
