@@ -15,7 +15,8 @@ struct MartletCommand: AsyncParsableCommand {
       """,
     version: "0.1.0",
     subcommands: [
-      Serve.self, Memcached.self, CommandLineClient.self, Get.self, SetValue.self, Check.self, Restore.self, Backup.self,
+      Serve.self, Memcached.self, CommandLineClient.self, Get.self, SetValue.self, Check.self, Restore.self,
+      Backup.self,
       Export.self, Import.self,
     ])
 }

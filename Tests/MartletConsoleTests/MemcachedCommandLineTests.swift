@@ -7,7 +7,8 @@ struct MemcachedCommandLineTests {
   private static let settings: Set<String> = [
     "port", "memcached-port", "memcached-listen", "listen", "host", "memcached-unix-socket", "unix-socket",
     "unix-socket-mode", "backlog", "data", "durability", "max-connections", "memory-limit", "max-value-bytes",
-    "idle-timeout", "threads", "log-level", "log-commands", "memcached-flush", "memcached-shutdown", "protected-mode",
+    "idle-timeout", "threads", "log-level", "log-commands", "memcached-flush", "memcached-shutdown",
+    "protected-mode",
     "evict",
   ]
 
@@ -33,7 +34,8 @@ struct MemcachedCommandLineTests {
       ("-p 11212", ["memcached-port": "11212"]), ("-p11212", ["memcached-port": "11212"]),
       ("--port=11212", ["memcached-port": "11212"]), ("--port 11212", ["memcached-port": "11212"]),
       ("--por 11212", ["memcached-port": "11212"]),
-      ("-m 64", ["memory-limit": "64mb"]), ("-m64", ["memory-limit": "64mb"]), ("-m 0", ["memory-limit": "0"]),
+      ("-m 64", ["memory-limit": "64mb"]), ("-m64", ["memory-limit": "64mb"]),
+      ("-m 0", ["memory-limit": "0"]),
       ("--memory-limit=1024", ["memory-limit": "1024mb"]), ("-m 2g", ["memory-limit": "2gb"]),
       ("--memory-limit 512mb", ["memory-limit": "512mb"]),
       ("-M", ["evict": "none"]), ("--disable-evictions", ["evict": "none"]),
@@ -44,16 +46,24 @@ struct MemcachedCommandLineTests {
       ("-I 2M", ["max-value-bytes": "2097152"]), ("-I8388608", ["max-value-bytes": "8388608"]),
       ("--max-item-size=128m", ["max-value-bytes": "134217728"]),
       ("-l 127.0.0.1", ["memcached-listen": "127.0.0.1"]),
-      ("-l 10.0.0.1:11212,[::1]:11213 -l localhost", ["memcached-listen": "10.0.0.1:11212,[::1]:11213,localhost"]),
+      (
+        "-l 10.0.0.1:11212,[::1]:11213 -l localhost",
+        ["memcached-listen": "10.0.0.1:11212,[::1]:11213,localhost"]
+      ),
       ("-l notls:127.0.0.1:11212", ["memcached-listen": "127.0.0.1:11212"]),
-      ("-s /run/m -a 0770", ["memcached-unix-socket": "/run/m", "unix-socket-mode": "0770", "memcached-port": "0"]),
+      (
+        "-s /run/m -a 0770",
+        ["memcached-unix-socket": "/run/m", "unix-socket-mode": "0770", "memcached-port": "0"]
+      ),
       ("--unix-socket=/run/m", ["memcached-unix-socket": "/run/m", "memcached-port": "0"]),
       ("-F -A", ["memcached-flush": "no", "memcached-shutdown": "yes"]),
       ("-v", ["log-level": "debug"]), ("-vv", ["log-level": "debug", "log-commands": "yes"]),
       ("-v -v -v", ["log-level": "debug", "log-commands": "yes"]),
-      ("-o idle_timeout=30,maxconns_fast", ["idle-timeout": "30s"]), ("-o idle_timeout=0", ["idle-timeout": "0"]),
+      ("-o idle_timeout=30,maxconns_fast", ["idle-timeout": "30s"]),
+      ("-o idle_timeout=0", ["idle-timeout": "0"]),
       ("--extended idle_timeout=5", ["idle-timeout": "5s"]),
-      ("--redis-port 6380", ["port": "6380"]), ("--redis-port=6380 -p 1", ["port": "6380", "memcached-port": "1"]),
+      ("--redis-port 6380", ["port": "6380"]),
+      ("--redis-port=6380 -p 1", ["port": "6380", "memcached-port": "1"]),
       ("--data /srv --durability=never", ["data": "/srv", "durability": "never"]),
       ("--host ::1 --host 127.0.0.1", ["host": "::1,127.0.0.1"]),
       ("--protected-mode no --log-commands", ["protected-mode": "no", "log-commands": "yes"]),
@@ -68,13 +78,15 @@ struct MemcachedCommandLineTests {
   @Test("Debian's /etc/memcached.conf is taken")
   func debian() throws {
     let line = try Self.read(
-      "-m 64 -p 11211 -u memcache -l 127.0.0.1 -l ::1 -P /var/run/memcached/memcached.pid -vv -c 1024 -k -M -r")
+      "-m 64 -p 11211 -u memcache -l 127.0.0.1 -l ::1 -P /var/run/memcached/memcached.pid -vv -c 1024 -k -M -r"
+    )
     #expect(
       line.options == [
         "memory-limit": "64mb", "memcached-port": "11211", "memcached-listen": "127.0.0.1,::1",
         "log-level": "debug", "log-commands": "yes", "max-connections": "1024", "evict": "none",
       ])
-    #expect(line.user == "memcache" && line.pidFile == "/var/run/memcached/memcached.pid" && line.verbosity == 2)
+    #expect(
+      line.user == "memcache" && line.pidFile == "/var/run/memcached/memcached.pid" && line.verbosity == 2)
     #expect(line.ignored == ["-k", "-r"])
   }
 
@@ -92,7 +104,8 @@ struct MemcachedCommandLineTests {
   @Test("What has no meaning here is named, with its value")
   func ignored() throws {
     let line = try Self.read(
-      "-n 72 -f 1.25 -L -k -R 20 -C -D : -B ascii -r -N 2 --slab-min-size=48 -o lru_crawler,no_lru_maintainer,slab_reassign")
+      "-n 72 -f 1.25 -L -k -R 20 -C -D : -B ascii -r -N 2 --slab-min-size=48 -o lru_crawler,no_lru_maintainer,slab_reassign"
+    )
     #expect(
       line.ignored == [
         "-n 72", "-f 1.25", "-L", "-k", "-R 20", "-C", "-D :", "-B ascii", "-r", "-N 2", "--slab-min-size=48",
@@ -110,7 +123,8 @@ struct MemcachedCommandLineTests {
     "What somebody would miss is refused, with what to do",
     arguments: [
       ("-Z", "TLS"), ("-U 11211", "UDP"), ("-e /dev/shm/m", "--data"), ("-o ssl_key=k", "TLS"),
-      ("-o ext_path=/m:1g", "-m"), ("-o proxy_config=p", "proxy"), ("-Y users", "everybody"), ("-S", "everybody"),
+      ("-o ext_path=/m:1g", "-m"), ("-o proxy_config=p", "proxy"), ("-Y users", "everybody"),
+      ("-S", "everybody"),
     ])
   func refused(text: String, hint: String) throws {
     do {
@@ -131,8 +145,10 @@ struct MemcachedCommandLineTests {
   @Test(
     "What is wrong is refused",
     arguments: [
-      "-x", "--nonsense", "-p", "-p x", "-p 70000", "-p -1", "-c 0", "-t 0", "-b 0", "-m x", "-m -1", "-m 1k", "-I 1",
-      "-I 1g", "-I 1024m", "-I x", "-I -1m", "-o foo", "-o idle_timeout", "-o idle_timeout=x", "word", "-- word", "--li",
+      "-x", "--nonsense", "-p", "-p x", "-p 70000", "-p -1", "-c 0", "-t 0", "-b 0", "-m x", "-m -1", "-m 1k",
+      "-I 1",
+      "-I 1g", "-I 1024m", "-I x", "-I -1m", "-o foo", "-o idle_timeout", "-o idle_timeout=x", "word",
+      "-- word", "--li",
       "--version=1", "-l ,", "--data",
     ])
   func wrong(text: String) {

@@ -142,7 +142,9 @@ struct ConnectionLifeTests {
     }
   }
 
-  @Test("The idle timeout is switched on and off while the server runs, and is off by default", arguments: transports)
+  @Test(
+    "The idle timeout is switched on and off while the server runs, and is off by default",
+    arguments: transports)
   func changedIdleTimeout(_ transport: Choice) async throws {
     try await RunningServer.run(over: transport) { server in
       let client = try server.redis()
@@ -205,7 +207,8 @@ struct ConnectionLifeTests {
     }
   }
 
-  @Test("Who sends a byte at a time costs nobody else anything, and is served in the end", arguments: transports)
+  @Test(
+    "Who sends a byte at a time costs nobody else anything, and is served in the end", arguments: transports)
   func slowSenders(_ transport: Choice) async throws {
     try await RunningServer.run(over: transport) { server in
       let slow = try (0..<100).map { _ in try server.memcached() }

@@ -70,7 +70,9 @@ struct ListeningTests {
     #expect(!settings.refusesStrangers)
   }
 
-  @Test("IPv4 and IPv6 everywhere can be listened on at once", arguments: [["0.0.0.0", "::"], ["::"], ["localhost"]])
+  @Test(
+    "IPv4 and IPv6 everywhere can be listened on at once",
+    arguments: [["0.0.0.0", "::"], ["::"], ["localhost"]])
   func bothFamilies(_ hosts: [String]) throws {
     var settings = Settings()
     settings.port = try RawSocket.freePorts(1)[0]
@@ -112,10 +114,14 @@ struct ListeningTests {
     withExtendedLifetime(live) {}
 
     let file = try folder.write("mine", to: "file")
-    #expect(throws: ServerError.self) { try ListeningSocket.bind(Listener(.redis, .unix(path: file, mode: 0o700))) }
+    #expect(throws: ServerError.self) {
+      try ListeningSocket.bind(Listener(.redis, .unix(path: file, mode: 0o700)))
+    }
     #expect(try String(contentsOfFile: file, encoding: .utf8) == "mine")
     let long = folder.path + "/" + String(repeating: "x", count: 200)
-    #expect(throws: ServerError.self) { try ListeningSocket.bind(Listener(.redis, .unix(path: long, mode: 0o700))) }
+    #expect(throws: ServerError.self) {
+      try ListeningSocket.bind(Listener(.redis, .unix(path: long, mode: 0o700)))
+    }
   }
 }
 

@@ -110,7 +110,8 @@ public struct MemcachedCommandLine: Equatable, Sendable {
     }
   }
 
-  private static func longOption(_ name: String, _ settings: Set<String>) throws(Problem) -> MemcachedOption? {
+  private static func longOption(_ name: String, _ settings: Set<String>) throws(Problem) -> MemcachedOption?
+  {
     let named = MemcachedOption.all.filter { !$0.name.isEmpty }
     if let option = named.first(where: { $0.name == name }) { return option }
     if settings.contains(name) || ownNames.contains(name) || name.isEmpty { return nil }
@@ -192,7 +193,7 @@ public struct MemcachedCommandLine: Equatable, Sendable {
   /// Megabytes if it is a number alone, as in memcached; else a size as Martlet's settings have it.
   private func megabytes(_ value: String, _ name: String) throws(Problem) -> String {
     let digits = value.prefix { $0.isASCII && $0.isNumber }
-    if digits.count == value.count { 
+    if digits.count == value.count {
       let count = try number(value, name, 0...1 << 30)
       return count == 0 ? "0" : "\(count)mb"
     }
@@ -249,7 +250,9 @@ public struct MemcachedCommandLine: Equatable, Sendable {
   /// Who asks for a Unix socket gets no port, as in memcached.
   private mutating func serveSocketAlone() {
     guard options["memcached-unix-socket"] != nil else { return }
-    if let places = options.removeValue(forKey: "memcached-listen") { ignored.append("-l \(places) beside -s") }
+    if let places = options.removeValue(forKey: "memcached-listen") {
+      ignored.append("-l \(places) beside -s")
+    }
     if let port = options["memcached-port"], port != "0" { ignored.append("-p \(port) beside -s") }
     options["memcached-port"] = "0"
   }

@@ -6,7 +6,8 @@ struct MemcachedOption {
   /// What becomes of it.
   enum Meaning {
     case port, unixSocket, unixMode, listen, memory, noEviction, connections, threads, itemSize, udpPort
-    case authFile, sasl, shutdown, noFlush, noDump, noWatch, verbose, background, pidFile, user, backlog, extended
+    case authFile, sasl, shutdown, noFlush, noDump, noWatch, verbose, background, pidFile, user, backlog,
+      extended
     case help, version, license
     /// It has no meaning here, and is missed by nobody.
     case ignored
@@ -72,13 +73,18 @@ struct MemcachedOption {
 
   /// The words of `-o` that tune what is memcached's own. A word may have `no_` before it.
   static let ignoredWords: Set<String> = [
-    "drop_privileges", "ext_compact_under", "ext_drop_under", "ext_drop_unread", "ext_item_age", "ext_item_size",
+    "drop_privileges", "ext_compact_under", "ext_drop_under", "ext_drop_unread", "ext_item_age",
+    "ext_item_size",
     "ext_low_ttl", "ext_max_frag", "ext_max_sleep", "ext_page_size", "ext_recache_rate", "ext_threads",
     "ext_wbuf_size", "hash_algorithm", "hashexpand", "hashpower", "hot_lru_pct", "hot_max_factor",
-    "inline_ascii_resp", "lru_crawler", "lru_crawler_sleep", "lru_crawler_tocrawl", "lru_maintainer", "maxconns_fast",
-    "meta_response_old", "modern", "chunked_items", "read_buf_mem_limit", "relaxed_privileges", "resp_obj_mem_limit",
-    "slab_automove", "slab_automove_freeratio", "slab_automove_ratio", "slab_automove_window", "slab_chunk_max",
-    "slab_reassign", "slab_sizes", "sock_cookie_id", "tail_repair_time", "temp_lru", "temporary_ttl", "track_sizes",
+    "inline_ascii_resp", "lru_crawler", "lru_crawler_sleep", "lru_crawler_tocrawl", "lru_maintainer",
+    "maxconns_fast",
+    "meta_response_old", "modern", "chunked_items", "read_buf_mem_limit", "relaxed_privileges",
+    "resp_obj_mem_limit",
+    "slab_automove", "slab_automove_freeratio", "slab_automove_ratio", "slab_automove_window",
+    "slab_chunk_max",
+    "slab_reassign", "slab_sizes", "sock_cookie_id", "tail_repair_time", "temp_lru", "temporary_ttl",
+    "track_sizes",
     "warm_lru_pct", "warm_max_factor", "watcher_logbuf_size", "worker_logbuf_size",
   ]
 
@@ -87,8 +93,10 @@ struct MemcachedOption {
     if word.hasPrefix("ssl_") { return noTLS }
     switch word {
     case "ext_path":
-      return "values are kept in memory here, and in the database file: leave it out, and give -m what they need"
-    case "proxy_config", "proxy_arg", "proxy_uring": return "there is no proxy here: run memcached's own for that"
+      return
+        "values are kept in memory here, and in the database file: leave it out, and give -m what they need"
+    case "proxy_config", "proxy_arg", "proxy_uring":
+      return "there is no proxy here: run memcached's own for that"
     default: return nil
     }
   }

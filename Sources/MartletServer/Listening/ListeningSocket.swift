@@ -93,7 +93,8 @@ extension Listener {
       case EEXIST: return .cannotBindUnixSocket(path: path, reason: "there is a file that is no socket")
       case ENAMETOOLONG:
         return .cannotBindUnixSocket(
-          path: path, reason: "the path is longer than the \(martlet_unix_path_limit()) bytes that the system takes")
+          path: path,
+          reason: "the path is longer than the \(martlet_unix_path_limit()) bytes that the system takes")
       default: return .cannotBindUnixSocket(path: path, reason: SystemError(code: -code).description)
       }
     }

@@ -7,7 +7,8 @@ import NIOCore
     /// The number of the option (asm-generic/socket.h).
     static let option: CInt = 55
 
-    var received: UInt32, receiveBuffer: UInt32, sent: UInt32, sendBuffer: UInt32, ahead: UInt32, queued: UInt32
+    var received: UInt32, receiveBuffer: UInt32, sent: UInt32, sendBuffer: UInt32, ahead: UInt32,
+      queued: UInt32
     var options: UInt32, backlog: UInt32, drops: UInt32
 
     /// A TCP socket counts what is queued, a Unix socket what was sent and not received.

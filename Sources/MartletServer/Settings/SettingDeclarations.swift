@@ -144,7 +144,8 @@ extension Setting {
 
   /// Every setting, in the order of the help.
   public static let all: [Setting] = [
-    .host, .port, .memcachedPort, .listen, .memcachedListen, .unixSocket, .memcachedUnixSocket, .unixSocketMode,
+    .host, .port, .memcachedPort, .listen, .memcachedListen, .unixSocket, .memcachedUnixSocket,
+    .unixSocketMode,
     .backlog, .data, .durability, .checkpointGrowth, .checkpointMinSize, .checkpointAge,
     .keepFiles, .memoryLimit, .evict, .maxKeyBytes, .maxValueBytes,
     .maxConnections, .idleTimeout, .writeTimeout, .memcachedFlush, .memcachedShutdown,

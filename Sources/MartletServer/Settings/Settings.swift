@@ -103,6 +103,6 @@ public struct Settings: Sendable, Equatable {
 
   /// Whether it listens for clients from other machines and, in protected mode, turns them away.
   public var refusesStrangers: Bool {
-    protectedMode && password == nil && listeners.contains { !$0.isLocal }
+    protectedMode && letsEverybodyIn && listeners.contains { !$0.isLocal }
   }
 }

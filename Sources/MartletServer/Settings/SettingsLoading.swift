@@ -70,7 +70,8 @@ extension Settings {
     let listeners = listeners
     if listeners.isEmpty {
       throw .contradiction(
-        "port and memcached-port are both 0 and no Unix socket is named, so there is nothing to serve: set one of them")
+        "port and memcached-port are both 0 and no Unix socket is named, so there is nothing to serve: set one of them"
+      )
     }
     if port == memcachedPort, port != 0 {
       throw .contradiction("port and memcached-port are both \(port): each protocol needs a port of its own")
@@ -79,9 +80,14 @@ extension Settings {
       throw .contradiction(
         "memcached-sasl asks for a password that nobody has: set memcached-auth-file or password")
     }
-    for (name, addresses, port) in [("listen", listen, port), ("memcached-listen", memcachedListen, memcachedPort)] {
-      if port == 0, let address = addresses?.first(where: { $0.port == nil }), address.host != ListenAddress.everywhere {
-        throw .contradiction("\(name) has \(address.text) without a port, and there is no other port to take: add one")
+    for (name, addresses, port) in [
+      ("listen", listen, port), ("memcached-listen", memcachedListen, memcachedPort),
+    ] {
+      if port == 0, let address = addresses?.first(where: { $0.port == nil }),
+        address.host != ListenAddress.everywhere
+      {
+        throw .contradiction(
+          "\(name) has \(address.text) without a port, and there is no other port to take: add one")
       }
     }
     let texts = listeners.map(\.text)

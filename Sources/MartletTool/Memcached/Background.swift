@@ -96,6 +96,7 @@ private struct SystemProblem: Error, CustomStringConvertible {
   let description: String
 
   init(_ what: String) {
-    description = "can't start the server in the background: no \(what), \(unsafe String(cString: strerror(errno)))"
+    description =
+      "can't start the server in the background: no \(what), \(unsafe String(cString: strerror(errno)))"
   }
 }

@@ -37,7 +37,8 @@ struct Memcached: AsyncParsableCommand {
     }
     switch commandLine.action {
     case .showHelp: print(MemcachedCommandLine.help)
-    case .showVersion: print("martlet \(MartletCommand.configuration.version), by the options of memcached 1.6")
+    case .showVersion:
+      print("martlet \(MartletCommand.configuration.version), by the options of memcached 1.6")
     case .showLicense: print("Martlet is under the Apache License 2.0.")
     case .serve:
       if commandLine.runsInBackground && background == nil {
@@ -63,7 +64,9 @@ struct Memcached: AsyncParsableCommand {
       throw Serve.complaint(error, exitCode: 78)
     }
     let user: SystemUser?
-    do { user = try commandLine.user.flatMap(SystemUser.named) } catch { throw Serve.complaint(error, exitCode: 67) }
+    do { user = try commandLine.user.flatMap(SystemUser.named) } catch {
+      throw Serve.complaint(error, exitCode: 67)
+    }
     let logger = Logger(label: "martlet") { _ in LineLogHandler(level: loaded.settings.logLevel) }
     for warning in loaded.warnings { logger.warning("\(warning)") }
     for note in notes(commandLine, loaded.settings) { logger.notice("\(note)") }
@@ -87,7 +90,8 @@ struct Memcached: AsyncParsableCommand {
   private static func notes(_ commandLine: MemcachedCommandLine, _ settings: Settings) -> [String] {
     var notes: [String] = []
     if !commandLine.ignored.isEmpty {
-      notes.append("ignored, as nothing here is changed by it: " + commandLine.ignored.joined(separator: ", "))
+      notes.append(
+        "ignored, as nothing here is changed by it: " + commandLine.ignored.joined(separator: ", "))
     }
     if settings.refusesStrangers {
       notes.append(

@@ -50,7 +50,8 @@ enum PIDFile {
     if file >= 0 { close(file) }
     guard written == text.count else {
       throw SystemUser.Problem(
-        description: "can't write the process number to \(path) (-P): \(unsafe String(cString: strerror(code)))")
+        description:
+          "can't write the process number to \(path) (-P): \(unsafe String(cString: strerror(code)))")
     }
   }
 
