@@ -30,6 +30,7 @@ lines adds its own rules there. Where Martlet means to differ, the entry goes in
 
 from __future__ import annotations
 
+import itertools
 import os
 import random
 import re
@@ -58,6 +59,9 @@ SENTINELS = [
     (b"touch \x7f \x7f\r\n", rb"(?:^|(?<=\n))CLIENT_ERROR invalid exptime argument\r\n\Z", b"tou"),
 ]
 """What is asked behind each step, how its reply looks, and what must not be in a conversation for it to be used."""
+
+questions = itertools.count(1)
+"""Numbers for the questions that are asked when the sentinel isn't answered."""
 
 SIZED = [re.compile(rb"VALUE [^ ]+ \d+ (\d+)(?: \d+)?"), re.compile(rb"VA (\d+)(?: .*)?")]
 """Lines that a block of data follows, and how many bytes it has."""
@@ -433,9 +437,14 @@ def settle(
     def has_settled(link: Link) -> bool:
         return link.ended or reply.search(link.received) is not None
 
-    for prefix in (b"", b"\r\n", b"\r\n"):
+    for attempt in range(3):
+        if attempt > 0:
+            # Another question each time: a late reply to the one before is not to be taken for the reply to this one.
+            number = b"%d" % next(questions)
+            sentinel = b"\r\nset \x7f 0 0 %d\r\n%s\r\nget \x7f\r\n" % (len(number), number)
+            reply = re.compile(rb"(?:^|(?<=\n))VALUE \x7f 0 %d\r\n%s\r\nEND\r\n\Z" % (len(number), number))
         for link in links:
-            link.send(prefix + sentinel)
+            link.send(sentinel)
         pump(links, lambda: any(map(has_settled, links)), QUIET)
         if any(map(has_settled, links)):
             break

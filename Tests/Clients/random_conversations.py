@@ -36,8 +36,10 @@ def store(chance: random.Random) -> str:
 
 
 def get(chance: random.Random) -> str:
-    keys = " ".join(chance.choices(KEYS, k=chance.choice([1, 1, 1, 2, 3, 30])))
-    return f"{chance.choice(['get', 'gets', 'gets', 'bget'])} {keys}\r\n"
+    count = chance.choice([1, 1, 1, 2, 3, 30])
+    # Of the others memcached takes a long line only if it comes in one packet.
+    verb = chance.choice(["get", "gets", "gets", "bget"] if count < 8 else ["get", "gets"])
+    return f"{verb} {' '.join(chance.choices(KEYS, k=count))}\r\n"
 
 
 def get_and_touch(chance: random.Random) -> str:

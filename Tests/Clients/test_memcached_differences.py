@@ -168,7 +168,7 @@ DIFFERENCES = [
     Difference(
         "`watch` of connections and of memcached's inside",
         "Done are `fetchers`, `mutations` and `evictions`; a kind of which nothing would be shown is refused like an unknown one.",
-        talk("watch connevents\n", ways=WHOLE),
+        talk("watch sysevents\n", ways=WHOLE),
         "OK\n<silent>\n<silent>\n<open after the end>\n",
         "ERROR\n<ended>\n",
     ),

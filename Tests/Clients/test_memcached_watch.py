@@ -130,6 +130,31 @@ def test_a_watcher_that_does_not_read_is_told_what_it_missed(pair: Pair) -> None
     assert numbers[-1] - numbers[0] + 1 == len(events) + skipped
 
 
+def test_not_too_many_may_watch(pair: Pair) -> None:
+    for port in (pair.peer.port, pair.martlet.memcached_port):
+        # Those of other tests may still be on their way out.
+        watchers: list[MemcachedConnection] = []
+
+        def one_more() -> bool:
+            connection = MemcachedConnection(port)
+            connection.send(b"watch\r\n")
+            line = connection.line()
+            if line == b"OK\r\n":
+                watchers.append(connection)
+                return False
+            assert line == b"WATCHER_TOO_MANY log watcher limit reached\r\n"
+            assert connection.ask(b"get never-set\r\n") == b"END\r\n"
+            connection.close()
+            return True
+
+        def is_the_limit() -> bool:
+            return one_more() and len(watchers) == 20
+
+        assert eventually(is_the_limit, 20), len(watchers)
+        for connection in watchers:
+            connection.close()
+
+
 @pytest.mark.parametrize("request_", [b"watch x", b"watch fetchers x", b"watch x noreply", b"watch deletions"])
 def test_unknown_kinds(pair: Pair, request_: bytes) -> None:
     answers = []

@@ -38,15 +38,40 @@ package final class Watchers: Sendable {
   /// memcached's own default.
   static let maximumBytes = 256 << 10
 
+  /// So many may watch at once, as in memcached.
+  static let maximumCount = 20
+
   private struct Queue {
+    let id: Int
     let kinds: WatchedKinds
-    var lines = ""
+    private(set) var lines = ""
     /// How many lines found no room.
-    var skipped = 0
+    private var skipped = 0
+
+    init(_ id: Int, _ kinds: WatchedKinds) {
+      self.id = id
+      self.kinds = kinds
+    }
+
+    mutating func append(_ line: String) {
+      let note = skipped > 0 ? "skipped=\(skipped)\n" : ""
+      guard lines.utf8.count + note.utf8.count + line.utf8.count <= Watchers.maximumBytes else {
+        skipped += 1
+        return
+      }
+      lines += note
+      lines += line
+      skipped = 0
+    }
+
+    mutating func take() -> String {
+      defer { lines = "" }
+      return lines
+    }
   }
 
   private struct State {
-    var queues: [Int: Queue] = [:]
+    var queues: [Queue] = []
     var lastID = 0
     var lastEvent = 0
   }
@@ -61,33 +86,33 @@ package final class Watchers: Sendable {
   @inline(__always)
   func want(_ kinds: WatchedKinds) -> Bool { wanted.load(ordering: .relaxed) & kinds.rawValue != 0 }
 
-  func watch(_ kinds: WatchedKinds) -> Watcher {
-    let id = state.withLock { state in
+  /// Lets a client watch; nil when too many do.
+  func watch(_ kinds: WatchedKinds) -> Watcher? {
+    let id: Int? = state.withLock { state in
+      guard state.queues.count < Self.maximumCount else { return nil }
       state.lastID += 1
-      state.queues[state.lastID] = Queue(kinds: kinds)
+      state.queues.append(Queue(state.lastID, kinds))
       noteWanted(state)
       return state.lastID
     }
-    return Watcher(self, id)
+    return id.map { Watcher(self, $0) }
   }
 
   fileprivate func remove(_ id: Int) {
     state.withLock { state in
-      state.queues[id] = nil
+      state.queues.removeAll { $0.id == id }
       noteWanted(state)
     }
   }
 
   fileprivate func take(_ id: Int) -> String {
     state.withLock { state in
-      let lines = state.queues[id]?.lines ?? ""
-      state.queues[id]?.lines = ""
-      return lines
+      state.queues.firstIndex { $0.id == id }.map { state.queues[$0].take() } ?? ""
     }
   }
 
   private func noteWanted(_ state: State) {
-    wanted.store(state.queues.values.reduce(0) { $0 | $1.kinds.rawValue }, ordering: .relaxed)
+    wanted.store(state.queues.reduce(0) { $0 | $1.kinds.rawValue }, ordering: .relaxed)
   }
 
   /// Tells of something of a kind; `text` is memcached's, from `type=` on.
@@ -98,14 +123,8 @@ package final class Watchers: Sendable {
     state.withLock { state in
       state.lastEvent += 1
       let line = "ts=\(moment) gid=\(state.lastEvent) \(text)\n"
-      for (id, queue) in state.queues where queue.kinds.contains(kind) {
-        let note = queue.skipped > 0 ? "skipped=\(queue.skipped)\n" : ""
-        if queue.lines.utf8.count + note.utf8.count + line.utf8.count > Self.maximumBytes {
-          state.queues[id]?.skipped += 1
-        } else {
-          state.queues[id]?.lines += note + line
-          state.queues[id]?.skipped = 0
-        }
+      for index in state.queues.indices where state.queues[index].kinds.contains(kind) {
+        state.queues[index].append(line)
       }
     }
   }

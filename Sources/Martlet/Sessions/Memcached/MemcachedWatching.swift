@@ -22,6 +22,9 @@ extension MemcachedSession {
       }
     }
     watcher = execution.context.watchers.watch(kinds)
+    guard watcher != nil else {
+      return error("WATCHER_TOO_MANY log watcher limit reached", end, &execution)
+    }
     execution.reply.buffer.append("OK\r\n")
     return .watch
   }
