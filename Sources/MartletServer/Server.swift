@@ -274,6 +274,7 @@ public final class Server: Sendable {
     context.clients.limit = clientLimit
     context.allowsFlush = settings.memcachedFlush
     context.allowsShutdown = settings.memcachedShutdown
+    context.allowsWatch = settings.memcachedWatch
     context.onStopRequest { [self] in stopRequest.withLock { $0 }() }
     return context
   }

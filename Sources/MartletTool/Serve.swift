@@ -62,6 +62,7 @@ struct Serve: AsyncParsableCommand {
   @Option(.writeTimeout) var writeTimeout: String?
   @Option(.memcachedFlush) var memcachedFlush: String?
   @Option(.memcachedShutdown) var memcachedShutdown: String?
+  @Option(.memcachedWatch) var memcachedWatch: String?
   @Option(.databases) var databases: String?
   @Option(.threads) var threads: String?
   @Option(.transport) var transport: String?
@@ -110,7 +111,7 @@ struct Serve: AsyncParsableCommand {
       (.memoryLimit, memoryLimit), (.evict, evict), (.maxKeyBytes, maxKeyBytes),
       (.maxValueBytes, maxValueBytes), (.maxConnections, maxConnections),
       (.idleTimeout, idleTimeout), (.writeTimeout, writeTimeout), (.memcachedFlush, memcachedFlush),
-      (.memcachedShutdown, memcachedShutdown), (.databases, databases),
+      (.memcachedShutdown, memcachedShutdown), (.memcachedWatch, memcachedWatch), (.databases, databases),
       (.threads, threads), (.transport, transport),
       (.password, password),
       (.memcachedAuthFile, memcachedAuthFile), (.memcachedSASL, memcachedSASL),

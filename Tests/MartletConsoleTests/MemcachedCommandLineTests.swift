@@ -8,6 +8,7 @@ struct MemcachedCommandLineTests {
     "port", "memcached-port", "memcached-listen", "listen", "host", "memcached-unix-socket", "unix-socket",
     "unix-socket-mode", "backlog", "data", "durability", "max-connections", "memory-limit", "max-value-bytes",
     "idle-timeout", "threads", "log-level", "log-commands", "memcached-flush", "memcached-shutdown",
+    "memcached-watch",
     "protected-mode",
     "evict",
   ]

@@ -70,7 +70,7 @@ struct SettingsPrecedenceTests {
       "host": "0.0.0.0,::", "port": "7000", "memcached-port": "7001", "data": "/tmp/d",
       "listen": "[::1]:7002,localhost", "memcached-listen": "*", "unix-socket": "/tmp/r",
       "memcached-unix-socket": "/tmp/m", "unix-socket-mode": "0770", "backlog": "7", "idle-timeout": "5m",
-      "write-timeout": "0", "memcached-flush": "no", "memcached-shutdown": "yes",
+      "write-timeout": "0", "memcached-flush": "no", "memcached-shutdown": "yes", "memcached-watch": "no",
       "durability": "everysec", "checkpoint-growth": "50", "checkpoint-min-size": "1mb",
       "checkpoint-age": "24h",
       "keep-files": "3",
@@ -95,6 +95,7 @@ struct SettingsPrecedenceTests {
     expected.writeTimeout = .zero
     expected.memcachedFlush = false
     expected.memcachedShutdown = true
+    expected.memcachedWatch = false
     expected.dataFolder = "/tmp/d"
     expected.durability = .everysec
     expected.checkpointGrowth = 50

@@ -107,6 +107,7 @@ extension Execution {
         counters.value.evicted.add()
         if !victim.item.isFetched { counters.value.evictedUnfetched.add() }
         context.noteEviction()
+        if context.watchers.want(.evictions) { tellEviction(victim.item, now) }
       }
       let weight = victim.item.weight
       evict(victim, index)
@@ -114,6 +115,17 @@ extension Execution {
       return max(weight, before - keyspace[index].shard.allocator.usedBytes)
     }
     return before - keyspace[index].shard.allocator.usedBytes
+  }
+
+  /// Tells who watches that an item is evicted.
+  @inline(never)
+  private func tellEviction(_ item: Item, _ now: Int64) {
+    let left = item.expires ? (item.expiry - now) / 1000 : -1
+    let idle = item.lastAccess.age(keyspace.accessTime) / 1000
+    context.watchers.tell(
+      .evictions,
+      "type=eviction key=\(Watchers.shown(item.key)) fetch=\(item.isFetched ? "yes" : "no") ttl=\(left) la=\(idle) "
+        + "clsid=0 size=\(item.weight)")
   }
 
   /// Of two shards by chance the one that has more in use, so that they stay even.

@@ -115,6 +115,7 @@ package final class ServerContext: Sendable {
   private let logsCommandsBox = Atomic<Bool>(false)
   private let allowsFlushBox = Atomic<Bool>(true)
   private let allowsShutdownBox = Atomic<Bool>(false)
+  private let allowsWatchBox = Atomic<Bool>(true)
   /// Ends the server.
   private let stop = Mutex<@Sendable () -> Void>({})
   /// When database 0 is to be emptied, in milliseconds since 1970; 0 when no such wish is open.
@@ -189,6 +190,12 @@ package final class ServerContext: Sendable {
   package var allowsShutdown: Bool {
     get { allowsShutdownBox.load(ordering: .relaxed) }
     set { allowsShutdownBox.store(newValue, ordering: .relaxed) }
+  }
+
+  /// Whether memcached's `watch` is carried out.
+  package var allowsWatch: Bool {
+    get { allowsWatchBox.load(ordering: .relaxed) }
+    set { allowsWatchBox.store(newValue, ordering: .relaxed) }
   }
 
   /// What ends the server, in order.

@@ -99,6 +99,10 @@ extension Setting {
   public static let memcachedFlush = Setting(
     "memcached-flush", \.memcachedFlush, .yesOrNo,
     "Whether memcached clients may empty the database with flush_all")
+  /// What ``Settings/memcachedWatch`` is set by.
+  public static let memcachedWatch = Setting(
+    "memcached-watch", \.memcachedWatch, .yesOrNo,
+    "Whether memcached clients may see what others do, with watch")
   /// What ``Settings/memcachedShutdown`` is set by.
   public static let memcachedShutdown = Setting(
     "memcached-shutdown", \.memcachedShutdown, .yesOrNo,
@@ -148,7 +152,7 @@ extension Setting {
     .unixSocketMode,
     .backlog, .data, .durability, .checkpointGrowth, .checkpointMinSize, .checkpointAge,
     .keepFiles, .memoryLimit, .evict, .maxKeyBytes, .maxValueBytes,
-    .maxConnections, .idleTimeout, .writeTimeout, .memcachedFlush, .memcachedShutdown,
+    .maxConnections, .idleTimeout, .writeTimeout, .memcachedFlush, .memcachedShutdown, .memcachedWatch,
     .databases, .threads, .transport, .password, .memcachedAuthFile, .memcachedSASL, .protectedMode,
     .logLevel, .logCommands,
   ]

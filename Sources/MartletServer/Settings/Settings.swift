@@ -69,6 +69,8 @@ public struct Settings: Sendable, Equatable {
   public var memcachedFlush = true
   /// Whether memcached's `shutdown` is carried out.
   public var memcachedShutdown = false
+  /// Whether memcached clients may see what others do, with `watch`.
+  public var memcachedWatch = true
   /// How many bytes the data may take in memory before something is evicted or writes are refused; 0 is no limit.
   public var memoryLimit = 0
   /// What is evicted when the data takes more.

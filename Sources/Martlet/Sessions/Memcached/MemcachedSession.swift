@@ -18,10 +18,10 @@ package struct MemcachedSession: Session, ~Copyable {
   private var toSwallow = 0
   /// What is replied when they have been, and the version that the reply shows.
   var replyBehind: (line: StaticString, shown: UInt64)?
-  /// What the client watches; nil for one that doesn't.
+  /// Whether the client has asked to watch what others do.
+  var isWatching = false
+  /// What it is shown; nil once it sends no more.
   var watcher: Watcher?
-  /// Whether a watcher's client sends no more.
-  private(set) var endsWatch = false
 
   package init(_ client: ClientRecord, _ limits: SessionLimits, _ context: ServerContext) {
     state = SessionState(client, limits, context)
@@ -42,7 +42,7 @@ package struct MemcachedSession: Session, ~Copyable {
   }
 
   package mutating func receive(_ input: RawSpan, _ execution: inout Execution) -> SessionStep {
-    if let watcher { return goOnWatching(watcher, input, &execution) }
+    if isWatching { return goOnWatching(input, &execution) }
     // Taken out of the session, so that its state can change while a request's words are read.
     var ranges = WordRanges()
     swap(&ranges, &self.ranges)
@@ -90,7 +90,7 @@ package struct MemcachedSession: Session, ~Copyable {
   }
 
   /// Only a watcher waits.
-  package mutating func endWait() { endsWatch = watcher != nil }
+  package mutating func endWait() { watcher = nil }
 
   /// Whether a line, or what has come of it, isn't too long.
   @inline(__always)

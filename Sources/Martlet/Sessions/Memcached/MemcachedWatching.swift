@@ -9,6 +9,9 @@ extension MemcachedSession {
   mutating func beginWatching(
     _ words: borrowing Words, _ end: Int, _ execution: inout Execution
   ) -> Outcome {
+    guard execution.context.allowsWatch else {
+      return answer("CLIENT_ERROR watch commands not allowed", end, isQuiet: words.isQuiet, &execution)
+    }
     var kinds: WatchedKinds = words.count == 1 ? .fetchers : []
     for index in 1..<max(1, words.count) {
       if words[index].equalsExactly("fetchers") {
@@ -25,13 +28,14 @@ extension MemcachedSession {
     guard watcher != nil else {
       return error("WATCHER_TOO_MANY log watcher limit reached", end, &execution)
     }
+    isWatching = true
     execution.reply.buffer.append("OK\r\n")
     return .watch
   }
 
   /// What a watcher's session does when it is called: the request stays where it is, and nothing behind it is read.
-  func goOnWatching(_ watcher: Watcher, _ input: RawSpan, _ execution: inout Execution) -> SessionStep {
-    if endsWatch { return SessionStep(consumed: input.byteCount, next: .close) }
+  func goOnWatching(_ input: RawSpan, _ execution: inout Execution) -> SessionStep {
+    guard let watcher else { return SessionStep(consumed: input.byteCount, next: .close) }
     execution.reply.buffer.append(text: watcher.take())
     return SessionStep(consumed: 0, next: Self.laterLook)
   }

@@ -364,7 +364,8 @@ extension Execution {
   /// Looks up a key and appends the reply; whether that may be left out.
   @inline(__always)
   fileprivate mutating func metaGet(
-    _ key: borrowing Key, _ flags: MetaFlags, _ words: borrowing Words, mayCreate: Bool, replyStart start: Int,
+    _ key: borrowing Key, _ flags: MetaFlags, _ words: borrowing Words, mayCreate: Bool,
+    replyStart start: Int,
     _ client: ClientRecord
   ) -> Bool {
     let database = Memcached.database
