@@ -9,6 +9,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -152,6 +153,20 @@ void bench_sleep_exactly(void) {
   prctl(PR_SET_TIMERSLACK, 1UL, 0, 0, 0);
 #endif
 }
+
+static volatile sig_atomic_t is_interrupted;
+
+static void note_interrupt(int signal) {
+  (void)signal;
+  is_interrupted = 1;
+}
+
+void bench_catch_interrupt(void) {
+  struct sigaction action = {.sa_handler = note_interrupt, .sa_flags = SA_RESETHAND | SA_RESTART};
+  sigaction(SIGINT, &action, NULL);
+}
+
+int bench_is_interrupted(void) { return is_interrupted; }
 
 long bench_read_file(const char *path, void *bytes, size_t capacity) {
   int descriptor = open(path, O_RDONLY | O_CLOEXEC);

@@ -45,7 +45,8 @@ struct Bench: AsyncParsableCommand {
   @Option(
     name: .customLong("protocol"),
     help: ArgumentHelp(
-      "redis, resp3, memcached or meta (memcached's meta commands); by the port unless given.", valueName: "name"),
+      "redis, resp3, memcached or meta (memcached's meta commands); by the port unless given.",
+      valueName: "name"),
     completion: .list(Wire.allCases.map(\.rawValue)))
   var wire: String?
 
@@ -81,7 +82,8 @@ struct Bench: AsyncParsableCommand {
   var pipeline = 1
 
   @Option(
-    help: ArgumentHelp("Requests a second at fixed times, such as 20k; without it a closed loop.", valueName: "rate"))
+    help: ArgumentHelp(
+      "Requests a second at fixed times, such as 20k; without it a closed loop.", valueName: "rate"))
   var rate: String?
 
   @Option(
@@ -107,7 +109,8 @@ struct Bench: AsyncParsableCommand {
   @Option(help: ArgumentHelp("uniform, zipfian, zipfian:THETA or sequential.", valueName: "name"))
   var distribution = "uniform"
 
-  @Option(name: .shortAndLong, help: ArgumentHelp("The requests and their shares.", valueName: "verb=share,..."))
+  @Option(
+    name: .shortAndLong, help: ArgumentHelp("The requests and their shares.", valueName: "verb=share,..."))
   var mix = "get=90,set=10"
 
   @Option(help: ArgumentHelp("Keys of each mget.", valueName: "count"))
@@ -116,10 +119,14 @@ struct Bench: AsyncParsableCommand {
   @Flag(help: "Store a value for every key first.")
   var fill = false
 
-  @Flag(help: "Compare values with what they have to be. Needs keys that --fill has stored, with the same options.")
+  @Flag(
+    help:
+      "Compare values with what they have to be. Needs keys that --fill has stored, with the same options.")
   var verify = false
 
-  @Option(help: ArgumentHelp("Another seed brings other keys by chance; the same brings the same.", valueName: "number"))
+  @Option(
+    help: ArgumentHelp(
+      "Another seed brings other keys by chance; the same brings the same.", valueName: "number"))
   var seed: UInt64 = 1
 
   @Option(
@@ -195,8 +202,8 @@ struct Bench: AsyncParsableCommand {
 
   private func write(_ report: BenchReport, to path: String) throws {
     let encoder = JSONEncoder()
-    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-    try encoder.encode(report).write(to: URL(filePath: path))
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    try (encoder.encode(report) + [UInt8(ascii: "\n")]).write(to: URL(filePath: path))
   }
 }
 

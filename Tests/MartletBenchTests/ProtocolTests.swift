@@ -1,7 +1,6 @@
+import MartletBench
 // Requests as bytes, and replies in every split.
 import Testing
-
-@testable import MartletBench
 
 /// A key space whose values can be written down: `key:00001`, and four bytes of each value.
 private let space = KeySpace(keys: 100, keyBytes: 9...9, valueBytes: 4...4, seed: 1)
@@ -73,7 +72,9 @@ struct ReplyTests {
     var text = ""
     var isBroken = false
 
-    var description: String { "\(verdict) \(hits) hits \(misses) misses '\(text)'\(isBroken ? " broken" : "")" }
+    var description: String {
+      "\(verdict) \(hits) hits \(misses) misses '\(text)'\(isBroken ? " broken" : "")"
+    }
   }
 
   /// Reads a reply in pieces that end at each of the places, with what the reader leaves put before the next.
@@ -112,11 +113,13 @@ struct ReplyTests {
     let bytes = Array(reply.utf8)
     let splits = [[]] + (1..<max(1, bytes.count)).map { [$0] } + [Array(1..<max(1, bytes.count))]
     for split in splits {
-      guard let (reading, count) = read(wire, verb, bytes, keys: keys, splits: split, verifies: verifies) else {
+      guard let (reading, count) = read(wire, verb, bytes, keys: keys, splits: split, verifies: verifies)
+      else {
         Issue.record("\(wire) \(verb): \(reply.debugDescription) has no end", sourceLocation: sourceLocation)
         return
       }
-      #expect(reading == expected, "\(wire) \(verb) \(reply.debugDescription)", sourceLocation: sourceLocation)
+      #expect(
+        reading == expected, "\(wire) \(verb) \(reply.debugDescription)", sourceLocation: sourceLocation)
       if !reading.isBroken { #expect(count == bytes.count, sourceLocation: sourceLocation) }
     }
   }
@@ -150,7 +153,8 @@ struct ReplyTests {
       expect(wire, .mget, "-ERR no\r\n", error("ERR no"), keys: [1, 2])
       expect(wire, .set, "!9\r\nERR a\r\nb\r\n", Reading(verdict: .error, text: "ERR a\r\nb"))
       expect(
-        wire, .mget, "*3\r\n$4\r\nkey:\r\n$-1\r\n$4\r\nkey:\r\n", Reading(hits: 2, misses: 1), keys: [1, 2, 3])
+        wire, .mget, "*3\r\n$4\r\nkey:\r\n$-1\r\n$4\r\nkey:\r\n", Reading(hits: 2, misses: 1),
+        keys: [1, 2, 3])
       expect(wire, .mget, "*2\r\n_\r\n_\r\n", Reading(misses: 2), keys: [1, 2])
     }
   }
@@ -242,7 +246,8 @@ struct ReplyTests {
   func wrongValues() {
     let replies: [(Wire, String)] = [
       (.redis, "$4\r\nkez:\r\n"), (.memcached, "VALUE key:00007 0 4\r\nkez:\r\nEND\r\n"),
-      (.meta, "VA 4\r\nkez:\r\n"), (.redis, "$3\r\nkey\r\n"), (.redis, "$5\r\nkey:0\r\n"), (.redis, "$0\r\n\r\n"),
+      (.meta, "VA 4\r\nkez:\r\n"), (.redis, "$3\r\nkey\r\n"), (.redis, "$5\r\nkey:0\r\n"),
+      (.redis, "$0\r\n\r\n"),
     ]
     for (wire, reply) in replies {
       expect(wire, .get, reply, hit, verifies: false)
@@ -253,10 +258,12 @@ struct ReplyTests {
     }
     expect(
       .memcached, .get, "VALUE key:00008 0 4\r\nkey:\r\nEND\r\n",
-      Reading(verdict: .wrongValue, hits: 1, text: "a value of key:00008, which was not asked for, or not now"))
+      Reading(
+        verdict: .wrongValue, hits: 1, text: "a value of key:00008, which was not asked for, or not now"))
     expect(
       .meta, .mget, "VA 4 kkey:00002\r\nkey:\r\nVA 4 kkey:00001\r\nkey:\r\nMN\r\n",
-      Reading(verdict: .wrongValue, hits: 2, text: "a value of key:00001, which was not asked for, or not now"),
+      Reading(
+        verdict: .wrongValue, hits: 2, text: "a value of key:00001, which was not asked for, or not now"),
       keys: [1, 2])
   }
 
@@ -277,7 +284,8 @@ struct ReplyTests {
     var readings: [Reading] = []
     while position < bytes.count {
       #expect(
-        reader.read(bytes.raw, &position, Expectation(verb: .get, firstKey: 0, keyCount: 1), [7], &check) == .done)
+        reader.read(bytes.raw, &position, Expectation(verb: .get, firstKey: 0, keyCount: 1), [7], &check)
+          == .done)
       readings.append(Reading(verdict: reader.verdict, hits: reader.hits, misses: reader.misses))
     }
     #expect(readings == [hit, miss, Reading(verdict: .error), hit])
@@ -287,7 +295,9 @@ struct ReplyTests {
 @Suite("The handshake")
 struct HandshakeTests {
   private func requests(_ wire: Wire, user: String? = nil, password: String? = nil) -> [String] {
-    Handshake.exchanges(wire, user: user, password: password).map { String(decoding: $0.request, as: UTF8.self) }
+    Handshake.exchanges(wire, user: user, password: password).map {
+      String(decoding: $0.request, as: UTF8.self)
+    }
   }
 
   @Test("Each protocol has its way to say who we are")
@@ -302,7 +312,8 @@ struct HandshakeTests {
   @Test("A reply is whole when its last byte is there, and not before")
   func shapes() {
     for reply in [
-      "+OK\r\n", "-ERR no\r\n", "$5\r\nhello\r\n", "$-1\r\n", "*2\r\n:1\r\n$1\r\na\r\n", "%2\r\n+a\r\n:1\r\n+b\r\n*0\r\n",
+      "+OK\r\n", "-ERR no\r\n", "$5\r\nhello\r\n", "$-1\r\n", "*2\r\n:1\r\n$1\r\na\r\n",
+      "%2\r\n+a\r\n:1\r\n+b\r\n*0\r\n",
       "*1\r\n*1\r\n%1\r\n$1\r\nx\r\n~1\r\n:1\r\n", "_\r\n",
     ] {
       let bytes = Array(reply.utf8)
@@ -316,7 +327,8 @@ struct HandshakeTests {
     let info = "$30\r\n# Server\r\nredis_version:7.0.15\r\nos:Linux\r\n"
     #expect(Handshake.server(.redis, Array(info.utf8)) == "redis 7.0.15")
     #expect(
-      Handshake.server(.resp3, Array("redis_version:7.2.4\r\nvalkey_version:9.1.0\r\n".utf8)) == "valkey 9.1.0")
+      Handshake.server(.resp3, Array("redis_version:7.2.4\r\nvalkey_version:9.1.0\r\n".utf8))
+        == "valkey 9.1.0")
     #expect(Handshake.server(.redis, Array("-NOPERM no\r\n".utf8)) == nil)
     #expect(Handshake.server(.meta, Array("VERSION 1.6.18\r\n".utf8)) == "memcached 1.6.18")
     #expect(Handshake.server(.meta, Array("ERROR\r\n".utf8)) == nil)

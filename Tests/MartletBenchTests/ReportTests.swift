@@ -1,8 +1,7 @@
 // Histograms, numbers, and the shape of a report.
 import Foundation
+import MartletBench
 import Testing
-
-@testable import MartletBench
 
 @Suite("The report")
 struct ReportTests {
@@ -107,7 +106,8 @@ struct ReportTests {
     tally.replies = 1100
     change(&plan, &tally)
     return BenchReport(
-      plan, startedAt: 0, server: "redis 7.0.15", nil, tally, ServerUsage(seconds: 0.01, residentBytes: 1 << 20))
+      plan, startedAt: 0, server: "redis 7.0.15", nil, tally,
+      ServerUsage(seconds: 0.01, residentBytes: 1 << 20))
   }
 
   @Test("Figures follow from what was counted")
@@ -133,14 +133,17 @@ struct ReportTests {
     let object = try #require(try JSONSerialization.jsonObject(with: data) as? [String: Any])
     #expect(
       Set(object.keys).isSuperset(of: [
-        "format", "program", "startedAt", "processors", "serverVersion", "settings", "seconds", "all", "verbs",
-        "errors", "errorCount", "schedule", "generator", "server", "sentWithWarmup", "repliesWithWarmup", "warnings",
+        "format", "program", "startedAt", "processors", "serverVersion", "settings", "seconds", "all",
+        "verbs",
+        "errors", "errorCount", "schedule", "generator", "server", "sentWithWarmup", "repliesWithWarmup",
+        "warnings",
       ]))
     #expect(object["format"] as? Int == 1 && object["startedAt"] as? String == "1970-01-01T00:00:00.000Z")
     let all = try #require(object["all"] as? [String: Any])
     #expect(
       Set(all.keys) == [
-        "name", "count", "perSecond", "latency", "hits", "misses", "errors", "sentBytes", "receivedBytes", "histogram",
+        "name", "count", "perSecond", "latency", "hits", "misses", "errors", "sentBytes", "receivedBytes",
+        "histogram",
       ])
     #expect((all["histogram"] as? [[Double]])?.map { $0[1] } == [900, 100])
     let latency = try #require(all["latency"] as? [String: Double])

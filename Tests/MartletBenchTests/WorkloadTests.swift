@@ -1,7 +1,6 @@
+import MartletBench
 // What is asked: mixes, keys, values, times.
 import Testing
-
-@testable import MartletBench
 
 @Suite("The workload")
 struct WorkloadTests {
@@ -23,7 +22,8 @@ struct WorkloadTests {
     arguments: [
       ("", "verb is missing"), ("get,", "verb is missing"), ("fetch=1", "fetch is none of"),
       ("get=0", "above 0"), ("get=-1", "above 0"), ("get=x", "above 0"), ("get=1=2", "above 0"),
-      ("get=nan", "above 0"), ("get=inf", "above 0"), ("get=1,get=2", "twice"), ("get=1,mget=1,multiget=1", "twice"),
+      ("get=nan", "above 0"), ("get=inf", "above 0"), ("get=1,get=2", "twice"),
+      ("get=1,mget=1,multiget=1", "twice"),
     ])
   func wrongMix(text: String, reason: String) {
     #expect { try Mix(text) } throws: { "\($0)".contains(reason) }
@@ -33,7 +33,8 @@ struct WorkloadTests {
   func distributions() throws {
     for text in ["uniform", "sequential", "zipfian:0.5"] { #expect(try KeyDistribution(text).text == text) }
     #expect(try KeyDistribution("zipfian") == .zipfian(theta: 0.99))
-    for text in ["", "zipf", "zipfian:", "zipfian:1", "zipfian:0", "zipfian:x", "uniform:1", "zipfian:0.5:1"] {
+    for text in ["", "zipf", "zipfian:", "zipfian:1", "zipfian:0", "zipfian:x", "uniform:1", "zipfian:0.5:1"]
+    {
       #expect(throws: PlanError.self) { try KeyDistribution(text) }
     }
   }
@@ -224,7 +225,10 @@ struct WorkloadTests {
     #expect(try reason { $0.threads = 51 }.contains("--connections is 50"))
     #expect(try reason { $0.keyBytes = 8...8 }.contains("--key-bytes 9"))
     #expect(try reason { $0.durationSeconds = 0 }.contains("--duration"))
-    #expect(try reason { $0.pipeline = 10_000; $0.connections = 50_000 }.contains("in flight"))
+    #expect(
+      try reason {
+        $0.pipeline = 10_000; $0.connections = 50_000
+      }.contains("in flight"))
     plan.wire = .meta
     #expect(try reason { $0.mix = try Mix("sadd") }.contains("sets"))
     #expect(try reason { $0.keyBytes = 251...251 }.contains("250"))

@@ -56,6 +56,10 @@ int bench_bell_hear(int end, int milliseconds);
 int64_t bench_thread_time(void);
 /// Has the calling thread's sleeps end when they are to end, and not some 50 µs later (Linux's timer slack).
 void bench_sleep_exactly(void);
+/// Has the next SIGINT (Ctrl-C) be noted, and end the process only when it comes twice.
+void bench_catch_interrupt(void);
+/// Whether it has come.
+int bench_is_interrupted(void);
 /// Reads the beginning of a file; how much.
 long bench_read_file(const char *path, void *bytes, size_t capacity);
 /// Lets this process have so many sockets and files, if it may; how many it can have.

@@ -33,7 +33,8 @@ extension RawSpan {
     if byteCount == 0 { return true }
     return unsafe withUnsafeBytes { mine in
       unsafe other.withUnsafeBytes { theirs in
-        unsafe memcmp(mine.baseAddress.unsafelyUnwrapped, theirs.baseAddress.unsafelyUnwrapped, mine.count) == 0
+        unsafe memcmp(mine.baseAddress.unsafelyUnwrapped, theirs.baseAddress.unsafelyUnwrapped, mine.count)
+          == 0
       }
     }
   }
@@ -63,14 +64,14 @@ extension RawSpan {
   }
 
   /// The bytes of a range as text; what isn't UTF-8 is replaced.
-  func text(from start: Int, to end: Int) -> String {
+  package func text(from start: Int, to end: Int) -> String {
     String(decoding: (start..<end).map { byte($0) }, as: UTF8.self)
   }
 }
 
 extension [UInt8] {
   /// All the bytes.
-  var raw: RawSpan {
+  package var raw: RawSpan {
     @_lifetime(borrow self)
     get {
       let bytes = self.span

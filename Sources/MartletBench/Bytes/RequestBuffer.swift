@@ -9,12 +9,12 @@
 #endif
 
 /// A growable run of bytes that is written at its end and emptied from its front.
-@safe struct RequestBuffer: ~Copyable {
+@safe package struct RequestBuffer: ~Copyable {
   private var base: UnsafeMutableRawPointer
   private var capacity: Int
-  private(set) var count = 0
+  package private(set) var count = 0
 
-  init(capacity: Int = 4096) {
+  package init(capacity: Int = 4096) {
     self.capacity = max(64, capacity)
     unsafe base = .allocate(byteCount: self.capacity, alignment: 16)
   }
@@ -22,7 +22,7 @@
   deinit { unsafe base.deallocate() }
 
   /// All the bytes.
-  var bytes: RawSpan {
+  package var bytes: RawSpan {
     @_lifetime(borrow self)
     get {
       let span = unsafe RawSpan(_unsafeStart: UnsafeRawPointer(base), byteCount: count)
@@ -40,7 +40,7 @@
     array.append(bytes.extracting(start..<count))
   }
 
-  mutating func removeAll() { count = 0 }
+  package mutating func removeAll() { count = 0 }
 
   /// Drops the first `length` bytes. O(count).
   mutating func removeFirst(_ length: Int) {
@@ -108,7 +108,7 @@
 
   /// Appends a number from 0 on in decimal.
   @inline(__always)
-  mutating func append(decimal number: Int) {
+  package mutating func append(decimal number: Int) {
     precondition(number >= 0)
     var width = 1
     var limit = 10
@@ -122,7 +122,7 @@
 
   /// Appends the last `width` digits of a number, with zeros before it.
   @inline(__always)
-  mutating func append(decimal number: Int, width: Int) {
+  package mutating func append(decimal number: Int, width: Int) {
     precondition(number >= 0 && width >= 0)
     reserve(width)
     var rest = UInt64(number)

@@ -22,7 +22,8 @@ struct Arrival {
     let allowed = Sockets.allow(wanted)
     guard allowed >= wanted else {
       throw PlanError(
-        "\(plan.connections) connections need \(wanted) open files, and \(max(0, allowed)) are allowed: see ulimit -n")
+        "\(plan.connections) connections need \(wanted) open files, and \(max(0, allowed)) are allowed: see ulimit -n"
+      )
     }
     let milliseconds = Int(plan.patienceSeconds * 1000)
     let address = try connectFirst(plan, milliseconds)
@@ -42,7 +43,8 @@ struct Arrival {
   }
 
   /// Finds the address of the target that lets us in.
-  private mutating func connectFirst(_ plan: LoadPlan, _ milliseconds: Int) throws(PlanError) -> SocketAddress {
+  private mutating func connectFirst(_ plan: LoadPlan, _ milliseconds: Int) throws(PlanError) -> SocketAddress
+  {
     var failures: [String] = []
     for address in try SocketAddress.all(of: plan.target) {
       let socket = address.connect(milliseconds: milliseconds)
@@ -53,7 +55,8 @@ struct Arrival {
       failures.append("\(address.text): \(Sockets.reason(Int(socket)))")
     }
     throw PlanError(
-      "can't connect to \(plan.target.text) (\(failures.joined(separator: "; "))). Is the server running there?")
+      "can't connect to \(plan.target.text) (\(failures.joined(separator: "; "))). Is the server running there?"
+    )
   }
 
   /// - Parameter mayRefuse: whether a refusal is no reason to stop.

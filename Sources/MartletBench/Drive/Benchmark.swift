@@ -27,13 +27,16 @@ package enum Benchmark {
   /// - Parameter progress: called each second, if it is given; then the threads take a moment each second to tell.
   /// - Throws: when the plan is wrong, or the server can't be talked to at all. Errors while it runs are counted in the
   ///   report.
-  package static func run(_ plan: LoadPlan, progress: ((BenchProgress) -> Void)?) throws(PlanError) -> BenchReport {
+  package static func run(_ plan: LoadPlan, progress: ((BenchProgress) -> Void)?) throws(PlanError)
+    -> BenchReport
+  {
     try plan.validate()
     if let pid = plan.serverPid, ProcessUsage(pid: pid) == nil {
       throw PlanError("--server-pid \(pid): there is no such process to be seen on this machine")
     }
     let startedAt = WallClock().now()
     let arrival = try Arrival(plan)
+    Interrupt.catchNext()
     let crew = try Crew(plan, arrival.sockets, isWatched: progress != nil)
     var fill: BenchReport.Fill?
     if plan.fills { fill = try self.fill(plan, crew, progress) }
@@ -56,11 +59,13 @@ package enum Benchmark {
       progress?(
         BenchProgress(
           stage: .filling, seconds: Double(now - start) / 1e9, replies: figures.replies, total: total,
-          repliesPerSecond: lastSecond.rate, latency: lastSecond.latency, errors: figures.errors, backlog: nil))
+          repliesPerSecond: lastSecond.rate, latency: lastSecond.latency, errors: figures.errors, backlog: nil
+        ))
     }
     if let (kind, entry) = tally.errors.kinds.max(by: { $0.value.count < $1.value.count }) {
       throw PlanError("filling failed \(tally.errors.count) times; \(kind): \(entry.first)")
     }
+    guard !Interrupt.hasCome else { throw PlanError("interrupted while filling") }
     return BenchReport.Fill(keys: total, seconds: Double(Clock.now() - start) / 1e9)
   }
 
@@ -78,7 +83,9 @@ package enum Benchmark {
         let total = plan.requests ?? Int.max / 2
         return .load(
           timeline, requests: total * (number + 1) / count - total * number / count,
-          rate: plan.rate.map { $0 / Double(count) })
+          plan.rate.map {
+            Arrivals(rate: $0 / Double(count), offset: Int64(Double(number) / $0 * 1e9))
+          })
       }, stop: measuring, onStop: { before = plan.serverPid.flatMap { ProcessUsage(pid: $0) } }
     ) { now, figures, lastSecond in
       let isMeasuring = now >= measuring
@@ -99,9 +106,14 @@ package enum Benchmark {
 }
 
 /// What the server's process used while it was measured.
-struct ServerUsage: Sendable {
+package struct ServerUsage: Sendable {
   let seconds: Double
   let residentBytes: Int
+
+  package init(seconds: Double, residentBytes: Int) {
+    self.seconds = seconds
+    self.residentBytes = residentBytes
+  }
 }
 
 /// The threads of a run.

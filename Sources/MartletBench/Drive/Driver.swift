@@ -15,12 +15,20 @@ struct Timeline: Sendable {
   let end: Int64
 }
 
+/// A thread's share of a fixed rate.
+struct Arrivals: Sendable {
+  /// Requests a second.
+  let rate: Double
+  /// Nanoseconds from the beginning to the first, so that the threads take turns.
+  let offset: Int64
+}
+
 /// What a driver is to send.
 enum Work: Sendable {
   /// A value for each key of a range of numbers: first all keys of the first kind, then of the next.
   case fill(kinds: [KeyKind], numbers: Range<Int>)
   /// The plan's mix; at most so many requests that are measured.
-  case load(Timeline, requests: Int, rate: Double?)
+  case load(Timeline, requests: Int, Arrivals?)
 }
 
 struct Driver: ~Copyable {
@@ -78,7 +86,8 @@ struct Driver: ~Copyable {
   ///   - sockets: connected and introduced.
   ///   - chooser: how its keys are chosen.
   init(
-    _ plan: LoadPlan, _ space: KeySpace, number: Int, sockets: [CInt], _ chooser: KeyChooser, _ live: LiveFigures?
+    _ plan: LoadPlan, _ space: KeySpace, number: Int, sockets: [CInt], _ chooser: KeyChooser,
+    _ live: LiveFigures?
   ) throws(PlanError) {
     self.plan = plan
     self.live = live
@@ -116,9 +125,10 @@ struct Driver: ~Copyable {
     var end = Int64.max
     var drainDeadline = Int64.max
     // With a fixed rate, requests that are due before the end may be late.
-    if case .load(let timeline, _, let rate) = work, timeline.end != .max {
-      end = timeline.end + (rate == nil ? 0 : Self.drainLimit)
+    if case .load(let timeline, _, let arrivals) = work, timeline.end != .max {
+      end = timeline.end + (arrivals == nil ? 0 : Self.drainLimit)
     }
+    if case .load(let timeline, _, _) = work { waitUntil(timeline.start) }
     if isIssuing && schedule == nil { issueFirst() }
     while true {
       let now = Clock.now()
@@ -127,7 +137,7 @@ struct Driver: ~Copyable {
         busyBefore = Clock.threadTime()
       }
       if isIssuing && schedule != nil { issueDue(now) }
-      if now >= end { isIssuing = false }
+      if now >= end || Interrupt.hasCome { isIssuing = false }
       if !isIssuing && drainDeadline == .max { drainDeadline = now + Self.drainLimit }
       if inFlight == 0 { lastSign = now }
       if (!isIssuing && inFlight == 0) || open == 0 || now >= drainDeadline { break }
@@ -159,21 +169,30 @@ struct Driver: ~Copyable {
       measuring = .min
       left = numbers.count
       isIssuing = left > 0
-    case .load(let timeline, let requests, let rate):
+    case .load(let timeline, let requests, let arrivals):
       fillKinds = []
       measuring = timeline.measuring
       left = requests
       isIssuing = true
-      guard let rate else {
+      guard let arrivals else {
         schedule = nil
         break
       }
       Clock.sleepExactly()
-      let schedule = ArrivalSchedule(start: timeline.start, rate: rate)
+      let schedule = ArrivalSchedule(start: timeline.start + arrivals.offset, rate: arrivals.rate)
       self.schedule = schedule
       let before = schedule.count(by: measuring - 1)
       scheduledEnd =
         timeline.end == .max ? before + requests : schedule.count(by: timeline.end - 1)
+    }
+  }
+
+  /// Waits for the beginning.
+  private func waitUntil(_ time: Int64) {
+    while true {
+      let now = Clock.now()
+      if now >= time { return }
+      _ = poller.wait(nanoseconds: time - now)
     }
   }
 
@@ -186,15 +205,19 @@ struct Driver: ~Copyable {
   private mutating func finish(_ work: Work, _ busyBefore: Int64) {
     let now = Clock.now()
     for index in connections.indices where connections[index].isOpen && connections[index].inFlight > 0 {
-      lose(index, "timeout", "no reply within \((isIssuing ? Self.silenceLimit : Self.drainLimit) / 1_000_000_000) s")
+      lose(
+        index, "timeout",
+        "no reply within \((isIssuing ? Self.silenceLimit : Self.drainLimit) / 1_000_000_000) s")
     }
-    if schedule != nil { tally.unsent = max(0, scheduledEnd - scheduled) }
+    tally.isInterrupted = Interrupt.hasCome
+    if schedule != nil && !tally.isInterrupted { tally.unsent = max(0, scheduledEnd - scheduled) }
     let begin = max(measuring, 0)
     switch work {
     case .fill: break
     case .load(let timeline, _, _):
       // If it ran as long as it was to run, it lasted that long even when the last reply came before.
-      let last = open > 0 && timeline.end != .max ? max(timeline.end, lastReply) : lastReply
+      let isFull = open > 0 && timeline.end != .max && !tally.isInterrupted
+      let last = isFull ? max(timeline.end, lastReply) : lastReply
       tally.elapsed = max(0, min(last, now) - begin)
     }
     tally.busy = [Clock.threadTime() - busyBefore]
@@ -426,7 +449,9 @@ struct Driver: ~Copyable {
     open -= 1
     let lost = connections[index].inFlight
     tally.errors.note(kind, reason)
-    if lost > 0 { tally.errors.note("unanswered", "requests whose connection was given up: \(reason)", times: lost) }
+    if lost > 0 {
+      tally.errors.note("unanswered", "requests whose connection was given up: \(reason)", times: lost)
+    }
     inFlight -= lost
     connections[index].inFlight = 0
   }

@@ -169,7 +169,9 @@ enum Sockets {
   func event(_ number: Int) -> (index: Int, isReadable: Bool, isWritable: Bool) {
     precondition(number >= 0 && number < Self.capacity)
     let event = unsafe events[number]
-    return (Int(event.index), event.flags & UInt32(BENCH_READABLE) != 0, event.flags & UInt32(BENCH_WRITABLE) != 0)
+    return (
+      Int(event.index), event.flags & UInt32(BENCH_READABLE) != 0, event.flags & UInt32(BENCH_WRITABLE) != 0
+    )
   }
 }
 
@@ -209,6 +211,13 @@ enum Clock {
   static func sleepExactly() { bench_sleep_exactly() }
 }
 
+/// Ctrl-C: the first ends a run, which is then reported; the second ends the program.
+enum Interrupt {
+  static func catchNext() { bench_catch_interrupt() }
+
+  static var hasCome: Bool { bench_is_interrupted() != 0 }
+}
+
 /// What the system knows of a process on this machine.
 struct ProcessUsage: Sendable {
   /// Time on all processors since its start, in seconds; it is counted in hundredths.
@@ -240,5 +249,7 @@ struct ProcessUsage: Sendable {
   }
 
   /// Linux's release, such as `6.1.0`; nil where there is no /proc.
-  static var kernel: String? { read("/proc/sys/kernel/osrelease").map { String($0.prefix { !$0.isNewline }) } }
+  static var kernel: String? {
+    read("/proc/sys/kernel/osrelease").map { String($0.prefix { !$0.isNewline }) }
+  }
 }

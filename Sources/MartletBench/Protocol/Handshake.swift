@@ -1,10 +1,10 @@
 // What is said before the load: who we are, and which server this is. One exchange at a time, without hurry.
 
 /// The exchanges of a new connection, as bytes; whoever has the socket carries them out.
-struct Handshake {
+package enum Handshake {
   /// One request and what its reply means.
-  struct Exchange {
-    let request: [UInt8]
+  package struct Exchange {
+    package let request: [UInt8]
     let isDone: @Sendable ([UInt8]) -> Bool
     /// Why it failed, or nil.
     let refusal: @Sendable ([UInt8]) -> String?
@@ -14,7 +14,7 @@ struct Handshake {
   static let maximumReply = 1 << 20
 
   /// What has to be said for a plan.
-  static func exchanges(_ wire: Wire, user: String?, password: String?) -> [Exchange] {
+  package static func exchanges(_ wire: Wire, user: String?, password: String?) -> [Exchange] {
     switch wire {
     case .redis:
       guard let password else { return [] }
@@ -42,11 +42,12 @@ struct Handshake {
   }
 
   /// What the reply to that question says: `redis 7.0.15`; nil if it doesn't say.
-  static func server(_ wire: Wire, _ reply: [UInt8]) -> String? {
+  package static func server(_ wire: Wire, _ reply: [UInt8]) -> String? {
     let text = String(decoding: reply, as: UTF8.self)
     guard wire.isRedis else {
       let words = text.split(whereSeparator: \.isWhitespace)
-      return words.count >= 2 && words[0] == "VERSION" ? "memcached \(words[1...].joined(separator: " "))" : nil
+      return words.count >= 2 && words[0] == "VERSION"
+        ? "memcached \(words[1...].joined(separator: " "))" : nil
     }
     var fields: [Substring: Substring] = [:]
     for line in text.split(whereSeparator: \.isNewline) {
@@ -74,16 +75,18 @@ struct Handshake {
 }
 
 /// Where a RESP value ends, whatever it is.
-enum RESPShape {
+package enum RESPShape {
   /// How deep values may lie in others.
   private static let maximumDepth = 8
 
   /// The index behind the first value; nil when more bytes are needed. What is no RESP counts as whole, for others to
   /// complain of.
-  static func end(of bytes: [UInt8]) -> Int? { end(of: bytes, from: 0, depth: 0) }
+  package static func end(of bytes: [UInt8]) -> Int? { end(of: bytes, from: 0, depth: 0) }
 
   private static func end(of bytes: [UInt8], from start: Int, depth: Int) -> Int? {
-    guard start < bytes.count, let newline = bytes[start...].firstIndex(of: UInt8(ascii: "\n")) else { return nil }
+    guard start < bytes.count, let newline = bytes[start...].firstIndex(of: UInt8(ascii: "\n")) else {
+      return nil
+    }
     let text = String(decoding: bytes[(start + 1)..<max(start + 1, newline)].dropLast(), as: UTF8.self)
     let number = Int(text) ?? 0
     switch bytes[start] {

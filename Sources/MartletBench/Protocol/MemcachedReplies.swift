@@ -62,7 +62,9 @@ extension ReplyReader {
     let verb = expected.verb
     switch verb {
     case .get, .mget:
-      if bytes.hasText("VA ", at: start) { return readMetaValue(bytes, start, end, expected, requested, &check) }
+      if bytes.hasText("VA ", at: start) {
+        return readMetaValue(bytes, start, end, expected, requested, &check)
+      }
       if verb == .mget && bytes.hasText("MN\r", at: start) {
         misses = expected.keyCount - hits
         return self.end()
@@ -79,7 +81,9 @@ extension ReplyReader {
       if bytes.hasText("EN\r", at: start) { return miss() }
     case .delete, .incr, .append:
       if bytes.hasText("HD", at: start) { return hit() }
-      if bytes.hasText("NF", at: start) || (verb == .append && bytes.hasText("NS", at: start)) { return miss() }
+      if bytes.hasText("NF", at: start) || (verb == .append && bytes.hasText("NS", at: start)) {
+        return miss()
+      }
     case .sadd: break
     }
     return readError(bytes, start, end, verb)

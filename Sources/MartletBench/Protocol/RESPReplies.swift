@@ -44,7 +44,9 @@ extension ReplyReader {
       note(.error, Self.shown(bytes, start + 1, end))
       return self.end()
     case UInt8(ascii: "!"):
-      guard let length = bulkLength(bytes, start, end), length >= 0 else { return brokenLine(bytes, start, end) }
+      guard let length = bulkLength(bytes, start, end), length >= 0 else {
+        return brokenLine(bytes, start, end)
+      }
       note(.error, "")
       expectBody(length, ofKey: -1, isText: true)
       return .needsMore

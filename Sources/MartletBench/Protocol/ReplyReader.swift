@@ -5,15 +5,21 @@
 // protocol's own matter (RESPReplies.swift, MemcachedReplies.swift).
 
 /// What a request asked for, and so what its reply may be.
-struct Expectation {
+package struct Expectation {
   let verb: Verb
   /// Where its keys are among those requested.
   let firstKey: Int
   let keyCount: Int
+
+  package init(verb: Verb, firstKey: Int, keyCount: Int) {
+    self.verb = verb
+    self.firstKey = firstKey
+    self.keyCount = keyCount
+  }
 }
 
 /// What a whole reply said.
-enum Verdict: UInt8 {
+package enum Verdict: UInt8 {
   case fine
   /// The server refused; the reader's `text` is what it said.
   case error
@@ -24,9 +30,9 @@ enum Verdict: UInt8 {
 }
 
 /// Reads the replies of one connection, one after the other.
-struct ReplyReader {
+package struct ReplyReader {
   /// How far it came.
-  enum Step: UInt8 {
+  package enum Step: UInt8 {
     /// All bytes but those from the position on are used; they begin a line.
     case needsMore
     /// A reply has ended.
@@ -36,7 +42,7 @@ struct ReplyReader {
   }
 
   /// The longest line of a reply.
-  static let maximumLine = 16 << 10
+  package static let maximumLine = 16 << 10
   /// The longest value.
   static let maximumBody = 512 << 20
   /// How much of a text is kept.
@@ -45,12 +51,12 @@ struct ReplyReader {
   private let wire: Wire
 
   // What the reply said so far.
-  var hits = 0
-  var misses = 0
+  package var hits = 0
+  package var misses = 0
   /// Its bytes.
-  private(set) var count = 0
-  var verdict = Verdict.fine
-  private(set) var text = ""
+  package private(set) var count = 0
+  package var verdict = Verdict.fine
+  package private(set) var text = ""
 
   /// Bytes of a value, its line end among them, that are still to come.
   private var bodyLeft = 0
@@ -64,10 +70,10 @@ struct ReplyReader {
   var keysPassed = 0
   private var isBegun = false
 
-  init(_ wire: Wire) { self.wire = wire }
+  package init(_ wire: Wire) { self.wire = wire }
 
   /// Reads on from `position` to the end of a reply or of the bytes.
-  mutating func read(
+  package mutating func read(
     _ bytes: RawSpan, _ position: inout Int, _ expected: Expectation, _ requested: [UInt32],
     _ check: inout ValueCheck
   ) -> Step {
@@ -181,12 +187,12 @@ struct ReplyReader {
 }
 
 /// Compares values with what they have to be.
-struct ValueCheck: ~Copyable {
+package struct ValueCheck: ~Copyable {
   let space: KeySpace
   let isOn: Bool
   private var scratch = RequestBuffer()
 
-  init(_ space: KeySpace, isOn: Bool) {
+  package init(_ space: KeySpace, isOn: Bool) {
     self.space = space
     self.isOn = isOn
   }

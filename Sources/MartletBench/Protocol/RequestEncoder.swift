@@ -2,14 +2,19 @@
 
 /// Writes requests. All that doesn't depend on the key is there already; the rest is the key's digits, and for values
 /// a copy.
-struct RequestEncoder: Sendable {
+package struct RequestEncoder: Sendable {
   /// The expiry that `touch` sets, in seconds.
   static let touchSeconds = 3600
   /// How many members the sets of `sadd` come to have.
   static let members = 1000
 
-  let wire: Wire
-  let space: KeySpace
+  private let wire: Wire
+  private let space: KeySpace
+
+  package init(wire: Wire, space: KeySpace) {
+    self.wire = wire
+    self.space = space
+  }
 
   /// Writes a request for the keys that `requested` has from `start` on, `count` of them.
   ///
@@ -17,7 +22,7 @@ struct RequestEncoder: Sendable {
   ///   - kind: what the keys are: that of the verb, but for a `set` that fills.
   ///   - member: for `sadd`, below `members`.
   @inline(__always)
-  func encode(
+  package func encode(
     _ verb: Verb, _ kind: KeyKind, _ requested: [UInt32], from start: Int, count: Int, member: Int,
     to output: inout RequestBuffer
   ) {

@@ -142,7 +142,7 @@ package struct BenchReport: Codable, Sendable {
   package let repliesWithWarmup: Int
   package let warnings: [String]
 
-  init(
+  package init(
     _ plan: LoadPlan, startedAt: Int64, server: String?, _ fill: Fill?, _ tally: Tally, _ usage: ServerUsage?
   ) {
     format = Self.currentFormat
@@ -155,7 +155,8 @@ package struct BenchReport: Codable, Sendable {
     processors = ProcessFacts.processors
     serverVersion = server
     settings = Settings(
-      wire: plan.wire.rawValue, target: plan.target.text, connections: plan.connections, threads: plan.threads,
+      wire: plan.wire.rawValue, target: plan.target.text, connections: plan.connections,
+      threads: plan.threads,
       pipeline: plan.pipeline, multiget: plan.multiget, rate: plan.rate, requests: plan.requests,
       durationSeconds: plan.requests == nil ? plan.durationSeconds : nil, warmupSeconds: plan.warmupSeconds,
       keys: plan.keys, keyBytes: [plan.keyBytes.lowerBound, plan.keyBytes.upperBound],
@@ -174,7 +175,8 @@ package struct BenchReport: Codable, Sendable {
     errorCount = tally.errors.count
     schedule = plan.rate.map {
       Schedule(
-        rate: $0, sendDelay: Latency(tally.sendDelay), backlogMaximum: tally.backlogMaximum, unsent: tally.unsent)
+        rate: $0, sendDelay: Latency(tally.sendDelay), backlogMaximum: tally.backlogMaximum,
+        unsent: tally.unsent)
     }
     let busy = tally.busy.map { seconds > 0 ? min(1, Double($0) / 1e9 / seconds) : 0 }
     generator = Generator(
@@ -212,12 +214,17 @@ package struct BenchReport: Codable, Sendable {
     } else if let rate = plan.rate, seconds > 0, Double(count) / seconds < 0.99 * rate,
       Double(tally.backlogMaximum) > rate / 100, plan.requests == nil
     {
-      warnings.append("the server didn't keep up at times: \(tally.backlogMaximum) requests were due and not sent")
-    }
-    if plan.rate != nil && tally.unsent == 0 && tally.backlogMaximum == 0 && tally.sendDelay.percentile(99) > 1_000_000 {
       warnings.append(
-        "requests were sent late though connections were free: the load generator had too little processor time")
+        "the server didn't keep up at times: \(tally.backlogMaximum) requests were due and not sent")
     }
+    if plan.rate != nil && tally.unsent == 0 && tally.backlogMaximum == 0
+      && tally.sendDelay.percentile(99) > 1_000_000
+    {
+      warnings.append(
+        "requests were sent late though connections were free: the load generator had too little processor time"
+      )
+    }
+    if tally.isInterrupted { warnings.append("interrupted: it ran for a shorter time than it was to") }
     if count == 0 { warnings.append("nothing was measured: no reply came while measuring") }
     let hits = tally.verbs.reduce(0) { $0 + $1.hits }
     let misses = tally.verbs.reduce(0) { $0 + $1.misses }

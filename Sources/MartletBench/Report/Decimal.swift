@@ -1,8 +1,8 @@
 // Numbers as people read them.
 
-enum Decimal {
+package enum Decimal {
   /// A number with so many digits behind the point.
-  static func text(_ number: Double, digits: Int) -> String {
+  package static func text(_ number: Double, digits: Int) -> String {
     guard number.isFinite, abs(number) < 1e15 else { return "\(number)" }
     var factor = 1.0
     for _ in 0..<digits { factor *= 10 }
@@ -25,10 +25,10 @@ enum Decimal {
     return text
   }
 
-  static func grouped(_ number: Int) -> String { grouped(Int64(number)) }
+  package static func grouped(_ number: Int) -> String { grouped(Int64(number)) }
 
   /// Microseconds in the unit in which they are short: `850 ns` is never needed, `12.3 µs`, `1.23 ms`, `4.56 s`.
-  static func time(microseconds: Double) -> String {
+  package static func time(microseconds: Double) -> String {
     switch microseconds {
     case ..<999.95: text(microseconds, digits: 1) + " µs"
     case ..<999_995: text(microseconds / 1000, digits: 2) + " ms"
@@ -39,7 +39,7 @@ enum Decimal {
   static func percent(_ part: Double) -> String { text(part * 100, digits: 0) + " %" }
 
   /// `1.5 MiB`
-  static func bytes(_ count: Int) -> String {
+  package static func bytes(_ count: Int) -> String {
     var number = Double(count)
     for unit in ["bytes", "KiB", "MiB", "GiB"] {
       if number < 1024 { return text(number, digits: unit == "bytes" ? 0 : 1) + " " + unit }

@@ -85,7 +85,7 @@ package struct Histogram: Sendable, Equatable {
   }
 
   /// The durations of a bucket.
-  static func bounds(of index: Int) -> ClosedRange<Int64> {
+  package static func bounds(of index: Int) -> ClosedRange<Int64> {
     if index < 2 * divisions { return Int64(index)...Int64(index) }
     let shift = index / divisions - 1
     let low = Int64(index - shift * divisions) << Int64(shift)

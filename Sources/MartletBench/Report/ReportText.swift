@@ -24,11 +24,13 @@ extension BenchReport {
     }
     let busy = generator.busy.map { Decimal.percent($0) }.joined(separator: ", ")
     lines.append(
-      "load generator: \(Decimal.text(generator.cpuSeconds, digits: 2)) s of CPU; its threads ran \(busy) of the time")
+      "load generator: \(Decimal.text(generator.cpuSeconds, digits: 2)) s of CPU; its threads ran \(busy) of the time"
+    )
     if let server {
       lines.append(
         "server: \(Decimal.text(server.cpuMicrosecondsPerRequest, digits: 2)) µs of CPU a request ("
-          + "\(Decimal.text(server.cpuSeconds, digits: 2)) s), \(Decimal.bytes(server.residentBytes)) resident")
+          + "\(Decimal.text(server.cpuSeconds, digits: 2)) s), \(Decimal.bytes(server.residentBytes)) resident"
+      )
     }
     lines += warnings.map { "warning: \($0)" }
     if showsPercentiles { lines += ["", "All requests, by how long they took:"] + percentiles }
@@ -48,7 +50,8 @@ extension BenchReport {
   /// A row for each verb, and one for all if there are several.
   private var table: [String] {
     let heads = [
-      "", "requests", "a second", "mean", "p50", "p90", "p99", "p99.9", "max", "hits", "misses", "errors", "sent",
+      "", "requests", "a second", "mean", "p50", "p90", "p99", "p99.9", "max", "hits", "misses", "errors",
+      "sent",
       "received",
     ]
     var rows = [heads]
@@ -72,7 +75,8 @@ extension BenchReport {
 
   private var errorLines: [String] {
     errors.isEmpty
-      ? [] : ["", "errors:"] + errors.map { "  \(Decimal.grouped($0.count)) \($0.kind), the first: \($0.first)" }
+      ? []
+      : ["", "errors:"] + errors.map { "  \(Decimal.grouped($0.count)) \($0.kind), the first: \($0.first)" }
   }
 
   /// The distribution at each step of half of what is left, as HdrHistogram prints it.

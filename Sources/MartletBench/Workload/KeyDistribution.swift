@@ -79,7 +79,7 @@ struct Zipfian: Sendable {
 }
 
 /// Draws one thread's keys.
-struct KeyChooser: Sendable {
+package struct KeyChooser: Sendable {
   private enum Method {
     case uniform, sequential
     case zipfian(Zipfian)
@@ -90,7 +90,7 @@ struct KeyChooser: Sendable {
   private var next: Int
 
   /// O(keys) if it is zipfian.
-  init(_ distribution: KeyDistribution, keys: Int) {
+  package init(_ distribution: KeyDistribution, keys: Int) {
     self.keys = keys
     next = 0
     switch distribution {
@@ -101,14 +101,14 @@ struct KeyChooser: Sendable {
   }
 
   /// The same; a sequence begins behind so large a part of the keys, from 0 to below 1.
-  func beginning(at share: Double) -> KeyChooser {
+  package func beginning(at share: Double) -> KeyChooser {
     var chooser = self
     chooser.next = min(keys - 1, Int(Double(keys) * share))
     return chooser
   }
 
   @inline(__always)
-  mutating func draw(_ random: inout SeededRandom) -> Int {
+  package mutating func draw(_ random: inout SeededRandom) -> Int {
     switch method {
     case .uniform: return random.below(keys)
     case .zipfian(let zipfian): return zipfian.draw(&random)

@@ -2,7 +2,7 @@
 // what it has to be: its key, its length, and a pattern.
 
 /// The texts of keys and values.
-struct KeySpace: Sendable {
+package struct KeySpace: Sendable {
   let keys: Int
   private let keyBytes: ClosedRange<Int>
   private let valueBytes: ClosedRange<Int>
@@ -10,7 +10,7 @@ struct KeySpace: Sendable {
   /// What a value has behind its key and length. No byte ends a line.
   private let pattern: [UInt8]
 
-  init(keys: Int, keyBytes: ClosedRange<Int>, valueBytes: ClosedRange<Int>, seed: UInt64) {
+  package init(keys: Int, keyBytes: ClosedRange<Int>, valueBytes: ClosedRange<Int>, seed: UInt64) {
     self.keys = keys
     self.keyBytes = keyBytes
     self.valueBytes = valueBytes
@@ -23,11 +23,11 @@ struct KeySpace: Sendable {
   static func leastKeyBytes(keys: Int) -> Int { KeyKind.prefixBytes + String(max(0, keys - 1)).utf8.count }
 
   @inline(__always)
-  func keyLength(_ key: Int) -> Int { Self.length(key, keyBytes, seed) }
+  package func keyLength(_ key: Int) -> Int { Self.length(key, keyBytes, seed) }
 
   /// How long the value of a key is, always.
   @inline(__always)
-  func valueLength(_ key: Int, _ kind: KeyKind) -> Int {
+  package func valueLength(_ key: Int, _ kind: KeyKind) -> Int {
     kind == .counter ? 1 : Self.length(key, valueBytes, seed &+ 1)
   }
 
@@ -40,14 +40,14 @@ struct KeySpace: Sendable {
 
   /// `key:000000000042`
   @inline(__always)
-  func appendKey(_ key: Int, _ kind: KeyKind, _ length: Int, to output: inout RequestBuffer) {
+  package func appendKey(_ key: Int, _ kind: KeyKind, _ length: Int, to output: inout RequestBuffer) {
     output.append(kind.prefix)
     output.append(decimal: key, width: length - KeyKind.prefixBytes)
   }
 
   /// `key:000000000042:32:abcdefghijkl`, or its beginning if it has to be shorter; `0` for a counter.
   @inline(__always)
-  func appendValue(_ key: Int, _ kind: KeyKind, _ length: Int, to output: inout RequestBuffer) {
+  package func appendValue(_ key: Int, _ kind: KeyKind, _ length: Int, to output: inout RequestBuffer) {
     if kind == .counter { return output.append(byte: UInt8(ascii: "0")) }
     let start = output.count
     appendKey(key, kind, keyLength(key), to: &output)
@@ -63,7 +63,9 @@ struct KeySpace: Sendable {
   }
 
   /// Whether a piece of a value, from `offset` on, is what the key's value has there. `scratch` is written over.
-  func isPiece(_ piece: RawSpan, at offset: Int, ofValue key: Int, _ scratch: inout RequestBuffer) -> Bool {
+  package func isPiece(_ piece: RawSpan, at offset: Int, ofValue key: Int, _ scratch: inout RequestBuffer)
+    -> Bool
+  {
     let length = valueLength(key, .value)
     guard offset + piece.byteCount <= length else { return false }
     scratch.removeAll()

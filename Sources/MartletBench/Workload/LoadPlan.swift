@@ -128,7 +128,8 @@ package struct LoadPlan: Sendable {
     let keysOfRequest = mix.parts.contains { $0.verb == .mget } ? multiget : 1
     guard connections * pipeline * keysOfRequest <= Bound.inFlight else {
       throw PlanError(
-        "connections times pipeline times multiget is more than \(Bound.inFlight) keys in flight: lower one of them")
+        "connections times pipeline times multiget is more than \(Bound.inFlight) keys in flight: lower one of them"
+      )
     }
   }
 
@@ -143,7 +144,8 @@ package struct LoadPlan: Sendable {
   /// A number of bytes, or a range of them: `32`, `10-1000`.
   package static func byteRange(_ option: String, _ text: String) throws(PlanError) -> ClosedRange<Int> {
     let ends = text.split(separator: "-", omittingEmptySubsequences: false).map { Int($0) }
-    guard (1...2).contains(ends.count), let low = ends[0], let high = ends[ends.count - 1], low >= 0, low <= high
+    guard (1...2).contains(ends.count), let low = ends[0], let high = ends[ends.count - 1], low >= 0,
+      low <= high
     else { throw PlanError("\(option) \(text): give a number of bytes, or a range such as 10-1000") }
     return low...high
   }

@@ -5,7 +5,7 @@ package enum Verb: String, CaseIterable, Sendable, Codable {
   case get, set, delete, incr, append, touch, sadd, mget
 
   /// Which keys it is about.
-  var kind: KeyKind {
+  package var kind: KeyKind {
     switch self {
     case .get, .set, .delete, .touch, .mget: .value
     case .incr: .counter
@@ -16,7 +16,7 @@ package enum Verb: String, CaseIterable, Sendable, Codable {
 }
 
 /// Keys of different kinds have names of their own, so that an INCR never meets a SET's value.
-enum KeyKind: Sendable, CaseIterable {
+package enum KeyKind: Sendable, CaseIterable {
   case value, counter, log, set
 
   @inline(__always)
@@ -54,9 +54,11 @@ package struct Mix: Sendable, Equatable {
       let name = words.first.map(String.init) ?? ""
       guard let verb = name == "multiget" ? .mget : Verb(rawValue: name) else {
         let known = Verb.allCases.map(\.rawValue).joined(separator: ", ")
-        throw PlanError("--mix \(text): \(name.isEmpty ? "a verb is missing" : "\(name) is none of \(known)")")
+        throw PlanError(
+          "--mix \(text): \(name.isEmpty ? "a verb is missing" : "\(name) is none of \(known)")")
       }
-      guard words.count <= 2, let weight = words.count == 2 ? Double(words[1]) : 1, weight > 0, weight.isFinite
+      guard words.count <= 2, let weight = words.count == 2 ? Double(words[1]) : 1, weight > 0,
+        weight.isFinite
       else {
         throw PlanError("--mix \(text): a share is a number above 0, as in get=90,set=10")
       }
@@ -77,13 +79,15 @@ package struct Mix: Sendable, Equatable {
   }
 
   package var text: String {
-    parts.map { "\($0.verb.rawValue)=\($0.weight == $0.weight.rounded() ? "\(Int($0.weight))" : "\($0.weight)")" }
-      .joined(separator: ",")
+    parts.map {
+      "\($0.verb.rawValue)=\($0.weight == $0.weight.rounded() ? "\(Int($0.weight))" : "\($0.weight)")"
+    }
+    .joined(separator: ",")
   }
 
   /// The place of the next request's verb among the parts.
   @inline(__always)
-  func draw(_ random: inout SeededRandom) -> Int {
+  package func draw(_ random: inout SeededRandom) -> Int {
     if bounds.count == 1 { return 0 }
     let number = random.next() >> 32
     var index = 0

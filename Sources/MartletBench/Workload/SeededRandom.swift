@@ -1,13 +1,13 @@
 // Chance that can be repeated: SplitMix64 (Steele, Lea, Flood: "Fast Splittable Pseudorandom Number Generators", 2014).
 
 /// Numbers by chance, the same for the same seed.
-struct SeededRandom: RandomNumberGenerator {
+package struct SeededRandom: RandomNumberGenerator {
   private var state: UInt64
 
-  init(seed: UInt64) { state = seed }
+  package init(seed: UInt64) { state = seed }
 
   @inline(__always)
-  mutating func next() -> UInt64 {
+  package mutating func next() -> UInt64 {
     state &+= 0x9e37_79b9_7f4a_7c15
     return Self.mix(state)
   }
@@ -15,7 +15,7 @@ struct SeededRandom: RandomNumberGenerator {
   /// A number below `limit`. (Lemire: "Fast Random Integer Generation in an Interval", 2019, without the correction:
   /// what it is off by is below `limit` / 2^64.)
   @inline(__always)
-  mutating func below(_ limit: Int) -> Int {
+  package mutating func below(_ limit: Int) -> Int {
     Int(truncatingIfNeeded: next().multipliedFullWidth(by: UInt64(limit)).high)
   }
 
