@@ -151,7 +151,7 @@ struct ReplyTests {
       expect(wire, .sadd, ":0\r\n", done)
       expect(wire, .get, "-NOAUTH Authentication required.\r\n", error("NOAUTH Authentication required."))
       expect(wire, .mget, "-ERR no\r\n", error("ERR no"), keys: [1, 2])
-      expect(wire, .set, "!9\r\nERR a\r\nb\r\n", Reading(verdict: .error, text: "ERR a\r\nb"))
+      expect(wire, .set, "!8\r\nERR a\r\nb\r\n", Reading(verdict: .error, text: "ERR a\r\nb"))
       expect(
         wire, .mget, "*3\r\n$4\r\nkey:\r\n$-1\r\n$4\r\nkey:\r\n", Reading(hits: 2, misses: 1),
         keys: [1, 2, 3])

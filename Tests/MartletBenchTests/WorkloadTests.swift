@@ -67,7 +67,7 @@ struct WorkloadTests {
     let firstTenth = Double(counts[..<(keys / 10)].reduce(0, +)) / Double(draws)
     let expected = weights[..<(keys / 10)].reduce(0, +) / sum
     #expect(abs(firstTenth - expected) < 0.03)
-    #expect(counts[keys / 2...].reduce(0, +) > 0)
+    #expect(counts[(keys / 2)...].reduce(0, +) > 0)
   }
 
   /// e to the power of the logarithm, by squaring roots: enough digits for the test.

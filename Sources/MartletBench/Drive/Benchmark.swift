@@ -142,6 +142,7 @@ private struct Crew {
       let driver = try Driver(
         plan, space, number: number, sockets: Array(sockets[range]),
         chooser.beginning(at: Double(number) / Double(plan.threads)), live)
+      try driver.watch()
       members.append(Member(driver, live))
     }
     self.members = members
@@ -156,10 +157,11 @@ private struct Crew {
     progress: (Int64, LiveFigures.Figures, (rate: Double, latency: Histogram)) -> Void
   ) throws(PlanError) -> Tally {
     let bell = SharedBell(try Bell())
+    let start = Clock.now()
     let threads = members.indices.map { number in
       let member = members[number]
       let work = work(number, members.count)
-      member.live?.set(LiveFigures.Figures())
+      member.live?.set(LiveFigures.Figures(time: start))
       return SystemThread(name: "martlet-bench") {
         member.driver.run(work)
         bell.bell.ring()
@@ -167,7 +169,7 @@ private struct Crew {
     }
     var running = threads.count
     var stop = stop
-    var previous = (time: Clock.now(), figures: LiveFigures.Figures())
+    var previous = (time: start, figures: LiveFigures.Figures(time: start))
     while running > 0 {
       let next = min(stop, previous.time + 1_000_000_000)
       let pause = max(0, (next - Clock.now()) / 1_000_000 + 1)
@@ -178,9 +180,10 @@ private struct Crew {
         stop = .max
       }
       if now - previous.time >= 1_000_000_000 && running > 0 {
-        var figures = LiveFigures.Figures()
+        var figures = LiveFigures.Figures(time: start)
         for member in members { if let live = member.live { figures.add(live.now) } }
-        let rate = Double(figures.replies - previous.figures.replies) * 1e9 / Double(now - previous.time)
+        let seconds = Double(figures.time - previous.figures.time) / 1e9
+        let rate = seconds > 0 ? Double(figures.replies - previous.figures.replies) / seconds : 0
         progress(now, figures, (rate, figures.latency.since(previous.figures.latency)))
         previous = (now, figures)
       }

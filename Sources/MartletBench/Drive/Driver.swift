@@ -34,12 +34,13 @@ enum Work: Sendable {
 struct Driver: ~Copyable {
   /// Bytes that are sent before more requests are written behind them.
   private static let sendBytes = 128 << 10
-  /// How long the last replies, and the requests that are due but not sent, are waited for, in nanoseconds.
+  /// How long requests that are due before the end may be sent after it, and how long a server may say nothing while it
+  /// owes the last replies; in nanoseconds.
   static let drainLimit: Int64 = 5_000_000_000
   /// The longest wait, so that the time is looked at.
   private static let longestWait: Int64 = 50_000_000
-  private static let publishInterval: Int64 = 1_000_000_000
-  /// How long a server may say nothing at all while it owes replies.
+  private static let publishInterval: Int64 = 100_000_000
+  /// How long it may say nothing before that.
   private static let silenceLimit: Int64 = 60_000_000_000
 
   private let plan: LoadPlan
@@ -104,9 +105,15 @@ struct Driver: ~Copyable {
     self.chooser = chooser
     random = SeededRandom(seed: SeededRandom.mix(plan.seed &+ UInt64(number)))
     tally = Tally(verbs: plan.mix.parts.count)
-    for index in sockets.indices {
-      Sockets.unblock(sockets[index])
-      poller.watch(sockets[index], index, isNew: true)
+  }
+
+  /// Begins to wait for its sockets.
+  func watch() throws(PlanError) {
+    for index in connections.indices {
+      Sockets.unblock(connections[index].socket)
+      guard poller.watch(connections[index].socket, index, isNew: true) else {
+        throw PlanError("the system can't wait for \(connections.count) connections")
+      }
     }
   }
 
@@ -123,7 +130,6 @@ struct Driver: ~Copyable {
     var hasBegun = false
     var nextPublication = Clock.now() + Self.publishInterval
     var end = Int64.max
-    var drainDeadline = Int64.max
     // With a fixed rate, requests that are due before the end may be late.
     if case .load(let timeline, _, let arrivals) = work, timeline.end != .max {
       end = timeline.end + (arrivals == nil ? 0 : Self.drainLimit)
@@ -137,11 +143,12 @@ struct Driver: ~Copyable {
         busyBefore = Clock.threadTime()
       }
       if isIssuing && schedule != nil { issueDue(now) }
-      if now >= end || Interrupt.hasCome { isIssuing = false }
-      if !isIssuing && drainDeadline == .max { drainDeadline = now + Self.drainLimit }
+      if isIssuing && (now >= end || Interrupt.hasCome) {
+        isIssuing = false
+        lastSign = now
+      }
       if inFlight == 0 { lastSign = now }
-      if (!isIssuing && inFlight == 0) || open == 0 || now >= drainDeadline { break }
-      if inFlight > 0 && now - lastSign >= Self.silenceLimit { break }
+      if (!isIssuing && inFlight == 0) || open == 0 || now - lastSign >= patience { break }
       if live != nil && now >= nextPublication {
         publish(now)
         nextPublication = now + Self.publishInterval
@@ -196,6 +203,9 @@ struct Driver: ~Copyable {
     }
   }
 
+  /// How long the server may say nothing while it owes replies.
+  private var patience: Int64 { isIssuing ? Self.silenceLimit : Self.drainLimit }
+
   /// How long to wait for events.
   private func pause(_ now: Int64) -> Int64 {
     guard let schedule, isIssuing, inFlight < open * depth else { return Self.longestWait }
@@ -206,8 +216,7 @@ struct Driver: ~Copyable {
     let now = Clock.now()
     for index in connections.indices where connections[index].isOpen && connections[index].inFlight > 0 {
       lose(
-        index, "timeout",
-        "no reply within \((isIssuing ? Self.silenceLimit : Self.drainLimit) / 1_000_000_000) s")
+        index, "timeout", "no reply within \(patience / 1_000_000_000) s")
     }
     tally.isInterrupted = Interrupt.hasCome
     if schedule != nil && !tally.isInterrupted { tally.unsent = max(0, scheduledEnd - scheduled) }
@@ -262,7 +271,7 @@ struct Driver: ~Copyable {
       let index = nextConnection
       issueDue(index, min(share, depth - connections[index].inFlight, due - scheduled), schedule, now)
     }
-    tally.backlogMaximum = max(tally.backlogMaximum, due - scheduled)
+    if now >= measuring { tally.backlogMaximum = max(tally.backlogMaximum, due - scheduled) }
     if scheduled == scheduledEnd { isIssuing = false }
   }
 
@@ -326,7 +335,10 @@ struct Driver: ~Copyable {
         sent += taken
       }
       if sent == output.count { return output.removeAll() }
-      poller.watch(connections[index].socket, index, writes: true)
+      guard poller.watch(connections[index].socket, index, writes: true) else {
+        output.removeAll()
+        return lose(index, "connection", "the system doesn't wait for it")
+      }
     }
     keep(index, from: sent)
   }
@@ -349,7 +361,9 @@ struct Driver: ~Copyable {
     guard connections[index].unsentStart == connections[index].unsent.count else { return }
     connections[index].unsent.removeAll(keepingCapacity: true)
     connections[index].unsentStart = 0
-    poller.watch(connections[index].socket, index)
+    if !poller.watch(connections[index].socket, index) {
+      lose(index, "connection", "the system doesn't wait for it")
+    }
   }
 
   // MARK: Replies
@@ -459,8 +473,7 @@ struct Driver: ~Copyable {
   // MARK: Progress
 
   private func publish(_ now: Int64) {
-    var figures = LiveFigures.Figures()
-    figures.sent = tally.sent
+    var figures = LiveFigures.Figures(time: now)
     figures.replies = tally.replies
     figures.errors = tally.errors.count
     for verb in tally.verbs { figures.latency.add(verb.latency) }
@@ -472,14 +485,15 @@ struct Driver: ~Copyable {
 /// What a thread tells of its work while it goes on.
 final class LiveFigures: Sendable {
   struct Figures: Sendable {
-    var sent = 0
+    /// When they were told, in nanoseconds of the monotonic clock.
+    var time: Int64
     var replies = 0
     var errors = 0
     var backlog = 0
     var latency = Histogram()
 
     mutating func add(_ other: Figures) {
-      sent += other.sent
+      time = max(time, other.time)
       replies += other.replies
       errors += other.errors
       backlog += other.backlog
@@ -487,7 +501,7 @@ final class LiveFigures: Sendable {
     }
   }
 
-  private let figures = Guarded(Figures())
+  private let figures = Guarded(Figures(time: 0))
 
   func set(_ new: Figures) { figures.withLock { $0 = new } }
 

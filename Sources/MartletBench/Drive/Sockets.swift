@@ -155,8 +155,9 @@ enum Sockets {
     unsafe events.deallocate()
   }
 
-  func watch(_ socket: CInt, _ index: Int, writes: Bool = false, isNew: Bool = false) {
-    _ = bench_poller_watch(descriptor, socket, UInt32(index), writes ? 1 : 0, isNew ? 1 : 0)
+  /// Waits for bytes to read, and if asked for room to write; whether the system does.
+  func watch(_ socket: CInt, _ index: Int, writes: Bool = false, isNew: Bool = false) -> Bool {
+    bench_poller_watch(descriptor, socket, UInt32(index), writes ? 1 : 0, isNew ? 1 : 0) == 0
   }
 
   /// Waits; how many events there are.

@@ -169,7 +169,9 @@ package struct ReplyReader {
     if isBodyText {
       let shown = min(ofValue, Self.maximumText - text.utf8.count)
       if shown > 0 { text += piece.text(from: 0, to: shown) }
-    } else if bodyKey >= 0, check.isOn, !check.isPiece(piece, at: offset, of: bodyLength, key: bodyKey) {
+    } else if bodyKey >= 0, check.isOn, offset <= bodyLength,
+      !check.isPiece(piece, at: offset, of: bodyLength, key: bodyKey)
+    {
       note(.wrongValue, check.complaint(bodyKey, bodyLength))
     }
     position += ofValue
