@@ -332,5 +332,10 @@ struct HandshakeTests {
     #expect(Handshake.server(.redis, Array("-NOPERM no\r\n".utf8)) == nil)
     #expect(Handshake.server(.meta, Array("VERSION 1.6.18\r\n".utf8)) == "memcached 1.6.18")
     #expect(Handshake.server(.meta, Array("ERROR\r\n".utf8)) == nil)
+    #expect(
+      Handshake.isSpoken(.redis, Array(info.utf8)) && Handshake.isSpoken(.redis, Array("-NOPERM\r\n".utf8)))
+    #expect(!Handshake.isSpoken(.redis, Array("ERROR\r\n".utf8)) && !Handshake.isSpoken(.redis, []))
+    #expect(Handshake.isSpoken(.meta, Array("CLIENT_ERROR unauthenticated\r\n".utf8)))
+    #expect(!Handshake.isSpoken(.memcached, Array("-ERR unknown command\r\n".utf8)))
   }
 }

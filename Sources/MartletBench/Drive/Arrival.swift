@@ -29,8 +29,13 @@ struct Arrival {
     let address = try connectFirst(plan, milliseconds)
     let exchanges = Handshake.exchanges(plan.wire, user: plan.user, password: plan.password)
     for exchange in exchanges { try carryOut(exchange, sockets[0], plan) }
-    server = Handshake.server(
-      plan.wire, try carryOut(Handshake.question(plan.wire), sockets[0], plan, mayRefuse: true))
+    let answer = try carryOut(Handshake.question(plan.wire), sockets[0], plan, mayRefuse: true)
+    guard Handshake.isSpoken(plan.wire, answer) else {
+      throw PlanError(
+        "\(plan.target.text) doesn't speak \(plan.wire.rawValue): it says \(Handshake.line(answer)). See --protocol"
+      )
+    }
+    server = Handshake.server(plan.wire, answer)
     while sockets.count < plan.connections {
       let socket = address.connect(milliseconds: milliseconds)
       guard socket >= 0 else {

@@ -41,6 +41,13 @@ package enum Handshake {
         request: Array("version\r\n".utf8), isDone: { $0.last == UInt8(ascii: "\n") }, refusal: { _ in nil })
   }
 
+  /// Whether the reply to that question is one of the protocol, be it a refusal.
+  package static func isSpoken(_ wire: Wire, _ reply: [UInt8]) -> Bool {
+    wire.isRedis
+      ? "$=-".utf8.contains(reply.first ?? 0)
+      : ["VERSION ", "ERROR", "CLIENT_ERROR", "SERVER_ERROR"].contains { reply.starts(with: $0.utf8) }
+  }
+
   /// What the reply to that question says: `redis 7.0.15`; nil if it doesn't say.
   package static func server(_ wire: Wire, _ reply: [UInt8]) -> String? {
     let text = String(decoding: reply, as: UTF8.self)
@@ -69,8 +76,12 @@ package enum Handshake {
       refusal: { $0.first == UInt8(ascii: "-") ? line(Array($0.dropFirst())) : nil })
   }
 
-  private static func line(_ bytes: [UInt8]) -> String {
-    String(decoding: bytes.prefix { $0 != UInt8(ascii: "\r") && $0 != UInt8(ascii: "\n") }, as: UTF8.self)
+  /// The first line of a reply, to be shown; cut if it is long.
+  static func line(_ bytes: [UInt8]) -> String {
+    String(
+      decoding: bytes.prefix(ReplyReader.maximumText).prefix {
+        $0 != UInt8(ascii: "\r") && $0 != UInt8(ascii: "\n")
+      }, as: UTF8.self)
   }
 }
 
