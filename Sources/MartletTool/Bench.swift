@@ -197,6 +197,7 @@ struct Bench: AsyncParsableCommand {
     plan.verifies = verify
     plan.seed = seed
     plan.serverPid = serverPid
+    plan.program = "martlet bench \(MartletCommand.configuration.version)"
     return plan
   }
 

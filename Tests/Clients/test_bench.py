@@ -382,6 +382,7 @@ def test_the_server_s_own_use_is_shown(bench: Bench, target: Server) -> None:
     server = bench.report["server"]
     assert server["pid"] == pid and server["residentBytes"] > 1_000_000
     assert 0 < server["cpuSeconds"] < 60
+    assert re.fullmatch(r"martlet bench \d+\.\d+\.\d+", bench.report["program"])
     assert "of CPU a request" in done.stdout and "100.0000 %" in done.stdout
     assert bench.report["serverVersion"].split()[0] in ("redis", "martlet")
 

@@ -115,8 +115,6 @@ package struct BenchReport: Codable, Sendable {
   package static let busyLimit = 0.9
   /// Of this file's format.
   package static let currentFormat = 1
-  /// Of the program.
-  package static let version = "0.1.0"
 
   package let format: Int
   package let program: String
@@ -146,7 +144,7 @@ package struct BenchReport: Codable, Sendable {
     _ plan: LoadPlan, startedAt: Int64, server: String?, _ fill: Fill?, _ tally: Tally, _ usage: ServerUsage?
   ) {
     format = Self.currentFormat
-    program = "martlet bench \(Self.version)"
+    program = plan.program
     var time = ByteQueue()
     time.append(time: startedAt)
     self.startedAt = time.bytes.text

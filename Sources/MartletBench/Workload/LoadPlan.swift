@@ -75,6 +75,9 @@ package struct LoadPlan: Sendable {
 
   package var serverPid: Int?
 
+  /// The name and version of the program that runs it, for the report.
+  package var program = "martlet bench"
+
   package init(mix: Mix) { self.mix = mix }
 
   /// The bounds of what can be chosen.
