@@ -63,6 +63,10 @@ let package = Package(
       ],
       swiftSettings: strict),
 
+    // The load generator for servers of both protocols, and its sockets. Of the store it uses threads and clocks.
+    .target(name: "CMartletBench"),
+    .target(name: "MartletBench", dependencies: ["CMartletBench", "Martlet"], swiftSettings: strict),
+
     // What the command-line program shows and understands: the line editor, hints, quoting, formatting. It does no I/O.
     .target(name: "MartletConsole", dependencies: ["Martlet", "MartletClient"], swiftSettings: strict),
 
@@ -70,7 +74,7 @@ let package = Package(
     .executableTarget(
       name: "MartletTool",
       dependencies: [
-        "Martlet", "MartletClient", "MartletConsole", "MartletServer",
+        "Martlet", "MartletBench", "MartletClient", "MartletConsole", "MartletServer",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ],
@@ -110,6 +114,7 @@ let package = Package(
         .product(name: "NIOPosix", package: "swift-nio"),
       ],
       swiftSettings: strict),
+    .testTarget(name: "MartletBenchTests", dependencies: ["MartletBench"], swiftSettings: strict),
     .testTarget(
       name: "MartletConsoleTests", dependencies: ["Martlet", "MartletClient", "MartletConsole"],
       swiftSettings: strict),

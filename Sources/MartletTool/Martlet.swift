@@ -12,12 +12,12 @@ struct MartletCommand: AsyncParsableCommand {
         martlet set Hello World
         martlet get Hello
         martlet cli
+        martlet bench
       """,
     version: "0.1.0",
     subcommands: [
       Serve.self, Memcached.self, CommandLineClient.self, Get.self, SetValue.self, Check.self, Restore.self,
-      Backup.self,
-      Export.self, Import.self,
+      Backup.self, Export.self, Import.self, Bench.self,
     ])
 }
 

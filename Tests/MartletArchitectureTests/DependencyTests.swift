@@ -9,11 +9,14 @@ struct DependencyTests {
     "Martlet": ["CMartlet"],
     "MartletServer": ["CMartlet", "Martlet"],
     "MartletClient": [],
+    "MartletBench": ["CMartletBench", "Martlet"],
     "MartletConsole": ["Martlet", "MartletClient"],
-    "MartletTool": ["Martlet", "MartletClient", "MartletConsole", "MartletServer"],
+    "MartletTool": ["Martlet", "MartletBench", "MartletClient", "MartletConsole", "MartletServer"],
   ]
   private static let ownModules: Set<String> = [
-    "CMartlet", "Martlet", "MartletServer", "MartletClient", "MartletConsole", "MartletTool",
+    "CMartlet", "CMartletBench", "Martlet", "MartletServer", "MartletClient", "MartletBench",
+    "MartletConsole",
+    "MartletTool",
   ]
 
   @Test("The sources are found")
@@ -62,6 +65,19 @@ struct DependencyTests {
     for file in SourceTree.files
     where file.module == "MartletServer" && file.imports.contains("CMartlet") {
       #expect(["Listening", "Uring"].contains(file.room), "\(file.path) imports CMartlet")
+    }
+  }
+
+  @Test(
+    "The load generator knows of the store no more than its threads and clocks, and the system in few places")
+  func bench() {
+    for file in SourceTree.files where file.module == "MartletBench" {
+      if file.imports.contains("Martlet") {
+        #expect(["Drive", "Report"].contains(file.room), "\(file.path) imports Martlet")
+      }
+      if file.imports.contains("CMartletBench") {
+        #expect(file.path == "Sources/MartletBench/Drive/Sockets.swift", "\(file.path) imports CMartletBench")
+      }
     }
   }
 
@@ -140,7 +156,9 @@ struct DependencyTests {
   }
 
   /// Where unsafe code may be: rooms whose purpose it is, and files that meet the system or C.
-  private static let unsafeRooms: Set<String> = ["Sources/Martlet/Memory", "Sources/Martlet/System"]
+  private static let unsafeRooms: Set<String> = [
+    "Sources/Martlet/Memory", "Sources/Martlet/System", "Sources/MartletBench/Bytes",
+  ]
   private static let unsafeFiles: [String: String] = [
     "Sources/Martlet/Keyspace/Keyspace.swift": "shards and locks at fixed addresses",
     "Sources/MartletServer/NIO/Lane.swift": "copies replies into NIO's buffers",
@@ -153,6 +171,7 @@ struct DependencyTests {
     "Sources/MartletServer/Log/LineLogHandler.swift": "system calls",
     "Sources/MartletServer/Settings/SettingsFile.swift": "the bytes of a file",
     "Sources/MartletServer/Settings/SettingsLoading.swift": "system calls",
+    "Sources/MartletBench/Drive/Sockets.swift": "system calls",
     "Sources/MartletTool/CLI/HistoryFile.swift": "system calls",
     "Sources/MartletTool/CLI/ProcessArguments.swift": "argv",
     "Sources/MartletTool/CLI/StandardStream.swift": "system calls",
