@@ -87,6 +87,8 @@ extension Execution {
     let counted = context.memcachedCounts.map { name, count in
       (name, "\(count >= start[name, default: 0] ? count - start[name, default: 0] : 0)")
     }
+    // As in memcached, only where clients can be closed for it.
+    let idle = context.setting("timeout") ?? "0" == "0" ? [] : [("idle_kicks", "\(context.clients.idleCount)")]
     return [
       ("pid", "\(ProcessFacts.identifier)"),
       ("uptime", "\(now - context.startTime / 1000)"),
@@ -97,7 +99,7 @@ extension Execution {
       ("rusage_system", Self.seconds(time.system)),
       ("max_connections", "\(context.clients.limit)"),
       ("curr_connections", "\(context.clients.count)"),
-    ] + counted + [
+    ] + idle + counted + [
       ("limit_maxbytes", "\(context.memoryLimit)"),
       ("accepting_conns", "1"),
       ("threads", "\(context.laneCount)"),
@@ -158,7 +160,6 @@ extension ServerContext {
     return [
       ("total_connections", UInt64(clients.total)),
       ("rejected_connections", UInt64(clients.rejectedCount)),
-      ("idle_kicks", UInt64(clients.idleCount)),
       ("cmd_get", sum { $0.gets.value }),
       ("cmd_set", sets),
       ("cmd_flush", sum { $0.flushes.value }),
@@ -188,7 +189,6 @@ extension ServerContext {
       ("total_items", sets &- sum { $0.unstored.value }),
       ("expired_unfetched", sum { $0.expiredUnfetched.value }),
       ("evicted_unfetched", sum { $0.evictedUnfetched.value }),
-      ("evicted_active", sum { $0.evicted.value &- $0.evictedUnfetched.value }),
       ("evictions", sum { $0.evicted.value }),
       ("reclaimed", sum { $0.expired.value }),
     ]
