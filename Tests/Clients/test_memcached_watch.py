@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import re
 import socket
+from collections.abc import Callable
 
 import pytest
 
 from conversations import Pair
-from servers import eventually
+from servers import MartletServer, eventually
 from wire import MemcachedConnection
 
 pytestmark = pytest.mark.martlet
+
+NewServer = Callable[..., MartletServer]
 
 LAST = b"key=the-last "
 ITS_OWN = re.compile(rb"\b(ts|gid|clsid|cfd)=[-\d.]+")
@@ -162,3 +165,20 @@ def test_unknown_kinds(pair: Pair, request_: bytes) -> None:
         with MemcachedConnection(port) as connection:
             answers.append(connection.ask(request_ + b"\r\n"))
     assert answers[1] == answers[0]
+
+
+def test_evictions(new_server: NewServer) -> None:
+    server = new_server("--memory-limit", "8mb", "--evict", "lru", "--durability", "never")
+    watcher = Watcher(server.memcached_port, b"evictions")
+    sets = b"".join(b"set key:%d 0 0 1000 noreply\r\n%s\r\n" % (number, b"v" * 1000) for number in range(20_000))
+    with watcher.connection, server.memcached() as other:
+        other.ask(sets)
+        line = watcher.connection.line()
+    assert re.fullmatch(
+        rb"ts=\d+\.\d{6} gid=\d+ type=eviction key=key%3A\d+ fetch=no ttl=-1 la=\d+ clsid=0 size=\d+\n", line
+    )
+
+
+def test_a_server_may_be_told_to_let_nobody_watch(new_server: NewServer) -> None:
+    with new_server("--memcached-watch", "no").memcached() as client:
+        assert client.ask(b"watch\r\n") == b"CLIENT_ERROR watch commands not allowed\r\n"
