@@ -46,6 +46,8 @@ static int bind_address(const struct addrinfo *address, int ipv6_only) {
   int one = 1, descriptor = make_socket(address->ai_family);
   if (descriptor < 0) return -errno;
   setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+  // Who is accepted inherits it: a client whose machine is gone doesn't hold its place for ever.
+  setsockopt(descriptor, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof one);
   if (address->ai_family == AF_INET6) setsockopt(descriptor, IPPROTO_IPV6, IPV6_V6ONLY, &ipv6_only, sizeof ipv6_only);
   return bind(descriptor, address->ai_addr, address->ai_addrlen) < 0 ? give_up(descriptor) : descriptor;
 }

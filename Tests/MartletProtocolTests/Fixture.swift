@@ -79,6 +79,8 @@ final class TestClient<S: Session & ~Copyable>: CustomReflectable {
   private(set) var isClosed = false
   /// The step that the last call ended with.
   private(set) var lastStep: SessionStep.Next = .read(atLeast: 1)
+  /// The most bytes that a call has replied.
+  private(set) var largestReply = 0
   /// The marks of the replies to the last bytes sent, as far as they wait.
   private(set) var lastMarks: [HoldMark] = []
 
@@ -106,6 +108,7 @@ final class TestClient<S: Session & ~Copyable>: CustomReflectable {
       let before = input.count
       let step = unsafe session.receive(input.span.bytes, &execution)
       replies += execution.reply.buffer.bytes.array
+      largestReply = max(largestReply, execution.reply.buffer.count)
       lastMarks += execution.reply.marks
       execution.reply.removeAll()
       precondition(step.consumed >= 0 && step.consumed <= before, "consumed more than there was")

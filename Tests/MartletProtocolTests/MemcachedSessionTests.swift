@@ -60,6 +60,32 @@ struct MemcachedSessionTests {
     #expect(client.send("set k 0 0 11 noreply\r\n") + client.send("\(body)\r\n") == "")
   }
 
+  @Test("A get of many large values is replied in turns, whole and in order, and counts once")
+  func largeReply() {
+    let client = TestServer().memcachedClient()
+    let value = String(repeating: "v", count: 200_000)
+    #expect(client.send("set a 0 0 200000\r\n\(value)\r\nset b 0 0 1\r\nx\r\n") == "STORED\r\nSTORED\r\n")
+    let one = "VALUE a 0 200000\r\n\(value)\r\n"
+    let expected = String(repeating: one + "VALUE b 0 1\r\nx\r\n", count: 20) + "END\r\n"
+    #expect(client.send("get\(String(repeating: " a b", count: 20))\r\n") == expected)
+    #expect(client.largestReply < 600_000)
+    #expect(client.send("get b\r\n") == "VALUE b 0 1\r\nx\r\nEND\r\n")
+    // A key that is too long refuses the whole request, as long as it is.
+    let long = String(repeating: "k", count: 251)
+    let refusal = "CLIENT_ERROR bad command line format\r\n"
+    #expect(client.send("get\(String(repeating: " a", count: 10)) \(long)\r\n") == refusal)
+    #expect(client.send("gat 0 a a b\r\n") == one + one + "VALUE b 0 1\r\nx\r\nEND\r\n")
+  }
+
+  @Test("A classic reply waits for the quiet meta requests before it")
+  func classicReplyBehindQuietOnes() throws {
+    let client = TestServer(durability: .always).memcachedClient()
+    #expect(client.send("ms a 1 q\r\nx\r\n") == "")
+    #expect(client.send("version\r\n").hasPrefix("VERSION "))
+    #expect(client.lastMarks.map(\.start) == [0])
+    #expect(client.send("version\r\n").hasPrefix("VERSION ") && client.lastMarks.isEmpty)
+  }
+
   @Test("The default limit of a value is 1 MiB")
   func defaultLimit() {
     let client = TestServer().memcachedClient()

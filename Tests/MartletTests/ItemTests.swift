@@ -127,4 +127,13 @@ struct ItemTests {
     item.destroy(&allocator)
     #expect(allocator.usedBytes == 0)
   }
+
+  @Test("An access time is as old as it is, when the count of quarters of a second has come round, too")
+  func accessTimeComesRound() {
+    let round: Int64 = (1 << 24) * 250
+    let before = AccessTime(milliseconds: 7 * round - 1000)
+    #expect(AccessTime(milliseconds: 7 * round - 1000).age(before) == 0)
+    #expect(before.age(AccessTime(milliseconds: 7 * round + 2000)) == 3000)
+    #expect(before.age(AccessTime(milliseconds: 8 * round - 1250)) == round - 250)
+  }
 }

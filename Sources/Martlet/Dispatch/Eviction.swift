@@ -56,10 +56,12 @@ extension Execution {
     if policy != .none { _ = evict(policy, to: Self.target(limit), atMost: EvictionBounds.ofRequest) }
     var left = EvictionBounds.ofRequestInNeed
     while overshoot(limit) > 0 && left > 0 {
+      if policy == .none && isSqueezed { return false }
       if squeezeSome() {
         left -= 1
         continue
       }
+      squeezed = (keyspace.accessTime, keyspace.usedBytes)
       guard policy != .none else { return false }
       let evicted = evict(policy, to: 0, atMost: EvictionBounds.ofRequest)
       // Nothing is left that may go.
@@ -67,6 +69,13 @@ extension Execution {
       left -= evicted
     }
     return true
+  }
+
+  /// Whether there was nothing to give back a moment ago, and nothing has been freed since. A server that is full is
+  /// asked for room by every write, and looking through all shards takes a while.
+  private var isSqueezed: Bool {
+    guard let squeezed else { return false }
+    return squeezed.time == keyspace.accessTime && squeezed.usedBytes <= keyspace.usedBytes
   }
 
   /// Evicts until no more than `target` bytes are in use, at most `bound` items; how many it has evicted or freed.

@@ -127,6 +127,8 @@ package struct Execution: ~Copyable {
   private var record = ByteQueue()
   /// Which shard is squeezed next.
   var squeezedShard = 0
+  /// When all shards were last looked through for memory to give back, in vain, and what was in use then.
+  var squeezed: (time: AccessTime, usedBytes: Int)?
 
   /// - Parameter seed: for the members that commands take by chance.
   package init(_ store: StoreCore, _ context: ServerContext, seed: UInt64) {

@@ -37,6 +37,8 @@ package final class Watchers: Sendable {
   /// The lines that wait for a watcher may have this many bytes; what comes then is skipped, and counted. That is
   /// memcached's own default.
   static let maximumBytes = 256 << 10
+  /// So many bytes of a key are shown.
+  private static let maximumKeyBytes = 250
 
   /// So many may watch at once, as in memcached.
   static let maximumCount = 20
@@ -130,10 +132,11 @@ package final class Watchers: Sendable {
   }
 
   /// A key as memcached's log shows it: what isn't a letter, a digit or one of `-._~` as `%` and two hexadecimal digits.
+  /// Of a long one, which only the Redis side has, the beginning.
   static func shown(_ key: RawSpan) -> String {
     let digits = Array("0123456789ABCDEF")
     var text = ""
-    for index in 0..<key.byteCount {
+    for index in 0..<min(key.byteCount, maximumKeyBytes) {
       let byte = key.byte(index)
       switch byte {
       case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),

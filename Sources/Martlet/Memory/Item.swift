@@ -67,7 +67,7 @@ package struct AccessTime: Equatable, Sendable {
   }
 
   /// How long before `now` that was, in milliseconds.
-  package func age(_ now: AccessTime) -> Int64 { Int64(now.bits &- bits & Self.mask) * Self.milliseconds }
+  package func age(_ now: AccessTime) -> Int64 { Int64((now.bits &- bits) & Self.mask) * Self.milliseconds }
 }
 
 /// An entry of a `Table`: something allocated that knows its key.

@@ -27,6 +27,7 @@ package final class StoreCore: Sendable {
     let file = try DatabaseFile.open(folder, on: disk, hasHeldDatabase: hasHeldDatabase, random: &random)
     keyspace = Keyspace(
       shardCount: Keyspace.shardCount(threads: threads), databaseCount: databases, seedNumber: file.seed)
+    keyspace.accessTime = AccessTime(milliseconds: clock.now())
     do {
       report = try file.recover(into: keyspace, threads: threads, progress: progress)
     } catch {
@@ -35,7 +36,6 @@ package final class StoreCore: Sendable {
     }
     self.file = file
     self.clock = clock
-    keyspace.accessTime = AccessTime(milliseconds: clock.now())
     journal = Journal(
       log: log(file), durability: durability, version: report.version, database: report.database,
       clock: clock,

@@ -14,6 +14,10 @@ package struct MemcachedSession: Session, ~Copyable {
 
   package internal(set) var state: SessionState
   private var ranges = WordRanges()
+  /// How much of the line that has begun has been searched for its end.
+  private var searched = 0
+  /// How many keys of a `get` have been replied in turns before this one.
+  private var repliedKeys = 0
   /// Bytes of a refused data block that are still to be passed over.
   private var toSwallow = 0
   /// What is replied when they have been, and the version that the reply shows.
@@ -35,6 +39,8 @@ package struct MemcachedSession: Session, ~Copyable {
     case incomplete(atLeast: Int)
     /// This many bytes from this position on are to be passed over.
     case swallow(from: Int, count: Int)
+    /// The reply goes on in the next turn: the request is to be run again.
+    case goOn
     case waitForRoom
     /// From now on the client watches.
     case watch
@@ -59,7 +65,7 @@ package struct MemcachedSession: Session, ~Copyable {
         if toSwallow == 0 { endSwallowing(&execution) }
         continue
       }
-      let found = input.firstIndex(of: UInt8(ascii: "\n"), from: position)
+      let found = input.firstIndex(of: UInt8(ascii: "\n"), from: position + searched)
       // A line is as long whether it came whole or in pieces.
       guard isLengthAllowed(input.extracting(position..<(found ?? input.byteCount))) else {
         // A stranger isn't told.
@@ -67,14 +73,25 @@ package struct MemcachedSession: Session, ~Copyable {
         return SessionStep(consumed: input.byteCount, next: .close)
       }
       guard let newline = found else {
-        return SessionStep(consumed: position, next: .read(atLeast: input.byteCount - position + 1))
+        searched = input.byteCount - position
+        return SessionStep(consumed: position, next: .read(atLeast: searched + 1))
       }
+      searched = 0
       let lineEnd =
         newline > position && input.byte(newline - 1) == UInt8(ascii: "\r") ? newline - 1 : newline
       Self.split(input.extracting(position..<lineEnd), &ranges)
       let request = input.extracting(position..<input.byteCount)
-      switch run(Words(request, ranges.span), request, bodyStart: newline + 1 - position, &execution) {
+      let replyStart = execution.reply.buffer.count
+      let outcome = run(Words(request, ranges.span), request, bodyStart: newline + 1 - position, &execution)
+      // A reply says as well that the quiet requests before it have been done.
+      if state.shownLater != 0 && execution.reply.buffer.count > replyStart {
+        execution.shown = state.shownLater
+        execution.endReply(from: replyStart)
+        state.shownLater = 0
+      }
+      switch outcome {
       case .done(let end): position += end
+      case .goOn: return SessionStep(consumed: position, next: .again)
       case .incomplete(let length): return SessionStep(consumed: position, next: .read(atLeast: length))
       case .swallow(let start, let count):
         position += start
@@ -127,8 +144,11 @@ package struct MemcachedSession: Session, ~Copyable {
       return store(command, words, request, bodyStart, &execution)
     }
     if let command = MetaCommand(name) { return meta(command, words, request, bodyStart, &execution) }
-    if execution.context.logsCommands { execution.logMemcached(words, state, value: RawSpan()) }
-    execution.counters.value.commands.add()
+    // A request that goes on in another turn counts once.
+    if repliedKeys == 0 {
+      if execution.context.logsCommands { execution.logMemcached(words, state, value: RawSpan()) }
+      execution.counters.value.commands.add()
+    }
     if name.equalsExactly("get") { return get(words.from(1), withCAS: false, bodyStart, &execution) }
     if name.equalsExactly("gets") { return get(words.from(1), withCAS: true, bodyStart, &execution) }
     if name.equalsExactly("delete") { return delete(words, request, bodyStart, &execution) }
@@ -167,14 +187,14 @@ package struct MemcachedSession: Session, ~Copyable {
 
   // MARK: get, gets, gat, gats
 
-  private func get(
+  private mutating func get(
     _ keys: borrowing Words, withCAS: Bool, _ end: Int, _ execution: inout Execution
   ) -> Outcome {
     guard keys.count > 0 else { return error("ERROR", end, &execution) }
     return values(keys, withCAS: withCAS, countsReads: true, end, &execution) { _, _ in }
   }
 
-  private func getAndTouch(
+  private mutating func getAndTouch(
     _ words: borrowing Words, withCAS: Bool, _ end: Int, _ execution: inout Execution
   ) -> Outcome {
     guard words.count > 1 else { return error("ERROR", end, &execution) }
@@ -192,16 +212,24 @@ package struct MemcachedSession: Session, ~Copyable {
   ///
   /// - Parameter countsReads: whether they count as reads in `stats`, where `gat` counts only as a touch.
   @inline(__always)
-  private func values(
+  private mutating func values(
     _ keys: borrowing Words, withCAS: Bool, countsReads: Bool, _ end: Int, _ execution: inout Execution,
     _ body: (borrowing Key, inout Execution) -> Void
   ) -> Outcome {
     let start = execution.reply.buffer.count
     execution.beginReply()
-    for index in 0..<keys.count {
+    for index in repliedKeys..<keys.count {
       guard keys[index].byteCount <= state.limits.keyBytes else {
         execution.reply.buffer.truncate(to: start)
         return error("CLIENT_ERROR bad command line format", end, &execution)
+      }
+      if execution.reply.buffer.count >= SessionBounds.turnBytes && index > repliedKeys
+        && (repliedKeys > 0 || areKeysShort(keys, from: index))
+      {
+        // What is there is sent first. Of a few words many values can be asked for.
+        repliedKeys = index
+        execution.endReply(from: start)
+        return .goOn
       }
       if countsReads { execution.counters.value.gets.add() }
       let key = execution.keyspace.place(keys[index])
@@ -211,13 +239,20 @@ package struct MemcachedSession: Session, ~Copyable {
       if isRight { body(key, &execution) }
       execution.keyspace.unlock(key.shard)
       guard isRight else {
+        repliedKeys = 0
         execution.endReply(from: start)
         return .done(end: end)
       }
     }
+    repliedKeys = 0
     execution.reply.buffer.append("END\r\n")
     execution.endReply(from: start)
     return .done(end: end)
+  }
+
+  private func areKeysShort(_ keys: borrowing Words, from start: Int) -> Bool {
+    for index in start..<keys.count where keys[index].byteCount > state.limits.keyBytes { return false }
+    return true
   }
 
   // MARK: Storage

@@ -88,7 +88,8 @@ extension Execution {
       (name, "\(count >= start[name, default: 0] ? count - start[name, default: 0] : 0)")
     }
     // As in memcached, only where clients can be closed for it.
-    let idle = context.setting("timeout") ?? "0" == "0" ? [] : [("idle_kicks", "\(context.clients.idleCount)")]
+    let idle =
+      context.setting("timeout") ?? "0" == "0" ? [] : [("idle_kicks", "\(context.clients.idleCount)")]
     return [
       ("pid", "\(ProcessFacts.identifier)"),
       ("uptime", "\(now - context.startTime / 1000)"),

@@ -36,7 +36,6 @@ extension MemcachedSession {
       execution.reply.buffer.truncate(to: start)
       state.shownLater = max(state.shownLater, execution.shown)
     } else {
-      execution.shown = max(execution.shown, state.shownLater)
       execution.endReply(from: start)
     }
     return .done(end: end)
