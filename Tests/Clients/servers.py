@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import signal
 import socket
@@ -37,12 +38,25 @@ def eventually(condition: Callable[[], object], within: float = 5.0) -> bool:
     return True
 
 
+FREE_PORTS = range(12_000, 32_000)
+"""Below the ports that systems give to outgoing connections (Linux from 32768 on, others from 49152). One of those may
+be taken while a server that has it restarts: even by a client of its own, which then is connected to itself."""
+
+
 def free_ports(count: int) -> list[int]:
     """Ports nobody listens on. All are held until all are chosen, so that they differ."""
-    sockets = [socket.socket() for _ in range(count)]
+    sockets: list[socket.socket] = []
     try:
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
+        for port in random.Random().sample(FREE_PORTS, len(FREE_PORTS)):
+            if len(sockets) == count:
+                break
+            each = socket.socket()
+            try:
+                each.bind(("127.0.0.1", port))
+            except OSError:
+                each.close()
+            else:
+                sockets.append(each)
         return [each.getsockname()[1] for each in sockets]
     finally:
         for each in sockets:

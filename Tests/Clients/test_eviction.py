@@ -200,4 +200,8 @@ def test_the_memory_accounted_is_the_memory_resident(new_server: NewServer) -> N
             redis.pipeline([("DEL", f"key:{number}") for number in range(start, start + 5000) if number % 3])
         assert eventually(lambda: unchanged(redis, "used_memory"), 30)
         accounted = int(facts(redis)["used_memory"])
-        assert abs(anonymous_memory(server) - others - accounted) < accounted / 10
+        resident = anonymous_memory(server)
+        # The journal's buffers may have grown meanwhile, on a slow disk.
+        others = max(others, empty(redis))
+        assert others < 16 * MIB
+        assert abs(resident - others - accounted) < accounted / 10, f"{resident} is not {accounted} and {others}"
