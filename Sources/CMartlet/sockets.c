@@ -16,6 +16,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #if defined(__linux__)
@@ -35,6 +36,10 @@ static int make_socket(int family) {
 #endif
 }
 
+/// A port that is in use is tried so many times more, each after so many nanoseconds: a second in all.
+#define BIND_TRIES 50
+#define BIND_PAUSE 20000000
+
 /// The descriptor, closed; or the negated reason of a call that has just failed for it.
 static int give_up(int descriptor) {
   int code = errno;
@@ -49,7 +54,13 @@ static int bind_address(const struct addrinfo *address, int ipv6_only) {
   // Who is accepted inherits it: a client whose machine is gone doesn't hold its place for ever.
   setsockopt(descriptor, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof one);
   if (address->ai_family == AF_INET6) setsockopt(descriptor, IPPROTO_IPV6, IPV6_V6ONLY, &ipv6_only, sizeof ipv6_only);
-  return bind(descriptor, address->ai_addr, address->ai_addrlen) < 0 ? give_up(descriptor) : descriptor;
+  // The system closes the sockets of a server that was killed when its ring is gone, a little after its process: who
+  // starts the next one at once is not to be told that another program has the port.
+  for (int tries = 0; bind(descriptor, address->ai_addr, address->ai_addrlen) < 0; tries++) {
+    if (errno != EADDRINUSE || tries == BIND_TRIES) return give_up(descriptor);
+    nanosleep(&(struct timespec){.tv_nsec = BIND_PAUSE}, NULL);
+  }
+  return descriptor;
 }
 
 int martlet_bind(const char *host, int port, int ipv6_only, int *sockets, int maximum) {
