@@ -262,7 +262,12 @@ public final class Server: Sendable {
 
   private func makeContext(_ store: StoreCore, _ users: Users, _ clientLimit: Int) -> ServerContext {
     let log = CommandLog()
-    let context = ServerContext(users: users, requiresSASL: settings.memcachedSASL) { log.print($0, $1) }
+    var rules = MemcachedRules()
+    rules.requiresSASL = settings.memcachedSASL
+    rules.allowsFlush = settings.memcachedFlush
+    rules.allowsShutdown = settings.memcachedShutdown
+    rules.allowsWatch = settings.memcachedWatch
+    let context = ServerContext(users: users, memcached: rules) { log.print($0, $1) }
     context.memoryLimit = settings.memoryLimit
     context.evictionPolicy = settings.eviction
     context.onFirstEviction { [logger] in
@@ -272,9 +277,6 @@ public final class Server: Sendable {
     }
     context.logsCommands = settings.logCommands
     context.clients.limit = clientLimit
-    context.allowsFlush = settings.memcachedFlush
-    context.allowsShutdown = settings.memcachedShutdown
-    context.allowsWatch = settings.memcachedWatch
     context.onStopRequest { [self] in stopRequest.withLock { $0 }() }
     return context
   }

@@ -60,9 +60,10 @@ final class TestServer: Sendable {
       maximumPendingBytes: maximumPendingBytes, random: &random)
     var credentials = (users ?? [:]).map { Credential(name: bytes($0.key), password: bytes($0.value))! }
     if let password { credentials.append(Credential(name: bytes("default"), password: bytes(password))!) }
+    var rules = MemcachedRules()
+    rules.requiresSASL = requiresSASL
     context = ServerContext(
-      users: users == nil && password == nil ? Users() : Users(credentials), requiresSASL: requiresSASL,
-      logger: logger)
+      users: users == nil && password == nil ? Users() : Users(credentials), memcached: rules, logger: logger)
   }
 }
 
@@ -166,4 +167,41 @@ extension TestServer {
     let record = context.clients.connect(from: "127.0.0.1:8", to: "127.0.0.1:11211")
     return TestClient(self, ClientSession(wire, record, limits, context))
   }
+}
+
+/// Expects a client of memcached's text protocols to hear what the conversation says.
+func expectReplies(_ conversation: Conversation) {
+  let client = TestServer().memcachedClient()
+  var differences: [String] = []
+  for exchange in conversation.exchanges {
+    let reply = client.send(exchange.request + "\r\n")
+    if reply != exchange.reply {
+      differences.append(
+        "\(exchange.request.debugDescription): \(reply.debugDescription), memcached says "
+          + exchange.reply.debugDescription)
+    }
+  }
+  #expect(differences == [])
+}
+
+/// Expects a pipeline to be replied to alike whole, in any two pieces, and byte by byte, each time by a new client.
+func expectSameInPieces<S: Session & ~Copyable>(
+  _ requests: String, _ replies: String, _ makeClient: () -> TestClient<S>
+) {
+  let pipeline = bytes(requests)
+  let expected = text(makeClient().send(pipeline))
+  #expect(expected == replies)
+  // Every position of short pipelines, and of long ones as many, spread.
+  for position in stride(from: 0, through: pipeline.count, by: max(1, pipeline.count / 700)) {
+    let client = makeClient()
+    let reply = client.send(Array(pipeline[..<position])) + client.send(Array(pipeline[position...]))
+    guard text(reply) == expected else {
+      Issue.record("another reply when split at \(position)")
+      break
+    }
+  }
+  let client = makeClient()
+  var reply: [UInt8] = []
+  for byte in pipeline { reply += client.send([byte]) }
+  #expect(text(reply) == expected)
 }

@@ -41,22 +41,10 @@ struct RESPSessionTests {
     "A pipeline in any two pieces, or byte by byte, gets the same replies", arguments: RedisConversations.all)
   func splits(_ conversation: Conversation) {
     for form in [{ $0 + "\r\n" }, Self.asArray] {
-      let pipeline = bytes(conversation.exchanges.map { form($0.request) }.joined())
-      let expected = text(TestServer().redisClient().send(pipeline))
-      #expect(expected == conversation.exchanges.map(\.reply).joined())
-      // Every position of short pipelines, and of long ones as many, spread.
-      for position in stride(from: 0, through: pipeline.count, by: max(1, pipeline.count / 700)) {
-        let client = TestServer().redisClient()
-        let reply = client.send(Array(pipeline[..<position])) + client.send(Array(pipeline[position...]))
-        guard text(reply) == expected else {
-          Issue.record("another reply when split at \(position)")
-          break
-        }
-      }
-      let client = TestServer().redisClient()
-      var reply: [UInt8] = []
-      for byte in pipeline { reply += client.send([byte]) }
-      #expect(text(reply) == expected)
+      expectSameInPieces(
+        conversation.exchanges.map { form($0.request) }.joined(),
+        conversation.exchanges.map(\.reply).joined()
+      ) { TestServer().redisClient() }
     }
   }
 

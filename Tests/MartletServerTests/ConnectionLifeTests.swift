@@ -99,8 +99,7 @@ struct ConnectionLifeTests {
       let client = inside[0]
       _ = client.receiveLine()
       client.send("stats\r\n")
-      var lines: Set<String> = []
-      while !lines.contains("END") { lines.insert(client.receiveLine()) }
+      let lines = client.receiveLines { $0 == "END" }
       let expected: Set = [
         "STAT max_connections 5", "STAT curr_connections 5", "STAT total_connections 5",
         "STAT rejected_connections 7",
@@ -154,9 +153,8 @@ struct ConnectionLifeTests {
       let other = try server.redis()
       #expect(other.ask("CONFIG SET timeout 0\r\n", expecting: "+OK\r\n"))
       other.send("INFO stats\r\n")
-      var line = ""
-      while !line.hasPrefix("idle_connections_closed:") { line = other.receiveLine() }
-      #expect(line == "idle_connections_closed:1")
+      let lines = other.receiveLines { $0.hasPrefix("idle_connections_closed:") }
+      #expect(lines.last == "idle_connections_closed:1")
     }
   }
 

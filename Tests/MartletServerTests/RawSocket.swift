@@ -166,16 +166,29 @@ final class RawSocket: @unchecked Sendable {
     return bytes
   }
 
-  /// A line without its end.
-  func receiveLine() -> String {
+  /// A line without its end; empty at the connection's end, and when nothing comes.
+  func receiveLine() -> String { receiveLineIfAny() ?? "" }
+
+  private func receiveLineIfAny() -> String? {
     var line: [UInt8] = []
     while line.last != UInt8(ascii: "\n") {
       let byte = receive(1)
       guard !byte.isEmpty else { break }
       line += byte
     }
+    guard !line.isEmpty else { return nil }
     return String(
       decoding: line.prefix { $0 != UInt8(ascii: "\r") && $0 != UInt8(ascii: "\n") }, as: UTF8.self)
+  }
+
+  /// Lines up to and with the first that is the last by `isLast`; fewer if no more come.
+  func receiveLines(through isLast: (String) -> Bool) -> [String] {
+    var lines: [String] = []
+    while let line = receiveLineIfAny() {
+      lines.append(line)
+      if isLast(line) { break }
+    }
+    return lines
   }
 
   /// All that comes until the other side closes.

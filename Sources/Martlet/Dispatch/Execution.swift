@@ -172,6 +172,16 @@ package struct Execution: ~Copyable {
     if shown != 0 && !journal.mayShow(shown) && waitsForDisk { reply.hold(from: start, until: shown) }
   }
 
+  /// Holds the reply that began at `start` for the requests without a reply before it, too: it says as well that they
+  /// have not failed.
+  @inline(__always)
+  mutating func showWhatWasQuiet(_ session: inout SessionState, from start: Int) {
+    guard session.shownLater != 0 else { return }
+    shown = session.shownLater
+    endReply(from: start)
+    session.shownLater = 0
+  }
+
   // MARK: Reading
 
   /// The live item at a key; nil when there is none or it has expired. Either way the reply shows its version.

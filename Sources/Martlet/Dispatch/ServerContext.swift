@@ -98,6 +98,20 @@ package struct LaneCountersReference: Sendable {
   }
 }
 
+/// What memcached's clients may do, fixed for a server's life.
+package struct MemcachedRules: Sendable {
+  /// Whether they have to speak the binary protocol, and say by SASL who they are.
+  package var requiresSASL = false
+  /// Whether `flush_all` is carried out.
+  package var allowsFlush = true
+  /// Whether `shutdown` is carried out.
+  package var allowsShutdown = false
+  /// Whether `watch` is carried out.
+  package var allowsWatch = true
+
+  package init() {}
+}
+
 /// What all sessions of a server share.
 package final class ServerContext: Sendable {
   /// The version of this software.
@@ -113,9 +127,6 @@ package final class ServerContext: Sendable {
   private let hasEvictedBox = Atomic<Bool>(false)
   private let firstEviction = Mutex<@Sendable () -> Void>({})
   private let logsCommandsBox = Atomic<Bool>(false)
-  private let allowsFlushBox = Atomic<Bool>(true)
-  private let allowsShutdownBox = Atomic<Bool>(false)
-  private let allowsWatchBox = Atomic<Bool>(true)
   /// Ends the server.
   private let stop = Mutex<@Sendable () -> Void>({})
   /// When database 0 is to be emptied, in milliseconds since 1970; 0 when no such wish is open.
@@ -123,8 +134,8 @@ package final class ServerContext: Sendable {
   package let startTime = WallClock.systemMicroseconds() / 1000
   /// Who may come in.
   package let users: Users
-  /// Whether memcached clients have to speak the binary protocol, and say by SASL who they are.
-  package let requiresSASL: Bool
+  /// What memcached's clients may do.
+  let memcached: MemcachedRules
   private let lanes = Mutex<[LaneCountersReference]>([])
   /// What memcached's `stats` counts from: what had been counted when it was last reset, by the field's name.
   private let statisticsStartBox = Mutex<[String: UInt64]>([:])
@@ -135,14 +146,14 @@ package final class ServerContext: Sendable {
 
   /// - Parameters:
   ///   - users: who may come in.
-  ///   - requiresSASL: whether memcached clients have to speak the binary protocol, and say by SASL who they are.
+  ///   - memcached: what memcached's clients may do.
   ///   - logger: prints a command of a client.
   package init(
-    users: Users = Users(), requiresSASL: Bool = false,
+    users: Users = Users(), memcached: MemcachedRules = MemcachedRules(),
     logger: @escaping @Sendable (_ address: String, _ words: String) -> Void = { _, _ in }
   ) {
     self.users = users
-    self.requiresSASL = requiresSASL
+    self.memcached = memcached
     self.logger = logger
   }
 
@@ -178,24 +189,6 @@ package final class ServerContext: Sendable {
   package var logsCommands: Bool {
     get { logsCommandsBox.load(ordering: .relaxed) }
     set { logsCommandsBox.store(newValue, ordering: .relaxed) }
-  }
-
-  /// Whether memcached's `flush_all` is carried out.
-  package var allowsFlush: Bool {
-    get { allowsFlushBox.load(ordering: .relaxed) }
-    set { allowsFlushBox.store(newValue, ordering: .relaxed) }
-  }
-
-  /// Whether memcached's `shutdown` is carried out.
-  package var allowsShutdown: Bool {
-    get { allowsShutdownBox.load(ordering: .relaxed) }
-    set { allowsShutdownBox.store(newValue, ordering: .relaxed) }
-  }
-
-  /// Whether memcached's `watch` is carried out.
-  package var allowsWatch: Bool {
-    get { allowsWatchBox.load(ordering: .relaxed) }
-    set { allowsWatchBox.store(newValue, ordering: .relaxed) }
   }
 
   /// What ends the server, in order.

@@ -65,7 +65,7 @@ package struct ClientSession: Session, ~Copyable, Sendable {
       undecided.value.client, undecided.value.limits, undecided.value.context
     )
     // Where SASL is a must, the text protocol isn't served: its first byte is one that the binary protocol hangs up on.
-    if input.byte(0) == BinaryHeader.requestMagic || context.requiresSASL {
+    if input.byte(0) == BinaryHeader.requestMagic || context.memcached.requiresSASL {
       place = .memcachedBinary(Pinned(MemcachedBinarySession(client, limits, context)))
     } else {
       place = .memcached(Pinned(MemcachedSession(client, limits, context)))

@@ -26,7 +26,7 @@ extension MemcachedSession {
   }
 
   private func shutdown(_ words: borrowing Words, _ end: Int, _ execution: inout Execution) -> Outcome {
-    guard execution.context.allowsShutdown else {
+    guard execution.context.memcached.allowsShutdown else {
       return error("ERROR: shutdown not enabled", end, &execution)
     }
     guard words.count == 1 || words.count == 2 && words[1].equalsExactly("graceful") else {

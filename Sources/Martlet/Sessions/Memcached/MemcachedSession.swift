@@ -83,12 +83,7 @@ package struct MemcachedSession: Session, ~Copyable {
       let request = input.extracting(position..<input.byteCount)
       let replyStart = execution.reply.buffer.count
       let outcome = run(Words(request, ranges.span), request, bodyStart: newline + 1 - position, &execution)
-      // A reply says as well that the quiet requests before it have been done.
-      if state.shownLater != 0 && execution.reply.buffer.count > replyStart {
-        execution.shown = state.shownLater
-        execution.endReply(from: replyStart)
-        state.shownLater = 0
-      }
+      if execution.reply.buffer.count > replyStart { execution.showWhatWasQuiet(&state, from: replyStart) }
       switch outcome {
       case .done(let end): position += end
       case .goOn: return SessionStep(consumed: position, next: .again)
@@ -479,7 +474,7 @@ package struct MemcachedSession: Session, ~Copyable {
 
   private func flush(_ words: borrowing Words, _ end: Int, _ execution: inout Execution) -> Outcome {
     let isQuiet = words.isQuiet
-    guard execution.context.allowsFlush else {
+    guard execution.context.memcached.allowsFlush else {
       return answer("CLIENT_ERROR flush_all not allowed", end, isQuiet: isQuiet, &execution)
     }
     guard words.count <= 3 else { return error("ERROR", end, &execution) }

@@ -9,7 +9,7 @@ extension MemcachedSession {
   mutating func beginWatching(
     _ words: borrowing Words, _ end: Int, _ execution: inout Execution
   ) -> Outcome {
-    guard execution.context.allowsWatch else {
+    guard execution.context.memcached.allowsWatch else {
       return answer("CLIENT_ERROR watch commands not allowed", end, isQuiet: words.isQuiet, &execution)
     }
     var kinds: WatchedKinds = words.count == 1 ? .fetchers : []

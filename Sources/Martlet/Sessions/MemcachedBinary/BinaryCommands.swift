@@ -231,7 +231,7 @@ extension MemcachedBinarySession {
       return close(header, .invalid, &execution)
     }
     guard request.byteCount >= header.end else { return .incomplete(atLeast: header.end) }
-    guard execution.context.allowsFlush else { return fail(header, .notAuthenticated, &execution) }
+    guard execution.context.memcached.allowsFlush else { return fail(header, .notAuthenticated, &execution) }
     if let refusal = refusal(header, &execution) { return refusal }
     note(isQuiet ? .flushq : .flush, RawSpan(), RawSpan(), &execution)
     execution.counters.value.flushes.add()

@@ -8,8 +8,6 @@ package struct MemcachedBinarySession: Session, ~Copyable {
   var isAuthenticating = false
   /// Bytes of a refused body that are still to be passed over.
   private var toSwallow = 0
-  /// The highest version that requests without a reply have shown since the last reply.
-  private var shownQuietly: UInt64 = 0
 
   package init(_ client: ClientRecord, _ limits: SessionLimits, _ context: ServerContext) {
     state = SessionState(client, limits, context)
@@ -71,12 +69,11 @@ package struct MemcachedBinarySession: Session, ~Copyable {
   /// requests before it, which would have been replied to only if they had failed, have not: so it waits for them, too.
   @inline(__always)
   private mutating func endReply(from start: Int, _ execution: inout Execution) {
-    execution.shown = max(execution.shown, shownQuietly)
     if execution.reply.buffer.count > start {
       execution.endReply(from: start)
-      shownQuietly = 0
+      execution.showWhatWasQuiet(&state, from: start)
     } else {
-      shownQuietly = execution.shown
+      state.shownLater = max(state.shownLater, execution.shown)
     }
   }
 
