@@ -182,6 +182,7 @@ package struct Simulation {
     switch item.content {
     case .string(let value): content = "\(value.count) bytes"
     case .set(let members): content = "\(members.count) members"
+    case .hash(let fields): content = "\(fields.count) fields"
     }
     let metadata = item.metadata
     return
