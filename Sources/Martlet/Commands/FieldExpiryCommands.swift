@@ -66,9 +66,11 @@ extension Execution {
   }
 
   /// The fields, or fields and values, behind `FIELDS numfields` at a position; nil when the reply says what is wrong.
+  ///
+  /// - Parameter mismatch: the error for another number than there are fields.
   @_lifetime(copy words)
   private mutating func namedFields(
-    _ words: borrowing Words, at index: Int, wordsEach: Int = 1
+    _ words: borrowing Words, at index: Int, wordsEach: Int = 1, mismatch: StaticString = wrongFieldCount
   ) -> Words? {
     guard index + 1 < words.count, words[index].equalsIgnoringCase("fields") else {
       reply.error(Self.syntaxError)
@@ -80,10 +82,17 @@ extension Execution {
     }
     let given = words.count - index - 2
     guard count > 0, count <= given, count * wordsEach == given else {
-      reply.error(Self.wrongFieldCount)
+      reply.error(mismatch)
       return nil
     }
     return words.from(index + 2)
+  }
+
+  /// Where `FIELDS` stands; nil, with the reply saying so, when it doesn't.
+  private mutating func fieldsPosition(_ words: borrowing Words, from start: Int) -> Int? {
+    for index in start..<words.count where words[index].equalsIgnoringCase("fields") { return index }
+    reply.error(Self.wrongFieldCount)
+    return nil
   }
 
   // MARK: Setting an expiry
@@ -107,9 +116,9 @@ extension Execution {
   mutating func expireFields(
     _ words: borrowing Words, _ database: Int, _ unit: TimeUnit, isAbsolute: Bool
   ) {
+    guard let end = fieldsPosition(words, from: 3) else { return }
     var condition = ExpiryCondition()
-    var index = 3
-    while index < words.count, !words[index].equalsIgnoringCase("fields") {
+    for index in 3..<end {
       if words[index].equalsIgnoringCase("nx") {
         condition.onlyWithout = true
       } else if words[index].equalsIgnoringCase("xx") {
@@ -121,7 +130,6 @@ extension Execution {
       } else {
         return reply.error("ERR Unsupported option \(words[index].extracting(first: 128).text)")
       }
-      index += 1
     }
     if condition.onlyWithout && (condition.onlyWith || condition.onlyLater || condition.onlyEarlier) {
       return reply.error("ERR NX and XX, GT or LT options at the same time are not compatible")
@@ -129,7 +137,7 @@ extension Execution {
     if condition.onlyLater && condition.onlyEarlier {
       return reply.error("ERR GT and LT options at the same time are not compatible")
     }
-    guard let fields = namedFields(words, at: index) else { return }
+    guard let fields = namedFields(words, at: end) else { return }
     guard let number = words[2].decimal else { return reply.error(Self.notInteger) }
     guard number >= 0, let time = time(number, unit, isAbsolute) else {
       return reply.error("ERR invalid expire time in '\(words[0].text.lowercased())' command")
@@ -198,7 +206,7 @@ extension Execution {
   mutating func fieldExpiry(
     _ words: borrowing Words, _ database: Int, _ unit: TimeUnit, isAbsolute: Bool
   ) {
-    guard let fields = namedFields(words, at: 2) else { return }
+    guard let fields = namedFields(words, at: 2, mismatch: Self.syntaxError) else { return }
     let (members, isRefused) = findMembers(.hash, words, database)
     if isRefused { return }
     let now = isAbsolute ? 0 : clock.now()
@@ -231,25 +239,26 @@ extension Execution {
   }
 
   mutating func getAndExpireFields(_ words: borrowing Words, _ database: Int) {
+    guard let end = fieldsPosition(words, from: 2) else { return }
     var request = ExpiryRequest.unspecified
     var index = 2
-    while index < words.count, !words[index].equalsIgnoringCase("fields") {
+    while index < end {
       guard request == .unspecified else { return reply.error(Self.syntaxError) }
       if words[index].equalsIgnoringCase("persist") {
         request = .remove
-      } else if let asked = expiryOption(words, &index, minimum: 0) {
+      } else if let asked = expiryOption(words.extracting(0..<end), &index, minimum: 0) {
         request = asked
       } else {
         return reply.error(Self.syntaxError)
       }
       index += 1
     }
-    guard let fields = namedFields(words, at: index) else { return }
-    if request == .notInteger { return reply.error(Self.notInteger) }
-    if request == .invalid { return reply.error("ERR invalid expire time in 'hgetex' command") }
+    guard let fields = namedFields(words, at: end) else { return }
     let key = keyspace.place(words[1])
     let (members, isRefused) = findToChange(key, database, fields: fields)
     if isRefused { return }
+    if request == .notInteger { return reply.error(Self.notInteger) }
+    if request == .invalid { return reply.error("ERR invalid expire time in 'hgetex' command") }
     replyValues(members, fields)
     if reply.isOverfull || request == .unspecified { return }
     var chosen = ChosenMembers()
@@ -267,11 +276,12 @@ extension Execution {
   }
 
   mutating func setExpiringFields(_ words: borrowing Words, _ database: Int, _ limits: SessionLimits) {
+    guard let end = fieldsPosition(words, from: 2) else { return }
     var onlyIfKey: Bool?
     var onlyIfFields: Bool?
     var request = ExpiryRequest.unspecified
     var index = 2
-    while index < words.count, !words[index].equalsIgnoringCase("fields") {
+    while index < end {
       if words[index].equalsIgnoringCase("nx"), onlyIfKey == nil {
         onlyIfKey = false
       } else if words[index].equalsIgnoringCase("xx"), onlyIfKey == nil {
@@ -282,19 +292,19 @@ extension Execution {
         onlyIfFields = true
       } else if words[index].equalsIgnoringCase("keepttl"), request == .unspecified {
         request = .keep
-      } else if request == .unspecified, let asked = expiryOption(words, &index, minimum: 0) {
+      } else if request == .unspecified, let asked = expiryOption(words.extracting(0..<end), &index, minimum: 0) {
         request = asked
       } else {
         return reply.error(Self.syntaxError)
       }
       index += 1
     }
-    guard let pairs = namedFields(words, at: index, wordsEach: 2) else { return }
-    if request == .notInteger { return reply.error(Self.notInteger) }
-    if request == .invalid { return reply.error("ERR invalid expire time in 'hsetex' command") }
+    guard let pairs = namedFields(words, at: end, wordsEach: 2) else { return }
     let key = keyspace.place(words[1])
     let (members, isRefused) = findToChange(key, database, fields: pairs, step: 2)
     if isRefused { return }
+    if request == .notInteger { return reply.error(Self.notInteger) }
+    if request == .invalid { return reply.error("ERR invalid expire time in 'hsetex' command") }
     guard accepts(pairs, limits) else { return }
     if let onlyIfKey, onlyIfKey != (members != nil) { return reply.integer(0) }
     if let onlyIfFields {

@@ -324,7 +324,11 @@ extension Execution {
     var options = ScanOptions(words)
     var index = start
     while index < words.count {
-      if collection == .hash && words[index].equalsIgnoringCase("novalues") {
+      if words[index].equalsIgnoringCase("novalues") {
+        guard collection == .hash else {
+          reply.error("ERR NOVALUES option can only be used in HSCAN")
+          return nil
+        }
         options.omitsValues = true
         index += 1
         continue
