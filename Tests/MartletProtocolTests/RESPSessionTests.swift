@@ -249,12 +249,10 @@ struct RESPSessionTests {
       ("SET k v EX 10 EX 20", "-ERR syntax error\r\n"), ("GETEX k PERSIST PERSIST", "-ERR syntax error\r\n"),
       // Redis reads cursors as C's strtoul does.
       ("SCAN -1", "-ERR invalid cursor\r\n"), ("SCAN +0", "-ERR invalid cursor\r\n"),
-      ("SCAN \"\"", "-ERR invalid cursor\r\n"),
-      // Redis looks at the options only when there is a set.
-      ("SSCAN none 0 COUNT abc", "-ERR value is not an integer or out of range\r\n"),
-      ("SSCAN none 0 MATCH", "-ERR syntax error\r\n"),
+      ("SCAN \"\"", "-ERR invalid cursor\r\n"), ("HSCAN none -1", "-ERR invalid cursor\r\n"),
       // Redis would begin to return as many.
       ("SRANDMEMBER none -16777217", "-ERR value is out of range\r\n"),
+      ("HRANDFIELD none -16777217", "-ERR value is out of range\r\n"),
     ] {
       #expect(client.send(request + "\r\n") == reply, "\(request)")
     }
