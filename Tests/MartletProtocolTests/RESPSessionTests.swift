@@ -20,13 +20,16 @@ struct RESPSessionTests {
     return differences
   }
 
-  @Test("Inline requests are replied to as Redis does", arguments: RedisConversations.all + HashConversations.all)
+  @Test(
+    "Inline requests are replied to as Redis does", arguments: RedisConversations.all + HashConversations.all)
   func inline(_ conversation: Conversation) {
     #expect(play(conversation, isResp3: false) { $0 + "\r\n" } == [])
     #expect(play(conversation, isResp3: true) { $0 + "\r\n" } == [])
   }
 
-  @Test("Requests in arrays are replied to as Redis does", arguments: RedisConversations.all + HashConversations.all)
+  @Test(
+    "Requests in arrays are replied to as Redis does",
+    arguments: RedisConversations.all + HashConversations.all)
   func arrays(_ conversation: Conversation) {
     #expect(play(conversation, isResp3: false, Self.asArray) == [])
     #expect(play(conversation, isResp3: true, Self.asArray) == [])
@@ -38,7 +41,8 @@ struct RESPSessionTests {
   }
 
   @Test(
-    "A pipeline in any two pieces, or byte by byte, gets the same replies", arguments: RedisConversations.all + HashConversations.all)
+    "A pipeline in any two pieces, or byte by byte, gets the same replies",
+    arguments: RedisConversations.all + HashConversations.all)
   func splits(_ conversation: Conversation) {
     for form in [{ $0 + "\r\n" }, Self.asArray] {
       expectSameInPieces(

@@ -119,7 +119,9 @@ struct CollectionTests {
     return server
   }
 
-  @Test("shows no field that has expired, deletes none by a read, and is absent when all have", arguments: [3, 300])
+  @Test(
+    "shows no field that has expired, deletes none by a read, and is absent when all have",
+    arguments: [3, 300])
   func expired(fields: Int) {
     let clock = WallClock(stoppedAt: 1_000_000)
     var server = withExpiringHash(fields, clock)
@@ -132,7 +134,8 @@ struct CollectionTests {
       (["HRANDFIELD", "h"], "$4\r\nlast\r\n"), (["HRANDFIELD", "h", "5"], "*1\r\n$4\r\nlast\r\n"),
       (["HRANDFIELD", "h", "-2"], "*2\r\n$4\r\nlast\r\n$4\r\nlast\r\n"),
       (["HSTRLEN", "h", "f2"], ":0\r\n"), (["HTTL", "h", "FIELDS", "1", "f2"], "*1\r\n:-2\r\n"),
-      (["EXISTS", "h"], ":1\r\n"), (["HSCAN", "h", "0", "COUNT", "1000"], "*2\r\n$1\r\n0\r\n*2\r\n$4\r\nlast\r\n$1\r\nv\r\n"),
+      (["EXISTS", "h"], ":1\r\n"),
+      (["HSCAN", "h", "0", "COUNT", "1000"], "*2\r\n$1\r\n0\r\n*2\r\n$4\r\nlast\r\n$1\r\nv\r\n"),
     ] {
       #expect(server.redis(request.map(bytes)) == bytes(reply), "\(request)")
     }
@@ -165,7 +168,8 @@ struct CollectionTests {
     #expect(left?[bytes("f1")] == StoredField(bytes("2")))
   }
 
-  @Test("is swept of fields that have expired, each deletion journaled, and of itself", arguments: [3, 300, 5000])
+  @Test(
+    "is swept of fields that have expired, each deletion journaled, and of itself", arguments: [3, 300, 5000])
   func swept(fields: Int) {
     let clock = WallClock(stoppedAt: 1_000_000)
     var server = withExpiringHash(fields, clock)
@@ -190,7 +194,9 @@ struct CollectionTests {
     let staying = (0..<100).map { "stay\($0)" }
     server.send(redis: (["HSET", "h"] + staying.flatMap { [$0, "v"] }).map(bytes))
     for start in [0, 1] {
-      if start == 1 { server.send(redis: ["HSET", "h", "long", String(repeating: "x", count: 65)].map(bytes)) }
+      if start == 1 {
+        server.send(redis: ["HSET", "h", "long", String(repeating: "x", count: 65)].map(bytes))
+      }
       var found: Set<String> = []
       var cursor = "0"
       var step = 0

@@ -21,7 +21,8 @@ private struct CollectingReader: CutReader, ~Copyable {
 
   mutating func take(_ member: Member, of collection: CutCollection) {
     let field = StoredField(member.value.array, expiry: member.expiry)
-    if members[ObjectIdentifier(collection), default: [:]].updateValue(field, forKey: member.key.array) != nil {
+    if members[ObjectIdentifier(collection), default: [:]].updateValue(field, forKey: member.key.array) != nil
+    {
       repeated.append(member.key.array)
     }
   }

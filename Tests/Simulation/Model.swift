@@ -309,12 +309,14 @@ package struct Model {
       fields[field] = StoredField(bytes("\(number + amount)"), expiry: old.expiry)
       putFields(key, database, fields)
     case .removeFields(let key, let named):
-      guard var fields = fieldsToChange(key, database, named, now), named.contains(where: { fields[$0] != nil })
+      guard var fields = fieldsToChange(key, database, named, now),
+        named.contains(where: { fields[$0] != nil })
       else { return shown(key, database) }
       for field in named { fields[field] = nil }
       putFields(key, database, fields)
     case .expireFields(let key, let named, let time):
-      guard var fields = fieldsToChange(key, database, named, now), named.contains(where: { fields[$0] != nil })
+      guard var fields = fieldsToChange(key, database, named, now),
+        named.contains(where: { fields[$0] != nil })
       else { return shown(key, database) }
       for field in named { fields[field]?.expiry = time }
       putFields(key, database, fields)

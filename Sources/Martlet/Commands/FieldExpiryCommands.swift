@@ -5,7 +5,8 @@
 
 internal let fieldExpiryCommands: [CommandDeclaration] = [
   .init(
-    "HEXPIRE", arity: -6, [.write, .fast], keys: .one, .hash, since: "7.4.0", "O(N), N being the fields named",
+    "HEXPIRE", arity: -6, [.write, .fast], keys: .one, .hash, since: "7.4.0",
+    "O(N), N being the fields named",
     "key seconds [NX | XX | GT | LT] FIELDS numfields field [field ...]",
     "Has fields of a hash expire after some seconds."),
   .init(
@@ -18,7 +19,8 @@ internal let fieldExpiryCommands: [CommandDeclaration] = [
     "O(N), N being the fields named", "key FIELDS numfields field [field ...]",
     "Returns when fields of a hash expire, in seconds since 1970."),
   .init(
-    "HGETDEL", arity: -5, [.write, .fast], keys: .one, .hash, since: "8.0.0", "O(N), N being the fields named",
+    "HGETDEL", arity: -5, [.write, .fast], keys: .one, .hash, since: "8.0.0",
+    "O(N), N being the fields named",
     "key FIELDS numfields field [field ...]",
     "Returns the values of fields of a hash and deletes the fields."),
   .init(
@@ -107,7 +109,8 @@ extension Execution {
     /// Whether an expiry (0 for none) may become `time`.
     func allows(_ current: Int64, _ time: Int64) -> Bool {
       let old = current == 0 ? Int64.max : current
-      return !(onlyWithout && current != 0 || onlyWith && current == 0 || onlyLater && time <= old
+      return
+        !(onlyWithout && current != 0 || onlyWith && current == 0 || onlyLater && time <= old
         || onlyEarlier && time >= old)
     }
   }
@@ -292,7 +295,9 @@ extension Execution {
         onlyIfFields = true
       } else if words[index].equalsIgnoringCase("keepttl"), request == .unspecified {
         request = .keep
-      } else if request == .unspecified, let asked = expiryOption(words.extracting(0..<end), &index, minimum: 0) {
+      } else if request == .unspecified,
+        let asked = expiryOption(words.extracting(0..<end), &index, minimum: 0)
+      {
         request = asked
       } else {
         return reply.error(Self.syntaxError)

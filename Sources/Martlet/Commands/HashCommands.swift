@@ -154,7 +154,9 @@ extension Execution {
     guard let members, members.now != 0 else { return (members, isRefused) }
     var expired = ChosenMembers()
     for index in stride(from: 0, to: fields.count, by: step) {
-      if members.members.find(fields[index])?.hasExpired(members.now) == true { expired.append(fields[index]) }
+      if members.members.find(fields[index])?.hasExpired(members.now) == true {
+        expired.append(fields[index])
+      }
     }
     guard expired.words.count > 0 else { return (members, false) }
     removeMembers(.hash, key, database, expired.words)

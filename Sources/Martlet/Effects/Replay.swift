@@ -181,7 +181,9 @@ struct Replay {
     _ kind: ItemKind, _ words: borrowing Words, _ members: borrowing Words, _ expiry: FieldExpiry,
     _ version: UInt64
   ) -> Bool {
-    guard members.count > 0, members.count % kind.wordsPerMember == 0, holds(words, kind) else { return false }
+    guard members.count > 0, members.count % kind.wordsPerMember == 0, holds(words, kind) else {
+      return false
+    }
     let key = place(words, 1)
     _ = keyspace[key.shard].shard.putMembers(
       kind, key.bytes, key.hash, database, members, expiry, version)

@@ -103,7 +103,9 @@ extension Shard {
     let limits = limits(item.kind)
     var place = place(key, hash, database)
     for index in 0..<fields.count {
-      guard let member = place.item.members.find(fields[index]), member.expiry != milliseconds else { continue }
+      guard let member = place.item.members.find(fields[index]), member.expiry != milliseconds else {
+        continue
+      }
       // A packed member is about to be moved.
       let value = member.value.array
       _ = put(

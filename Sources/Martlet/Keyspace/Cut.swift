@@ -34,7 +34,9 @@ package final class CutCollection {
 
   /// Nil for an item that is small enough to be copied: a string, a packed collection or one of few members.
   fileprivate init?(ifLarge item: Item, _ database: Int) {
-    guard !item.isString, let table = item.members.table, table.count > Cut.largeCollection else { return nil }
+    guard !item.isString, let table = item.members.table, table.count > Cut.largeCollection else {
+      return nil
+    }
     kind = item.kind
     key = item.key.array
     self.database = database

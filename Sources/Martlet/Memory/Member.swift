@@ -180,7 +180,9 @@ struct MemberContent: ~Escapable {
 
   /// Takes another value and expiry where it is, if they take the same room; whether they did. The key is the same.
   func overwrite(_ content: borrowing MemberContent) -> Bool {
-    guard content.shape == shape, content.hasValue, content.value.byteCount == valueCount else { return false }
+    guard content.shape == shape, content.hasValue, content.value.byteCount == valueCount else {
+      return false
+    }
     if content.expiry != 0 {
       unsafe address.storeBytes(
         of: content.expiry, toByteOffset: Self.headerSize(shape) - 8, as: Int64.self)

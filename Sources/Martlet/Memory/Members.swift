@@ -273,7 +273,9 @@ struct MemberStore: ~Copyable {
     if let table {
       var cursor: UInt64 = 0
       var isFound = false
-      repeat { cursor = table.scan(cursor) { if !isFound && body($0) { isFound = true } } } while cursor != 0 && !isFound
+      repeat {
+        cursor = table.scan(cursor) { if !isFound && body($0) { isFound = true } }
+      } while cursor != 0 && !isFound
       return isFound
     }
     var address = unsafe start + Self.countSize

@@ -272,7 +272,9 @@ package struct ImportParser: ~Copyable {
     for object in objects {
       let pair = [try text("field", object), try text("value", object)]
       if let expiry = try Self.integer("expiry", object, 1...Int64.max) {
-        let words = ["HSETEX", nil, "PXAT", "\(expiry)", "FIELDS", "1"].map { $0.map { Array($0.utf8) } ?? key }
+        let words = ["HSETEX", nil, "PXAT", "\(expiry)", "FIELDS", "1"].map {
+          $0.map { Array($0.utf8) } ?? key
+        }
         expiring.append(words + pair)
       } else {
         plain.append(pair)
