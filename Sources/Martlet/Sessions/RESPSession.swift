@@ -155,6 +155,21 @@ package struct RESPSession: Session, ~Copyable {
   /// The decimal number at `start`, up to CR LF.
   @inline(__always)
   private func length(_ input: RawSpan, _ start: Int) -> Length {
+    // Nearly all have one digit or two.
+    if start + 4 <= input.byteCount {
+      let first = input.byte(start) &- UInt8(ascii: "0")
+      let second = input.byte(start + 1)
+      if first <= 9 && second == UInt8(ascii: "\r") { return .value(Int(first), next: start + 3) }
+      let digit = second &- UInt8(ascii: "0")
+      if (1...9).contains(first) && digit <= 9 && input.byte(start + 2) == UInt8(ascii: "\r") {
+        return .value(Int(first) * 10 + Int(digit), next: start + 4)
+      }
+    }
+    return longLength(input, start)
+  }
+
+  @inline(never)
+  private func longLength(_ input: RawSpan, _ start: Int) -> Length {
     var index = start
     var value = 0
     var isNegative = false

@@ -118,7 +118,7 @@ package struct MemcachedSession: Session, ~Copyable {
   private static func split(_ line: RawSpan, _ ranges: inout WordRanges) {
     ranges.removeAll()
     var start = 0
-    for index in 0..<line.byteCount where line.byte(index) == UInt8(ascii: " ") {
+    line.forEachIndex(of: UInt8(ascii: " ")) { index in
       if index > start { ranges.append(WordRange(start, count: index - start)) }
       start = index + 1
     }
