@@ -105,12 +105,12 @@ struct CommandTable: Sendable {
   /// Eight characters with the letters of ASCII in capitals.
   @inline(__always)
   private static func capitals(_ word: UInt64) -> UInt64 {
-    let ones: UInt64 = 0x0101_0101_0101_0101
-    // The top bit of each byte says: at least `a`, more than `z`, not ASCII. No carry leaves a byte.
-    let low = word & ones &* 0x7f
-    let fromA = low &+ ones &* UInt64(0x80 - UInt8(ascii: "a"))
-    let beyondZ = low &+ ones &* UInt64(0x7f - UInt8(ascii: "z"))
-    let areLetters = (fromA ^ beyondZ) & ~word & ones &* 0x80
+    let lows: UInt64 = 0x7f7f_7f7f_7f7f_7f7f
+    // The top bit of each byte says: at least `a`, more than `z`. No carry leaves a byte.
+    let low = word & lows
+    let fromA = low &+ 0x1f1f_1f1f_1f1f_1f1f
+    let beyondZ = low &+ 0x0505_0505_0505_0505
+    let areLetters = (fromA ^ beyondZ) & ~word & ~lows
     return word ^ areLetters >> 2
   }
 

@@ -252,7 +252,7 @@ extension RawSpan {
 
   /// Each place where `byte` occurs, in order. Eight bytes are looked at as one word.
   @inline(__always)
-  func forEachIndex(of byte: UInt8, _ body: (Int) -> Void) {
+  package func forEachIndex(of byte: UInt8, _ body: (Int) -> Void) {
     let low: UInt64 = 0x7f7f_7f7f_7f7f_7f7f
     let pattern = 0x0101_0101_0101_0101 &* UInt64(byte)
     var index = 0
@@ -336,7 +336,7 @@ extension RawSpan {
 
   /// Whether the bytes begin with `text`, which isn't empty. Where the text is a literal, a comparison of a few words.
   @inline(__always)
-  func begins(with text: StaticString) -> Bool {
+  package func begins(with text: StaticString) -> Bool {
     let length = text.utf8CodeUnitCount
     guard byteCount >= length else { return false }
     return unsafe withUnsafeBytes {

@@ -160,6 +160,27 @@ internal import CMartlet
     return unsafe Self.entry(slot.pointee)
   }
 
+  /// Has the processor fetch the bucket of a hash, for a `find` that comes soon.
+  @inline(__always)
+  func fetchBucket(_ hash: UInt64) {
+    if bucketCount > 0 { unsafe martlet_prefetch(bucketStart(bucketIndex(hash))) }
+  }
+
+  /// Has the processor fetch the entry that is likely to be found for a hash: the one in the bucket that has its tag.
+  /// If there is none, it may be in the bucket's overflow, which is fetched then.
+  @inline(__always)
+  func fetchEntry(_ hash: UInt64) {
+    guard bucketCount > 0 else { return }
+    let bucket = unsafe bucket(bucketIndex(hash))
+    for index in unsafe 0..<bucket.slots {
+      let slot = unsafe bucket[index]
+      if (slot ^ hash) & ~Self.addressMask == 0 && slot != 0 {
+        return unsafe martlet_prefetch(Self.entry(slot).address)
+      }
+    }
+    if let overflow = unsafe bucket.next { unsafe martlet_prefetch(overflow.words) }
+  }
+
   // MARK: Changing
 
   /// Puts `entry` where the one with the same key is; the one that was there.

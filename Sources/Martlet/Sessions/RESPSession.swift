@@ -44,9 +44,13 @@ package struct RESPSession: Session, ~Copyable {
     swap(&ranges, &self.ranges)
     defer { swap(&ranges, &self.ranges) }
     var position = 0
+    var lookedTo = 1
     while position < input.byteCount {
       if execution.reply.buffer.count >= SessionBounds.turnBytes {
         return SessionStep(consumed: position, next: .again)
+      }
+      if position >= lookedTo {
+        lookedTo = execution.lookAheadRESP(input, from: position, state.database)
       }
       if input.byte(position) != UInt8(ascii: "*") && missing == 0 {
         guard let step = receiveInline(input, &position, &execution) else { continue }
