@@ -18,6 +18,10 @@ let strict: [SwiftSetting] = [
 let fuzzer = Context.environment["MARTLET_FUZZER"]
 let coverage: [SwiftSetting] = fuzzer == nil ? [] : [.unsafeFlags(["-sanitize=fuzzer"])]
 
+/// Only `Benchmarks/micro` sets this: the micro-benchmarks are then among the targets, and what they need among the
+/// dependencies.
+let hasMicroBenchmarks = Context.environment["MARTLET_BENCHMARKS"] != nil
+
 let package = Package(
   name: "martlet",
   platforms: [.macOS(.v26)],
@@ -131,4 +135,15 @@ if let fuzzer {
       name: "Fuzz", dependencies: ["Martlet", "MartletSimulation"], path: "Tests/Fuzz", exclude: ["Seeds"],
       swiftSettings: strict,
       linkerSettings: [.unsafeFlags([fuzzer]), .linkedLibrary("stdc++")]))
+}
+
+if hasMicroBenchmarks {
+  package.dependencies.append(
+    .package(url: "https://github.com/ordo-one/benchmark", from: "1.38.1", traits: []))
+  package.targets.append(
+    .executableTarget(
+      name: "Micro",
+      dependencies: ["HotRequests", "Martlet", .product(name: "Benchmark", package: "benchmark")],
+      path: "Benchmarks/Micro", swiftSettings: strict,
+      plugins: [.plugin(name: "BenchmarkPlugin", package: "benchmark")]))
 }
