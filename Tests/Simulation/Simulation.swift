@@ -450,6 +450,11 @@ package struct Simulation {
             life.store.keyspace[shard].shard.forgetDeletionsInCut()
           }
         }
+        if bug == .forgottenMembers {
+          for shard in 0..<life.store.keyspace.shardCount {
+            life.store.keyspace[shard].shard.forgetMembersInCut()
+          }
+        }
       } catch is DiskError {
         counts.checkpointsFailed += 1
         try check(!faults.isNone || disk.isFull, "a checkpoint couldn't begin, and nothing was wrong")

@@ -120,7 +120,15 @@ extension Execution {
 
   /// Writes members by chance without saying how many they are.
   mutating func showRandom(_ members: LiveMembers, _ count: Int, _ show: (inout Reply, Member) -> Void) {
-    if count < 0 {
+    if count < 0 && members.members.isPacked {
+      // Each draw would go through half of them.
+      var all: [Member] = []
+      members.forEach { all.append($0) }
+      for _ in 0..<(-count) {
+        guard let member = all.randomElement(using: &random) else { break }
+        show(&reply, member)
+      }
+    } else if count < 0 {
       for _ in 0..<(-count) {
         guard let member = members.random(&random) else { break }
         show(&reply, member)

@@ -77,9 +77,10 @@ struct Cut: ~Copyable {
   fileprivate var isScanned = false
   fileprivate var retired: [(item: Item, database: Int)] = []
   fileprivate var collections: [CutCollection] = []
-  /// A bug on purpose: what goes isn't kept. For the simulation, which has to find it; from outside nothing could do
-  /// this, since what a cut has kept leaves it in its records only.
+  /// Bugs on purpose: items that go aren't kept, or members. For the simulation, which has to find it; from outside
+  /// nothing could do this, since what a cut has kept leaves it in its records only.
   fileprivate var forgetsDeletions = false
+  fileprivate var forgetsMembers = false
 
   @inline(__always)
   var isActive: Bool { version != 0 }
@@ -185,7 +186,7 @@ extension Shard {
     if let followed, !followed.isHandedOut(member.key) {
       if followed.added.remove(member.key.array) != nil {
         retainedBytes.subtract(UInt64(member.keyCount + CutCollection.bytesPerMember))
-      } else {
+      } else if !cut.forgetsMembers {
         followed.removed.append(member)
         retainedBytes.add(UInt64(member.size + CutCollection.bytesPerMember))
         return
@@ -213,6 +214,9 @@ extension Shard {
 
   /// Has the cut under way lose what is deleted or replaced from now on.
   package mutating func forgetDeletionsInCut() { cut.forgetsDeletions = true }
+
+  /// Has the cut under way lose the members that leave the collections it follows from now on.
+  package mutating func forgetMembersInCut() { cut.forgetsMembers = true }
 
   /// The version of the cut under way; 0 when there is none.
   package var cutVersion: UInt64 { cut.version }
