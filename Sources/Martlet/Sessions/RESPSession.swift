@@ -16,11 +16,12 @@ package struct RESPSession: Session, ~Copyable {
   private static let maximumRequest = 1 << 30
 
   package private(set) var state: SessionState
-  private var ranges = WordRanges()
   /// Words of the request under way that are still to come; 0 between requests.
-  private var missing = 0
+  private var missing: UInt32 = 0
   /// Where in the unconsumed input the next of them begins.
-  private var resumeAt = 0
+  private var resumeAt: UInt32 = 0
+  /// Those of its words that have come, while some are missing.
+  private var ranges = WordRanges()
 
   package init(_ client: ClientRecord, _ limits: SessionLimits, _ context: ServerContext) {
     state = SessionState(client, limits, context)
@@ -39,10 +40,10 @@ package struct RESPSession: Session, ~Copyable {
 
   package mutating func receive(_ input: RawSpan, _ execution: inout Execution) -> SessionStep {
     execution.reply.version = state.protocolVersion
-    // Taken out of the session, so that its state can change while a request's words are read.
+    // Taken out, so that the session's state can change while a request's words are read.
     var ranges = WordRanges()
-    swap(&ranges, &self.ranges)
-    defer { swap(&ranges, &self.ranges) }
+    swapRanges(&ranges, &execution)
+    defer { swapRanges(&ranges, &execution) }
     var position = 0
     while position < input.byteCount {
       if execution.reply.buffer.count >= SessionBounds.turnBytes {
@@ -75,6 +76,13 @@ package struct RESPSession: Session, ~Copyable {
 
   package mutating func endWait() { state.shortenWait() }
 
+  /// The places of words are the session's own only between the pieces of a request, and else the lane's: a client at rest
+  /// has no memory for them.
+  @inline(__always)
+  private mutating func swapRanges(_ ranges: inout WordRanges, _ execution: inout Execution) {
+    if missing > 0 { swap(&ranges, &self.ranges) } else { swap(&ranges, &execution.ranges) }
+  }
+
   private func fail(_ text: StaticString, _ execution: inout Execution) -> SessionStep {
     execution.reply.error(text)
     return SessionStep(consumed: 0, next: .close)
@@ -87,7 +95,7 @@ package struct RESPSession: Session, ~Copyable {
   private mutating func parse(_ input: RawSpan, _ start: Int, _ ranges: inout WordRanges) -> Parsed {
     var position: Int
     if missing > 0 {
-      position = start + resumeAt
+      position = start + Int(resumeAt)
     } else {
       switch length(input, start + 1) {
       case .value(let count, let next):
@@ -99,7 +107,7 @@ package struct RESPSession: Session, ~Copyable {
         if !state.isAuthenticated && count > Self.unauthenticatedWords {
           return .broken("ERR Protocol error: unauthenticated multibulk length")
         }
-        missing = count
+        missing = UInt32(count)
         ranges.removeAll()
       case .incomplete:
         return input.byteCount - start > Self.maximumInline
@@ -142,7 +150,7 @@ package struct RESPSession: Session, ~Copyable {
   }
 
   private mutating func pause(_ position: Int, _ start: Int, atLeast end: Int) -> Parsed {
-    resumeAt = position - start
+    resumeAt = UInt32(position - start)
     return .incomplete(atLeast: end - start)
   }
 

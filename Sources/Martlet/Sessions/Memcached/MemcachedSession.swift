@@ -12,18 +12,29 @@ package struct MemcachedSession: Session, ~Copyable {
   private static let maximumStrangersLine = 2048
   private static let maximumGetLine = 1 << 20
 
+  /// A reply that comes when a refused data block has been passed over.
+  final class LateReply {
+    let line: StaticString
+    /// The version that it shows.
+    let shown: UInt64
+
+    init(_ line: StaticString, shown: UInt64) {
+      self.line = line
+      self.shown = shown
+    }
+  }
+
   package internal(set) var state: SessionState
-  private var ranges = WordRanges()
-  /// How much of the line that has begun has been searched for its end.
-  private var searched = 0
-  /// How many keys of a `get` have been replied in turns before this one.
-  private var repliedKeys = 0
-  /// Bytes of a refused data block that are still to be passed over.
-  private var toSwallow = 0
-  /// What is replied when they have been, and the version that the reply shows.
-  var replyBehind: (line: StaticString, shown: UInt64)?
   /// Whether the client has asked to watch what others do.
   var isWatching = false
+  /// How much of the line that has begun has been searched for its end.
+  private var searched: UInt32 = 0
+  /// How many keys of a `get` have been replied in turns before this one.
+  private var repliedKeys: UInt32 = 0
+  /// Bytes of a refused data block that are still to be passed over.
+  private var toSwallow = 0
+  /// What is replied when they have been.
+  var replyBehind: LateReply?
   /// What it is shown; nil once it sends no more.
   var watcher: Watcher?
 
@@ -49,10 +60,9 @@ package struct MemcachedSession: Session, ~Copyable {
 
   package mutating func receive(_ input: RawSpan, _ execution: inout Execution) -> SessionStep {
     if isWatching { return goOnWatching(input, &execution) }
-    // Taken out of the session, so that its state can change while a request's words are read.
     var ranges = WordRanges()
-    swap(&ranges, &self.ranges)
-    defer { swap(&ranges, &self.ranges) }
+    swap(&ranges, &execution.ranges)
+    defer { swap(&ranges, &execution.ranges) }
     var position = 0
     while position < input.byteCount {
       if execution.reply.buffer.count >= SessionBounds.turnBytes {
@@ -65,7 +75,7 @@ package struct MemcachedSession: Session, ~Copyable {
         if toSwallow == 0 { endSwallowing(&execution) }
         continue
       }
-      let found = input.firstIndex(of: UInt8(ascii: "\n"), from: position + searched)
+      let found = input.firstIndex(of: UInt8(ascii: "\n"), from: position + Int(searched))
       // A line is as long whether it came whole or in pieces.
       guard isLengthAllowed(input.extracting(position..<(found ?? input.byteCount))) else {
         // A stranger isn't told.
@@ -73,8 +83,9 @@ package struct MemcachedSession: Session, ~Copyable {
         return SessionStep(consumed: input.byteCount, next: .close)
       }
       guard let newline = found else {
-        searched = input.byteCount - position
-        return SessionStep(consumed: position, next: .read(atLeast: searched + 1))
+        let length = input.byteCount - position
+        searched = UInt32(length)
+        return SessionStep(consumed: position, next: .read(atLeast: length + 1))
       }
       searched = 0
       let lineEnd =
@@ -213,16 +224,16 @@ package struct MemcachedSession: Session, ~Copyable {
   ) -> Outcome {
     let start = execution.reply.buffer.count
     execution.beginReply()
-    for index in repliedKeys..<keys.count {
+    for index in Int(repliedKeys)..<keys.count {
       guard keys[index].byteCount <= state.limits.keyBytes else {
         execution.reply.buffer.truncate(to: start)
         return error("CLIENT_ERROR bad command line format", end, &execution)
       }
-      if execution.reply.buffer.count >= SessionBounds.turnBytes && index > repliedKeys
+      if execution.reply.buffer.count >= SessionBounds.turnBytes && index > Int(repliedKeys)
         && (repliedKeys > 0 || areKeysShort(keys, from: index))
       {
         // What is there is sent first. Of a few words many values can be asked for.
-        repliedKeys = index
+        repliedKeys = UInt32(index)
         execution.endReply(from: start)
         return .goOn
       }
@@ -372,18 +383,18 @@ package struct MemcachedSession: Session, ~Copyable {
     if execution.context.watchers.want(.mutations) {
       execution.tellStore(words[1], words[0], .tooLarge, 0, 0, state.client)
     }
-    replyBehind = isQuiet ? nil : (Self.line(.tooLarge), execution.shown)
+    replyBehind = isQuiet ? nil : LateReply(Self.line(.tooLarge), shown: execution.shown)
     return .swallow(from: bodyStart, count: length)
   }
 
   /// Replies what a data block was refused with.
   private mutating func endSwallowing(_ execution: inout Execution) {
-    guard let (line, shown) = replyBehind else { return }
+    guard let late = replyBehind else { return }
     replyBehind = nil
     let start = execution.reply.buffer.count
     execution.beginReply()
-    execution.shown = shown
-    execution.reply.buffer.append(line)
+    execution.shown = late.shown
+    execution.reply.buffer.append(late.line)
     execution.endReply(from: start)
   }
 
