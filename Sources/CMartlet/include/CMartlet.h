@@ -37,6 +37,9 @@ void martlet_release(void *start, size_t size);
 /// Has malloc give large blocks back to the system as soon as they are freed, whatever was freed before.
 void martlet_return_freed_memory(void);
 
+/// Has malloc give all whole pages that hold nothing back to the system.
+void martlet_trim_memory(void);
+
 /// Names the calling thread, as `top` and `perf` show it.
 void martlet_name_thread(const char *name);
 
