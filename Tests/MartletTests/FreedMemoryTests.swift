@@ -7,38 +7,32 @@ struct FreedMemoryTests {
   private let second = FreedMemoryWatch.interval
   private let worth = FreedMemoryWatch.worthBytes
 
-  @Test("is given back when a burst is over, and once")
-  func burst() {
+  /// The times at which memory is given back, of those at which so much has been freed.
+  private func times(_ looks: [(time: Int64, freed: UInt64)]) -> [Int64] {
     var watch = FreedMemoryWatch()
-    #expect(!watch.isDue(at: 10 * second, freed: 0))
-    // While it lasts the memory is needed again at once.
-    #expect(!watch.isDue(at: 11 * second, freed: 10 * worth))
-    #expect(!watch.isDue(at: 12 * second, freed: 20 * worth))
-    #expect(watch.isDue(at: 13 * second, freed: 20 * worth + 1))
-    #expect(!watch.isDue(at: 14 * second, freed: 20 * worth + 1))
-    // Another one.
-    #expect(!watch.isDue(at: 15 * second, freed: 22 * worth))
-    #expect(watch.isDue(at: 16 * second, freed: 22 * worth))
+    return looks.filter { watch.isDue(at: $0.time, freed: $0.freed) }.map(\.time)
+  }
+
+  @Test("is given back when a burst is over, and once; while it lasts the memory is needed again at once")
+  func burst() {
+    let freed = [0, 10, 20, 20, 20, 22, 22, 22].map { $0 * worth }
+    #expect(times(freed.enumerated().map { (Int64($0 + 1) * second, $1) }) == [4 * second, 7 * second])
   }
 
   @Test("is given back now and then where there is always some, so that it doesn't grow for ever")
   func steady() {
-    var watch = FreedMemoryWatch()
-    let times = (1...100).filter { watch.isDue(at: Int64($0) * second, freed: UInt64($0) * worth) }
-    #expect(5...20 ~= times.count)
+    #expect(5...20 ~= times((1...100).map { (Int64($0) * second, UInt64($0) * worth) }).count)
   }
 
   @Test("stays where it is when it is little")
   func little() {
-    var watch = FreedMemoryWatch()
-    for time in 1...100 { #expect(!watch.isDue(at: Int64(time) * second, freed: worth - 1)) }
+    #expect(times((1...100).map { (Int64($0) * second, worth - 1) }) == [])
+    #expect(times((1...100).map { (Int64($0) * second, worth) }) == [2 * second])
   }
 
   @Test("isn't looked at all the time")
   func interval() {
-    var watch = FreedMemoryWatch()
-    #expect(!watch.isDue(at: second, freed: worth))
-    #expect(!watch.isDue(at: 2 * second - 1, freed: worth))
-    #expect(watch.isDue(at: 2 * second, freed: worth))
+    let looks = [second, 2 * second - 1, 2 * second].map { (time: $0, freed: worth) }
+    #expect(times(looks) == [2 * second])
   }
 }

@@ -28,8 +28,7 @@ package struct SessionState {
   /// When the request that waits is to be replied to at the latest, in nanoseconds of
   /// `WallClock.monotonicNanoseconds()`; 0 when none waits.
   private var deadline: Int64 = 0
-  // What takes less than a word is last, so that nothing lies fallow between: see `docs/ARCHITECTURE.md` on idle
-  // connections.
+  // What takes less than a word is last, so that no room is lost between.
   var protocolVersion: UInt8 = 2
   /// Whether its replies wait for the disk as the server's setting has it; if not, they never wait.
   var waitsForDisk = true
@@ -148,8 +147,8 @@ package struct Execution: ~Copyable {
   var shown: UInt64 = 0
   /// The commands of a transaction are being run: every shard that they need is locked, and none of them waits.
   var isRunningTransaction = false
-  /// The words of the request under way.
-  var ranges = WordRanges()
+  /// The words of the request under way. They are pinned, so that everything else can change while they are read.
+  let ranges = Pinned(WordRanges())
   private var record = ByteQueue()
   /// Which shard is squeezed next.
   var squeezedShard = 0
@@ -167,6 +166,8 @@ package struct Execution: ~Copyable {
     commands = .shared
     random = RandomSource(seed: seed)
   }
+
+  deinit { ranges.destroy() }
 
   /// Counts bytes that a session has consumed and replied.
   @inline(__always)

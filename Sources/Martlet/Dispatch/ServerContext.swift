@@ -280,7 +280,7 @@ package final class ClientRecord: Sendable {
     }
   }
 
-  // In an order that leaves no room between them.
+  // In an order that leaves little room between them.
   package let id: Int
   let connectedAt: Int64
   private let lastActive: Atomic<Int64>
@@ -348,8 +348,8 @@ package final class ClientRecord: Sendable {
     return details.withLock { details in
       "id=\(id) addr=\(address) laddr=\(localAddress) fd=-1 name=\(details.name) "
         + "age=\((now - connectedAt) / 1000) idle=\(idle) flags=\(flags) "
-        + "db=\(details.database) sub=0 psub=0 ssub=0 multi=\(queued) cmd=\(commandName) user=\(details.user?.name ?? Users.defaultName) redir=-1 "
-        + "resp=\(details.protocolVersion) lib-name=\(details.libraryName) lib-ver=\(details.libraryVersion)"
+        + "db=\(details.database) sub=0 psub=0 ssub=0 multi=\(queued) cmd=\(commandName) "
+        + "user=\(details.user?.name ?? Users.defaultName) redir=-1 resp=\(details.protocolVersion) lib-name=\(details.libraryName) lib-ver=\(details.libraryVersion)"
     }
   }
 }

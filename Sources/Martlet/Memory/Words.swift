@@ -13,29 +13,18 @@ package struct WordRange: Sendable {
 }
 
 /// The places of a request's words: a growing list without reference counts. A lane keeps one from request to request; a
-/// session has one with memory only while a request has come in part.
+/// session has some only while a request has come in part.
 @safe struct WordRanges: ~Copyable, @unchecked Sendable {
   /// What `removeAll` keeps at most, so that one request of many words doesn't hold its memory for ever.
   private static let capacityKept = 1024
 
   private var base: UnsafeMutablePointer<WordRange>?
-  private var capacityBox: UInt32 = 0
-  private var countBox: UInt32 = 0
+  private var capacity = 0
+  private(set) var count = 0
 
   init() { unsafe base = nil }
 
   deinit { unsafe base?.deallocate() }
-
-  /// How many there are: fewer than 2^32, as many as the words of a request or of a transaction.
-  private(set) var count: Int {
-    @inline(__always) get { Int(countBox) }
-    @inline(__always) set { countBox = UInt32(newValue) }
-  }
-
-  private var capacity: Int {
-    @inline(__always) get { Int(capacityBox) }
-    set { capacityBox = UInt32(newValue) }
-  }
 
   var span: Span<WordRange> {
     @_lifetime(borrow self)

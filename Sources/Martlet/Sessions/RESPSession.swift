@@ -17,11 +17,12 @@ package struct RESPSession: Session, ~Copyable {
 
   package private(set) var state: SessionState
   /// Words of the request under way that are still to come; 0 between requests.
-  private var missing: UInt32 = 0
+  private var missing = 0
   /// Where in the unconsumed input the next of them begins.
-  private var resumeAt: UInt32 = 0
-  /// Those of its words that have come, while some are missing.
-  private var ranges = WordRanges()
+  private var resumeAt = 0
+  /// Those of its words that have come, while some are missing. At any other time the lane's are used, and a client at rest
+  /// has no memory for them.
+  private var begun = WordRanges()
 
   package init(_ client: ClientRecord, _ limits: SessionLimits, _ context: ServerContext) {
     state = SessionState(client, limits, context)
@@ -40,10 +41,12 @@ package struct RESPSession: Session, ~Copyable {
 
   package mutating func receive(_ input: RawSpan, _ execution: inout Execution) -> SessionStep {
     execution.reply.version = state.protocolVersion
-    // Taken out, so that the session's state can change while a request's words are read.
-    var ranges = WordRanges()
-    swapRanges(&ranges, &execution)
-    defer { swapRanges(&ranges, &execution) }
+    let ranges = execution.ranges
+    if missing > 0 {
+      swap(&begun, &ranges.value)
+      begun = WordRanges()
+    }
+    defer { if missing > 0 { swap(&begun, &ranges.value) } }
     var position = 0
     while position < input.byteCount {
       if execution.reply.buffer.count >= SessionBounds.turnBytes {
@@ -53,10 +56,10 @@ package struct RESPSession: Session, ~Copyable {
         guard let step = receiveInline(input, &position, &execution) else { continue }
         return step
       }
-      switch parse(input, position, &ranges) {
+      switch parse(input, position, &ranges.value) {
       case .request(let end):
         let request = input.extracting(position..<end)
-        switch execution.dispatch(Words(request, ranges.span), &state) {
+        switch execution.dispatch(Words(request, ranges.value.span), &state) {
         case .done: position = end
         case .close: return SessionStep(consumed: end, next: .close)
         case .waitForRoom: return SessionStep(consumed: position, next: .waitForRoom)
@@ -76,13 +79,6 @@ package struct RESPSession: Session, ~Copyable {
 
   package mutating func endWait() { state.shortenWait() }
 
-  /// The places of words are the session's own only between the pieces of a request, and else the lane's: a client at rest
-  /// has no memory for them.
-  @inline(__always)
-  private mutating func swapRanges(_ ranges: inout WordRanges, _ execution: inout Execution) {
-    if missing > 0 { swap(&ranges, &self.ranges) } else { swap(&ranges, &execution.ranges) }
-  }
-
   private func fail(_ text: StaticString, _ execution: inout Execution) -> SessionStep {
     execution.reply.error(text)
     return SessionStep(consumed: 0, next: .close)
@@ -95,7 +91,7 @@ package struct RESPSession: Session, ~Copyable {
   private mutating func parse(_ input: RawSpan, _ start: Int, _ ranges: inout WordRanges) -> Parsed {
     var position: Int
     if missing > 0 {
-      position = start + Int(resumeAt)
+      position = start + resumeAt
     } else {
       switch length(input, start + 1) {
       case .value(let count, let next):
@@ -107,7 +103,7 @@ package struct RESPSession: Session, ~Copyable {
         if !state.isAuthenticated && count > Self.unauthenticatedWords {
           return .broken("ERR Protocol error: unauthenticated multibulk length")
         }
-        missing = UInt32(count)
+        missing = count
         ranges.removeAll()
       case .incomplete:
         return input.byteCount - start > Self.maximumInline
@@ -150,7 +146,7 @@ package struct RESPSession: Session, ~Copyable {
   }
 
   private mutating func pause(_ position: Int, _ start: Int, atLeast end: Int) -> Parsed {
-    resumeAt = UInt32(position - start)
+    resumeAt = position - start
     return .incomplete(atLeast: end - start)
   }
 

@@ -52,7 +52,7 @@ final class NIOTransport: Transport {
       .childChannelOption(.maxMessagesPerRead, value: 1)
       // Each channel keeps its buffer while it rests; it grows with what comes.
       .childChannelOption(
-        .recvAllocator, AdaptiveRecvByteBufferAllocator(minimum: 64, initial: 256, maximum: 64 << 10)
+        .recvAllocator, value: AdaptiveRecvByteBufferAllocator(minimum: 64, initial: 256, maximum: 64 << 10)
       )
       .childChannelInitializer { [self] channel in
         guard let lane = lanes.first(where: { $0.eventLoop === channel.eventLoop }) else {

@@ -26,7 +26,7 @@
       case waiting
     }
 
-    // The smaller ones are behind the larger, so that nothing lies fallow between.
+    // The smaller ones are behind the larger, so that no room is lost between.
     var conversation: Conversation
     let socket: CInt
     /// Replies that may leave. It has memory only while it isn't empty.

@@ -28,9 +28,9 @@ package struct MemcachedSession: Session, ~Copyable {
   /// Whether the client has asked to watch what others do.
   var isWatching = false
   /// How much of the line that has begun has been searched for its end.
-  private var searched: UInt32 = 0
+  private var searched = 0
   /// How many keys of a `get` have been replied in turns before this one.
-  private var repliedKeys: UInt32 = 0
+  private var repliedKeys = 0
   /// Bytes of a refused data block that are still to be passed over.
   private var toSwallow = 0
   /// What is replied when they have been.
@@ -60,9 +60,7 @@ package struct MemcachedSession: Session, ~Copyable {
 
   package mutating func receive(_ input: RawSpan, _ execution: inout Execution) -> SessionStep {
     if isWatching { return goOnWatching(input, &execution) }
-    var ranges = WordRanges()
-    swap(&ranges, &execution.ranges)
-    defer { swap(&ranges, &execution.ranges) }
+    let ranges = execution.ranges
     var position = 0
     while position < input.byteCount {
       if execution.reply.buffer.count >= SessionBounds.turnBytes {
@@ -75,7 +73,7 @@ package struct MemcachedSession: Session, ~Copyable {
         if toSwallow == 0 { endSwallowing(&execution) }
         continue
       }
-      let found = input.firstIndex(of: UInt8(ascii: "\n"), from: position + Int(searched))
+      let found = input.firstIndex(of: UInt8(ascii: "\n"), from: position + searched)
       // A line is as long whether it came whole or in pieces.
       guard isLengthAllowed(input.extracting(position..<(found ?? input.byteCount))) else {
         // A stranger isn't told.
@@ -83,17 +81,17 @@ package struct MemcachedSession: Session, ~Copyable {
         return SessionStep(consumed: input.byteCount, next: .close)
       }
       guard let newline = found else {
-        let length = input.byteCount - position
-        searched = UInt32(length)
-        return SessionStep(consumed: position, next: .read(atLeast: length + 1))
+        searched = input.byteCount - position
+        return SessionStep(consumed: position, next: .read(atLeast: searched + 1))
       }
       searched = 0
       let lineEnd =
         newline > position && input.byte(newline - 1) == UInt8(ascii: "\r") ? newline - 1 : newline
-      Self.split(input.extracting(position..<lineEnd), &ranges)
+      Self.split(input.extracting(position..<lineEnd), &ranges.value)
       let request = input.extracting(position..<input.byteCount)
       let replyStart = execution.reply.buffer.count
-      let outcome = run(Words(request, ranges.span), request, bodyStart: newline + 1 - position, &execution)
+      let outcome = run(
+        Words(request, ranges.value.span), request, bodyStart: newline + 1 - position, &execution)
       if execution.reply.buffer.count > replyStart { execution.showWhatWasQuiet(&state, from: replyStart) }
       switch outcome {
       case .done(let end): position += end
@@ -224,16 +222,16 @@ package struct MemcachedSession: Session, ~Copyable {
   ) -> Outcome {
     let start = execution.reply.buffer.count
     execution.beginReply()
-    for index in Int(repliedKeys)..<keys.count {
+    for index in repliedKeys..<keys.count {
       guard keys[index].byteCount <= state.limits.keyBytes else {
         execution.reply.buffer.truncate(to: start)
         return error("CLIENT_ERROR bad command line format", end, &execution)
       }
-      if execution.reply.buffer.count >= SessionBounds.turnBytes && index > Int(repliedKeys)
+      if execution.reply.buffer.count >= SessionBounds.turnBytes && index > repliedKeys
         && (repliedKeys > 0 || areKeysShort(keys, from: index))
       {
         // What is there is sent first. Of a few words many values can be asked for.
-        repliedKeys = UInt32(index)
+        repliedKeys = index
         execution.endReply(from: start)
         return .goOn
       }
