@@ -40,6 +40,9 @@ void martlet_return_freed_memory(void);
 /// Has malloc give all whole pages that hold nothing back to the system.
 void martlet_trim_memory(void);
 
+/// Has the processor fetch the cache line at `address`, which may be any address, while the program goes on.
+static inline void martlet_prefetch(const void *address) { __builtin_prefetch(address); }
+
 /// Names the calling thread, as `top` and `perf` show it.
 void martlet_name_thread(const char *name);
 

@@ -62,10 +62,12 @@ package struct MemcachedSession: Session, ~Copyable {
     if isWatching { return goOnWatching(input, &execution) }
     let ranges = execution.ranges
     var position = 0
+    var lookedTo = 1
     while position < input.byteCount {
       if execution.reply.buffer.count >= SessionBounds.turnBytes {
         return SessionStep(consumed: position, next: .again)
       }
+      if position >= lookedTo { lookedTo = execution.lookAheadMemcached(input, from: position) }
       if toSwallow > 0 {
         let passed = min(toSwallow, input.byteCount - position)
         toSwallow -= passed
@@ -127,7 +129,7 @@ package struct MemcachedSession: Session, ~Copyable {
   private static func split(_ line: RawSpan, _ ranges: inout WordRanges) {
     ranges.removeAll()
     var start = 0
-    for index in 0..<line.byteCount where line.byte(index) == UInt8(ascii: " ") {
+    line.forEachIndex(of: UInt8(ascii: " ")) { index in
       if index > start { ranges.append(WordRange(start, count: index - start)) }
       start = index + 1
     }
@@ -234,6 +236,9 @@ package struct MemcachedSession: Session, ~Copyable {
         repliedKeys = index
         execution.endReply(from: start)
         return .goOn
+      }
+      if keys.count > 1 && (index - repliedKeys) % KeysAhead.capacity == 0 {
+        execution.fetch(keys, from: index)
       }
       if countsReads { execution.counters.value.gets.add() }
       let key = execution.keyspace.place(keys[index])
