@@ -13,7 +13,7 @@ struct EndpointTests {
       (.ipv4(0x8000_007f, port: 0), "128.0.0.127:0", false),
       (.ipv6(0, 1, port: 6379), "[::1]:6379", true),
       (.ipv6(0x2001_0db8_0000_0000, 0x0000_0000_0000_00ff, port: 80), "[2001:db8::ff]:80", false),
-      (.ipv6(0x0000_0000_0000_0001, 1, port: 80), "[0:0:0:1::1]:80", false),
+      (.ipv6(0x0000_0000_0000_0001, 1, port: 80), "[::1:0:0:0:1]:80", false),
       (
         .ipv6(.max, .max, port: 11211), "[ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff]:11211", false
       ),

@@ -50,10 +50,6 @@ final class NIOTransport: Transport {
       .childChannelOption(.allowRemoteHalfClosure, value: true)
       // A second read after a short one would only be told that there is nothing.
       .childChannelOption(.maxMessagesPerRead, value: 1)
-      // Each channel keeps its buffer while it rests; it grows with what comes.
-      .childChannelOption(
-        .recvAllocator, value: AdaptiveRecvByteBufferAllocator(minimum: 64, initial: 256, maximum: 64 << 10)
-      )
       .childChannelInitializer { [self] channel in
         guard let lane = lanes.first(where: { $0.eventLoop === channel.eventLoop }) else {
           return channel.eventLoop.makeFailedFuture(ChannelError.eof)
