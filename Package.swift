@@ -18,6 +18,10 @@ let strict: [SwiftSetting] = [
 let fuzzer = Context.environment["MARTLET_FUZZER"]
 let coverage: [SwiftSetting] = fuzzer == nil ? [] : [.unsafeFlags(["-sanitize=fuzzer"])]
 
+/// Only `Benchmarks/micro` sets this: the micro-benchmarks are then among the targets, and what they need among the
+/// dependencies.
+let hasMicroBenchmarks = Context.environment["MARTLET_BENCHMARKS"] != nil
+
 let package = Package(
   name: "martlet",
   platforms: [.macOS(.v26)],
@@ -80,9 +84,12 @@ let package = Package(
       ],
       swiftSettings: strict),
 
-    // A fixed amount of work on the hot path, for counting instructions.
+    // The requests whose cost is watched, and a session to feed them to; and the program that does so a fixed number of
+    // times, for counting instructions.
+    .target(
+      name: "HotRequests", dependencies: ["Martlet"], path: "Benchmarks/HotRequests", swiftSettings: strict),
     .executableTarget(
-      name: "HotPath", dependencies: ["Martlet"], path: "Benchmarks/HotPath", swiftSettings: strict),
+      name: "HotPath", dependencies: ["HotRequests"], path: "Benchmarks/HotPath", swiftSettings: strict),
 
     // What several test targets use.
     .target(name: "MartletTestSupport", path: "Tests/Support", swiftSettings: strict),
@@ -98,7 +105,8 @@ let package = Package(
     .testTarget(
       name: "MartletTests", dependencies: ["Martlet", "MartletSimulation", "MartletTestSupport"],
       swiftSettings: strict),
-    .testTarget(name: "MartletProtocolTests", dependencies: ["Martlet"], swiftSettings: strict),
+    .testTarget(
+      name: "MartletProtocolTests", dependencies: ["HotRequests", "Martlet"], swiftSettings: strict),
     .testTarget(name: "MartletArchitectureTests", swiftSettings: strict),
     .testTarget(
       name: "MartletServerTests",
@@ -127,4 +135,15 @@ if let fuzzer {
       name: "Fuzz", dependencies: ["Martlet", "MartletSimulation"], path: "Tests/Fuzz", exclude: ["Seeds"],
       swiftSettings: strict,
       linkerSettings: [.unsafeFlags([fuzzer]), .linkedLibrary("stdc++")]))
+}
+
+if hasMicroBenchmarks {
+  package.dependencies.append(
+    .package(url: "https://github.com/ordo-one/benchmark", from: "1.38.1", traits: []))
+  package.targets.append(
+    .executableTarget(
+      name: "Micro",
+      dependencies: ["HotRequests", "Martlet", .product(name: "Benchmark", package: "benchmark")],
+      path: "Benchmarks/Micro", swiftSettings: strict,
+      plugins: [.plugin(name: "BenchmarkPlugin", package: "benchmark")]))
 }

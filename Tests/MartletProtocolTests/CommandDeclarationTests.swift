@@ -147,6 +147,36 @@ struct CommandDeclarationTests {
     }
   }
 
+  @Test("A name is known in any case, and none that differs in a byte")
+  func names() {
+    let client = TestServer().redisClient()
+    func isKnown(_ name: [UInt8]) -> Bool {
+      // Of too many words for any command.
+      let words = [name] + Array(repeating: [UInt8(ascii: "x")], count: 300)
+      var request = bytes("*\(words.count)\r\n")
+      for word in words { request += bytes("$\(word.count)\r\n") + word + bytes("\r\n") }
+      return !text(client.send(request)).contains("unknown command")
+    }
+    for name in ["GET", "SET", "TTL", "ECHO", "MGET", "EXISTS", "EXPIREAT", "EXPIRETIME", "PEXPIRETIME"] {
+      let right = bytes(name)
+      #expect(isKnown(bytes(name.lowercased())))
+      for place in right.indices {
+        for byte in UInt8.min...UInt8.max {
+          var other = right
+          other[place] = byte
+          let isSame = byte == right[place] || byte == right[place] | 0x20
+          if isKnown(other) != isSame
+            && !CommandDeclaration.all.contains(where: {
+              bytes($0.name) == bytes(String(decoding: other, as: UTF8.self).uppercased())
+            })
+          {
+            Issue.record("\(name) with \(byte) at \(place)")
+          }
+        }
+      }
+    }
+  }
+
   @Test("The syntax lines agree with the arity")
   func syntaxAndArity() {
     for declaration in CommandDeclaration.all where declaration.subcommands.isEmpty {

@@ -13,7 +13,8 @@ struct MemcachedMetaTests {
     "A pipeline in any two pieces, or byte by byte, gets the same replies", arguments: MetaConversations.all)
   func splits(_ conversation: Conversation) {
     expectSameInPieces(
-      conversation.exchanges.map { $0.request + "\r\n" }.joined(), conversation.exchanges.map(\.reply).joined()
+      conversation.exchanges.map { $0.request + "\r\n" }.joined(),
+      conversation.exchanges.map(\.reply).joined()
     ) { TestServer().memcachedClient() }
   }
 

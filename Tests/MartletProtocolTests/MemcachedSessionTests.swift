@@ -14,7 +14,8 @@ struct MemcachedSessionTests {
     arguments: MemcachedConversations.all)
   func splits(_ conversation: Conversation) {
     expectSameInPieces(
-      conversation.exchanges.map { $0.request + "\r\n" }.joined(), conversation.exchanges.map(\.reply).joined()
+      conversation.exchanges.map { $0.request + "\r\n" }.joined(),
+      conversation.exchanges.map(\.reply).joined()
     ) { TestServer().memcachedClient() }
   }
 

@@ -2,6 +2,7 @@
 import Martlet
 import MartletServer
 import MartletTestSupport
+import Synchronization
 import Testing
 
 #if canImport(FoundationEssentials)
@@ -83,6 +84,28 @@ struct ConnectionLifeTests {
         #expect(client.ask("set k 0 0 1\r\nv\r\n", expecting: "STORED\r\n"))
       }
       #expect(try server.redis().ask("GET k\r\n", expecting: "$1\r\nv\r\n"))
+    }
+  }
+
+  @Test("A server ends although clients still come", arguments: transports)
+  func clientsAtTheEnd(_ transport: Choice) async throws {
+    let isOver = Atomic(false)
+    for _ in 0..<20 {
+      var crowd: [SystemThread] = []
+      isOver.store(false, ordering: .relaxed)
+      try await RunningServer.run(over: transport) { server in
+        crowd = (0..<2).map { _ in
+          SystemThread(name: "crowd") {
+            while !isOver.load(ordering: .relaxed), let client = try? server.memcached() {
+              client.send("get")
+            }
+          }
+        }
+        let client = try server.redis()
+        #expect(client.ask("PING\r\n", expecting: "+PONG\r\n"))
+      }
+      isOver.store(true, ordering: .relaxed)
+      for thread in crowd { thread.join() }
     }
   }
 

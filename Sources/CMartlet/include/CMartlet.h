@@ -37,6 +37,9 @@ void martlet_release(void *start, size_t size);
 /// Has malloc give large blocks back to the system as soon as they are freed, whatever was freed before.
 void martlet_return_freed_memory(void);
 
+/// Has the processor fetch the cache line at `address`, which may be any address, while the program goes on.
+static inline void martlet_prefetch(const void *address) { __builtin_prefetch(address); }
+
 /// Names the calling thread, as `top` and `perf` show it.
 void martlet_name_thread(const char *name);
 

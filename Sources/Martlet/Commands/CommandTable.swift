@@ -80,14 +80,38 @@ struct CommandTable: Sendable {
   /// Up to 16 bytes in capitals; nil for longer names.
   @inline(__always)
   private static func pack(_ name: RawSpan) -> SIMD2<UInt64>? {
-    guard name.byteCount <= 16 && name.byteCount > 0 else { return nil }
-    var words = SIMD2<UInt64>(0, 0)
-    for index in 0..<name.byteCount {
-      var byte = name.byte(index)
-      if byte >= UInt8(ascii: "a") && byte <= UInt8(ascii: "z") { byte &= 0xdf }
-      words[index >> 3] |= UInt64(byte) << UInt64((index & 7) * 8)
+    let count = name.byteCount
+    guard count <= 16 && count > 0 else { return nil }
+    // Parts that overlap put the same bytes in the same places.
+    if count > 8 {
+      return SIMD2(
+        capitals(name.word(UInt64.self, at: 0)),
+        capitals(name.word(UInt64.self, at: count - 8) >> UInt64((16 - count) * 8)))
     }
-    return words
+    let word: UInt64
+    if count == 8 {
+      word = name.word(UInt64.self, at: 0)
+    } else if count >= 4 {
+      word =
+        name.word(UInt32.self, at: 0) | name.word(UInt32.self, at: count - 4) << UInt64((count - 4) * 8)
+    } else {
+      word =
+        name.word(UInt8.self, at: 0) | name.word(UInt8.self, at: count / 2) << UInt64(count / 2 * 8)
+        | name.word(UInt8.self, at: count - 1) << UInt64((count - 1) * 8)
+    }
+    return SIMD2(capitals(word), 0)
+  }
+
+  /// Eight characters with the letters of ASCII in capitals.
+  @inline(__always)
+  private static func capitals(_ word: UInt64) -> UInt64 {
+    let lows: UInt64 = 0x7f7f_7f7f_7f7f_7f7f
+    // The top bit of each byte says: at least `a`, more than `z`. No carry leaves a byte.
+    let low = word & lows
+    let fromA = low &+ 0x1f1f_1f1f_1f1f_1f1f
+    let beyondZ = low &+ 0x0505_0505_0505_0505
+    let areLetters = (fromA ^ beyondZ) & ~word & ~lows
+    return word ^ areLetters >> 2
   }
 
   @inline(__always)

@@ -1,12 +1,12 @@
 // The patterns of KEYS, SCAN and CONFIG GET: `*`, `?`, `[abc]`, `[^a]`, `[a-z]`, and `\` before a character to be
 // taken as it is. Bytes match bytes, as in Redis.
 
-enum Glob {
+package enum Glob {
   /// Whether `text` as a whole matches `pattern`.
   ///
   /// A star that fails gives way to the star before it and never further back, so the time is O(pattern · text) at
   /// worst and not exponential.
-  static func matches(_ pattern: RawSpan, _ text: RawSpan) -> Bool {
+  package static func matches(_ pattern: RawSpan, _ text: RawSpan) -> Bool {
     var patternIndex = 0
     var textIndex = 0
     var starPattern = -1

@@ -121,6 +121,7 @@ extension Execution {
   mutating func getAll(_ words: borrowing Words, _ database: Int) {
     reply.array(words.count - 1)
     for index in 1..<words.count {
+      if (index - 1) % KeysAhead.capacity == 0 { fetchLocked(words, from: index, database) }
       counters.value.gets.add()
       if let item = find(keyspace.place(words[index]), database), item.isString {
         counters.value.hits.add()

@@ -111,6 +111,10 @@ package struct Key: ~Escapable {
   @inline(__always)
   package func lock(_ index: ShardIndex) { lockWord(index).lock() }
 
+  /// Takes the lock of a shard if it is free; whether it was.
+  @inline(__always)
+  func tryLock(_ index: ShardIndex) -> Bool { lockWord(index).tryLock() }
+
   @inline(__always)
   package func unlock(_ index: ShardIndex) { lockWord(index).unlock() }
 

@@ -62,6 +62,14 @@ package struct Shard: ~Copyable {
     tables[database].find(key, hash)
   }
 
+  /// Has the processor fetch the bucket of a hash, for a `find` that comes soon.
+  @inline(__always)
+  func fetchBucket(_ hash: UInt64, _ database: Int) { tables[database].fetchBucket(hash) }
+
+  /// Has the processor fetch the entry that is likely to be found for a hash.
+  @inline(__always)
+  func fetchEntry(_ hash: UInt64, _ database: Int) { tables[database].fetchEntry(hash) }
+
   package func count(_ database: Int) -> Int { tables[database].count }
 
   /// How many items of a database have an expiry.

@@ -139,25 +139,30 @@ internal import CMartlet
   }
 
   private mutating func appendDigits(_ number: UInt64) {
-    var length = 1
-    var limit: UInt64 = 10
-    while length < 20 && number >= limit {
-      length += 1
-      let (next, overflow) = limit.multipliedReportingOverflow(by: 10)
-      if overflow { break }
-      limit = next
-    }
+    let length = Self.digitCount(number)
     reserve(length)
+    let start = unsafe base.unsafelyUnwrapped + count
     var rest = number
-    var index = count + length
-    while index > count {
-      index -= 1
+    var index = length
+    repeat {
       let (quotient, digit) = rest.quotientAndRemainder(dividingBy: 10)
-      unsafe base.unsafelyUnwrapped.storeBytes(
+      index -= 1
+      unsafe start.storeBytes(
         of: UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: digit), toByteOffset: index, as: UInt8.self)
       rest = quotient
-    }
+    } while index > 0
     count += length
+  }
+
+  private static func digitCount(_ number: UInt64) -> Int {
+    if number < 100 { return number < 10 ? 1 : 2 }
+    var length = 3
+    var rest = number / 1000
+    while rest > 0 {
+      rest /= 10
+      length += 1
+    }
+    return length
   }
 
   /// The bytes of a number, the highest first.
@@ -225,6 +230,16 @@ extension RawSpan {
       bigEndian: unsafe unsafeLoadUnaligned(fromUncheckedByteOffset: offset, as: Number.self))
   }
 
+  /// The number whose bytes begin at `offset`, the lowest first; checked.
+  @inline(__always)
+  func word<Number: FixedWidthInteger & UnsignedInteger & BitwiseCopyable>(_: Number.Type, at offset: Int)
+    -> UInt64
+  {
+    precondition(offset >= 0 && offset + MemoryLayout<Number>.size <= byteCount)
+    let number = unsafe unsafeLoadUnaligned(fromUncheckedByteOffset: offset, as: Number.self)
+    return UInt64(Number(littleEndian: number))
+  }
+
   /// Where `byte` first occurs at or after `start`; nil when it doesn't.
   package func firstIndex(of byte: UInt8, from start: Int = 0) -> Int? {
     guard start < byteCount else { return nil }
@@ -232,6 +247,28 @@ extension RawSpan {
       guard let base = buffer.baseAddress else { return nil }
       guard let found = unsafe memchr(base + start, Int32(byte), buffer.count - start) else { return nil }
       return unsafe UnsafeRawPointer(found) - base
+    }
+  }
+
+  /// Each place where `byte` occurs, in order. Eight bytes are looked at as one word.
+  @inline(__always)
+  package func forEachIndex(of byte: UInt8, _ body: (Int) -> Void) {
+    let low: UInt64 = 0x7f7f_7f7f_7f7f_7f7f
+    let pattern = 0x0101_0101_0101_0101 &* UInt64(byte)
+    var index = 0
+    while index + 8 <= byteCount {
+      // The top bit of each byte that equals: exact, for no carry passes from one byte to the next.
+      let rest = word(UInt64.self, at: index) ^ pattern
+      var found = ~(((rest & low) &+ low) | rest | low)
+      while found != 0 {
+        body(index + found.trailingZeroBitCount >> 3)
+        found &= found - 1
+      }
+      index += 8
+    }
+    while index < byteCount {
+      if unsafe unsafeLoad(fromUncheckedByteOffset: index, as: UInt8.self) == byte { body(index) }
+      index += 1
     }
   }
 
@@ -297,12 +334,14 @@ extension RawSpan {
     return order == 0 ? byteCount < other.byteCount : order < 0
   }
 
-  /// Whether the bytes begin with `text`.
-  func begins(with text: StaticString) -> Bool {
+  /// Whether the bytes begin with `text`, which isn't empty. Where the text is a literal, a comparison of a few words.
+  @inline(__always)
+  package func begins(with text: StaticString) -> Bool {
     let length = text.utf8CodeUnitCount
     guard byteCount >= length else { return false }
-    for index in 0..<length where unsafe text.utf8Start[index] != byte(index) { return false }
-    return true
+    return unsafe withUnsafeBytes {
+      unsafe memcmp($0.baseAddress.unsafelyUnwrapped, text.utf8Start, length) == 0
+    }
   }
 
   /// Whether the bytes are those of an ASCII text, letters matching in either case.

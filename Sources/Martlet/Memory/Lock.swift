@@ -38,12 +38,15 @@ internal import Synchronization
 
   @inline(__always)
   func lock() {
-    if unsafe word.pointee.compareExchange(
+    if !tryLock() { lockSlowly() }
+  }
+
+  /// Takes the lock if it is free; whether it was.
+  @inline(__always)
+  func tryLock() -> Bool {
+    unsafe word.pointee.compareExchange(
       expected: Self.free, desired: Self.held, successOrdering: .acquiring, failureOrdering: .relaxed
-    ).exchanged {
-      return
-    }
-    lockSlowly()
+    ).exchanged
   }
 
   @inline(__always)
@@ -63,13 +66,7 @@ internal import Synchronization
   @inline(never)
   private func lockSlowly() {
     for _ in 0..<Self.spins {
-      if unsafe word.pointee.load(ordering: .relaxed) == Self.free,
-        unsafe word.pointee.compareExchange(
-          expected: Self.free, desired: Self.held, successOrdering: .acquiring, failureOrdering: .relaxed
-        ).exchanged
-      {
-        return
-      }
+      if unsafe word.pointee.load(ordering: .relaxed) == Self.free && tryLock() { return }
     }
     while unsafe word.pointee.exchange(Self.contended, ordering: .acquiring) != Self.free {
       unsafe martlet_wait(UnsafeRawPointer(word).assumingMemoryBound(to: UInt32.self), Self.contended, -1)

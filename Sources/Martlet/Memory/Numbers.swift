@@ -19,8 +19,24 @@ extension RawSpan {
   /// The value of decimal digits, leading zeros allowed; nil for anything else and for what 64 bits can't hold.
   package var unsignedDecimal: UInt64? { digits(from: 0) }
 
+  /// How many digits fit into 64 bits whatever they are.
+  private static var safeDigits: Int { 19 }
+
+  @inline(__always)
   private func digits(from start: Int) -> UInt64? {
     guard start < byteCount else { return nil }
+    guard byteCount - start <= Self.safeDigits else { return manyDigits(from: start) }
+    var value: UInt64 = 0
+    for index in start..<byteCount {
+      let digit = byte(index) &- UInt8(ascii: "0")
+      guard digit <= 9 else { return nil }
+      value = value &* 10 &+ UInt64(digit)
+    }
+    return value
+  }
+
+  @inline(never)
+  private func manyDigits(from start: Int) -> UInt64? {
     var value: UInt64 = 0
     for index in start..<byteCount {
       let digit = byte(index) &- UInt8(ascii: "0")

@@ -1,12 +1,17 @@
 // The hash table of keys and of the members of collections.
 //
-// A bucket is one cache line: seven slots and the address of an overflow bucket. A slot is 8 bytes: the address of the
-// entry in the low 48 bits and 16 bits of its hash, the tag, above; so a miss seldom touches an entry. The table grows
-// and shrinks by one bucket at a time (linear hashing: Litwin, VLDB 1980): when the table has more entries than its
-// load allows, one more bucket is added and takes its share of the one bucket that it splits from. So no operation
-// pays for a whole resize, and there is never a second table.
+// A bucket is one cache line: seven slots and the address of an overflow, half a line with three slots and the address of
+// the next. A slot is 8 bytes: the address of the entry in the low 48 bits and 16 bits of its hash, the tag, above; so a
+// miss seldom touches an entry. The table grows and shrinks by one bucket at a time (linear hashing: Litwin, VLDB 1980):
+// when the table has more entries than its load allows, one more bucket is added and takes its share of the one bucket
+// that it splits from. So no operation pays for a whole resize, and there is never a second table.
+//
+// With a load of 7 a key costs 12 bytes here, whatever the size, and less than a fifth of the keys stand in an overflow.
+// (With 6, and overflows of a whole line, it would be 14 bytes and an eighth.)
 //
 // Buckets stand in segments of 512, so that growth moves nothing; a table with fewer is one block.
+
+internal import CMartlet
 
 /// The seed shared by the tables of a keyspace, at a fixed address that outlives them.
 @safe package struct SeedReference: @unchecked Sendable {
@@ -26,14 +31,49 @@
 
 /// A hash table of entries that know their keys. It owns the buckets and not the entries.
 @safe package struct Table<Entry: TableEntry>: ~Copyable {
-  private static var slots: Int { 7 }
   private static var bucketSize: Int { 64 }
   private static var segmentBuckets: Int { 512 }
   /// The mean number of entries a bucket at which the table grows; below a quarter of it the table shrinks.
-  private static var load: Int { 6 }
+  private static var load: Int { 7 }
   private static var addressMask: UInt64 { 0xffff_ffff_ffff }
 
   fileprivate typealias Slots = UnsafeMutablePointer<UInt64>
+
+  /// A bucket, or one of its overflows.
+  @unsafe private struct Node {
+    static var overflowSize: Int { 32 }
+
+    let words: Slots
+    let slots: Int
+
+    @inline(__always)
+    init(bucket words: Slots) {
+      unsafe self.words = unsafe words
+      unsafe slots = 7
+    }
+
+    @inline(__always)
+    init(overflow words: Slots) {
+      unsafe self.words = unsafe words
+      unsafe slots = 3
+    }
+
+    subscript(index: Int) -> UInt64 {
+      @inline(__always) get { unsafe words[index] }
+      @inline(__always) nonmutating set { unsafe words[index] = newValue }
+    }
+
+    /// The overflow behind it.
+    var next: Node? {
+      @inline(__always) get {
+        guard let next = unsafe Slots(bitPattern: UInt(words[slots])) else { return nil }
+        return unsafe Node(overflow: next)
+      }
+      @inline(__always) nonmutating set {
+        unsafe words[slots] = newValue.map { unsafe UInt64(UInt(bitPattern: $0.words)) } ?? 0
+      }
+    }
+  }
 
   /// The only block while there are at most 512 buckets; else an array of the addresses of segments.
   private var storage: UnsafeMutableRawPointer?
@@ -65,7 +105,10 @@
   }
 
   @inline(__always)
-  private func bucket(_ index: Int) -> Slots {
+  private func bucket(_ index: Int) -> Node { unsafe Node(bucket: bucketStart(index)) }
+
+  @inline(__always)
+  private func bucketStart(_ index: Int) -> Slots {
     let storage = unsafe self.storage.unsafelyUnwrapped
     if bucketCount <= Self.segmentBuckets {
       return unsafe (storage + index * Self.bucketSize).assumingMemoryBound(to: UInt64.self)
@@ -74,11 +117,6 @@
       fromByteOffset: (index / Self.segmentBuckets) * 8, as: UnsafeMutableRawPointer.self)
     return unsafe (segment + (index % Self.segmentBuckets) * Self.bucketSize).assumingMemoryBound(
       to: UInt64.self)
-  }
-
-  @inline(__always)
-  private static func overflow(_ bucket: Slots) -> Slots? {
-    unsafe Slots(bitPattern: UInt(bucket[slots]))
   }
 
   @inline(__always)
@@ -100,17 +138,17 @@
     guard bucketCount > 0 else { return nil }
     var current = unsafe bucket(bucketIndex(hash))
     while true {
-      for index in 0..<Self.slots {
+      for index in unsafe 0..<current.slots {
         let slot = unsafe current[index]
         // The tags are equal exactly if nothing is left of the upper bits.
         if (slot ^ hash) & ~Self.addressMask == 0 && slot != 0 {
           let entry = Self.entry(slot)
           if unsafe RawSpan(_unsafeStart: entry.keyStart, byteCount: entry.keyCount).equals(key) {
-            return unsafe current + index
+            return unsafe current.words + index
           }
         }
       }
-      guard let next = unsafe Self.overflow(current) else { return nil }
+      guard let next = unsafe current.next else { return nil }
       unsafe current = unsafe next
     }
   }
@@ -120,6 +158,27 @@
   package func find(_ key: RawSpan, _ hash: UInt64) -> Entry? {
     guard let slot = unsafe locate(key, hash) else { return nil }
     return unsafe Self.entry(slot.pointee)
+  }
+
+  /// Has the processor fetch the bucket of a hash, for a `find` that comes soon.
+  @inline(__always)
+  func fetchBucket(_ hash: UInt64) {
+    if bucketCount > 0 { unsafe martlet_prefetch(bucketStart(bucketIndex(hash))) }
+  }
+
+  /// Has the processor fetch the entry that is likely to be found for a hash: the one in the bucket that has its tag.
+  /// If there is none, it may be in the bucket's overflow, which is fetched then.
+  @inline(__always)
+  func fetchEntry(_ hash: UInt64) {
+    guard bucketCount > 0 else { return }
+    let bucket = unsafe bucket(bucketIndex(hash))
+    for index in unsafe 0..<bucket.slots {
+      let slot = unsafe bucket[index]
+      if (slot ^ hash) & ~Self.addressMask == 0 && slot != 0 {
+        return unsafe martlet_prefetch(Self.entry(slot).address)
+      }
+    }
+    if let overflow = unsafe bucket.next { unsafe martlet_prefetch(overflow.words) }
   }
 
   // MARK: Changing
@@ -139,19 +198,20 @@
     count += 1
   }
 
-  private func place(_ slot: UInt64, in bucket: Slots, _ allocator: inout Allocator) {
+  private func place(_ slot: UInt64, in bucket: Node, _ allocator: inout Allocator) {
     var current = unsafe bucket
     while true {
-      for index in 0..<Self.slots where unsafe current[index] == 0 {
+      for index in unsafe 0..<current.slots where unsafe current[index] == 0 {
         unsafe current[index] = slot
         return
       }
-      if let next = unsafe Self.overflow(current) {
+      if let next = unsafe current.next {
         unsafe current = unsafe next
       } else {
-        let next = unsafe allocator.allocateBuckets(Self.bucketSize)
-        unsafe current[Self.slots] = UInt64(UInt(bitPattern: next))
-        unsafe current = unsafe next.assumingMemoryBound(to: UInt64.self)
+        let next = unsafe Node(
+          overflow: allocator.allocateBuckets(Node.overflowSize).assumingMemoryBound(to: UInt64.self))
+        unsafe current.next = unsafe next
+        unsafe current = unsafe next
       }
     }
   }
@@ -162,9 +222,7 @@
     let entry = unsafe Self.entry(slot.pointee)
     unsafe slot.pointee = 0
     count -= 1
-    if let first = unsafe Optional(bucket(bucketIndex(hash))), unsafe Self.overflow(first) != nil {
-      unsafe tidy(first, &allocator)
-    }
+    unsafe tidy(bucket(bucketIndex(hash)), &allocator)
     if count == 0 {
       removeAll(&allocator)
     } else if bucketCount > 1 && count < bucketCount * Self.load / 4 {
@@ -173,29 +231,29 @@
     return entry
   }
 
-  /// Fills a hole in a chain with the chain's last entry, and frees overflow buckets that are empty.
-  private func tidy(_ first: Slots, _ allocator: inout Allocator) {
+  /// Fills a hole in a chain with an entry of the chain's last overflow, and frees that when it is left empty.
+  private func tidy(_ first: Node, _ allocator: inout Allocator) {
     var last = unsafe first
-    var beforeLast: Slots?
-    while let next = unsafe Self.overflow(last) {
+    var beforeLast: Node?
+    while let next = unsafe last.next {
       unsafe beforeLast = unsafe last
       unsafe last = unsafe next
     }
-    if unsafe last != first, let donor = (0..<Self.slots).first(where: { unsafe last[$0] != 0 }) {
+    guard let beforeLast = unsafe beforeLast else { return }
+    if let donor = unsafe (0..<last.slots).first(where: { unsafe last[$0] != 0 }) {
       var current = unsafe first
-      search: while unsafe current != last {
-        for index in 0..<Self.slots where unsafe current[index] == 0 {
+      search: while unsafe current.words != last.words {
+        for index in unsafe 0..<current.slots where unsafe current[index] == 0 {
           unsafe current[index] = last[donor]
           unsafe last[donor] = 0
           break search
         }
-        guard let next = unsafe Self.overflow(current) else { break }
+        guard let next = unsafe current.next else { break }
         unsafe current = unsafe next
       }
     }
-    if let beforeLast = unsafe beforeLast, (0..<Self.slots).allSatisfy({ unsafe last[$0] == 0 }) {
-      unsafe beforeLast[Self.slots] = 0
-      unsafe allocator.deallocate(UnsafeMutableRawPointer(last), Self.bucketSize)
+    if unsafe (0..<last.slots).allSatisfy({ unsafe last[$0] == 0 }) {
+      unsafe freeOverflow(beforeLast, &allocator)
     }
   }
 
@@ -228,27 +286,28 @@
   ) {
     guard bucketCount > 0 else { return }
     let last = unsafe bucket(bucketCount - 1)
-    var current: Slots? = unsafe last
-    while let words = unsafe current {
-      for index in 0..<Self.slots {
-        let slot = unsafe words[index]
+    var current: Node? = unsafe last
+    while let node = unsafe current {
+      for index in unsafe 0..<node.slots {
+        let slot = unsafe node[index]
         if slot == 0 { continue }
-        unsafe words[index] = 0
+        unsafe node[index] = 0
         count -= 1
         body(Self.entry(slot), &allocator)
       }
-      unsafe current = unsafe Self.overflow(words)
+      unsafe current = unsafe node.next
     }
     unsafe freeOverflow(last, &allocator)
     if bucketCount > 1 { removeBucket(&allocator) } else { removeAll(&allocator) }
   }
 
-  private func freeOverflow(_ bucket: Slots, _ allocator: inout Allocator) {
-    var next = unsafe Self.overflow(bucket)
-    unsafe bucket[Self.slots] = 0
+  /// Frees what is behind a bucket or an overflow.
+  private func freeOverflow(_ first: Node, _ allocator: inout Allocator) {
+    var next = unsafe first.next
+    unsafe first.next = nil
     while let current = unsafe next {
-      unsafe next = unsafe Self.overflow(current)
-      unsafe allocator.deallocate(UnsafeMutableRawPointer(current), Self.bucketSize)
+      unsafe next = unsafe current.next
+      unsafe allocator.deallocate(UnsafeMutableRawPointer(current.words), Node.overflowSize)
     }
   }
 
@@ -296,43 +355,45 @@
     let newIndex = bucketCount - 1
     let source = unsafe bucket(newIndex & Int(mask >> 1))
     let target = unsafe bucket(newIndex)
+    // Where an entry belongs its hash says, and for that its key is read. All are asked for before the first is needed.
+    unsafe visit(source) { unsafe martlet_prefetch($0.address) }
     // The source's slots are taken out into the source and the target anew: a chain has a few at the most.
-    var current: Slots? = unsafe source
-    while let bucket = unsafe current {
-      for index in 0..<Self.slots {
-        let slot = unsafe bucket[index]
+    var current: Node? = unsafe source
+    while let node = unsafe current {
+      for index in unsafe 0..<node.slots {
+        let slot = unsafe node[index]
         if slot == 0 { continue }
         let entry = Self.entry(slot)
         let hash = unsafe seed.hash(RawSpan(_unsafeStart: entry.keyStart, byteCount: entry.keyCount))
         if hash & mask == UInt64(newIndex) {
-          unsafe bucket[index] = 0
+          unsafe node[index] = 0
           unsafe place(slot, in: target, &allocator)
         }
       }
-      unsafe current = unsafe Self.overflow(bucket)
+      unsafe current = unsafe node.next
     }
     unsafe compact(source, &allocator)
   }
 
-  /// Closes the holes of a chain and frees its buckets that are left empty.
-  private func compact(_ first: Slots, _ allocator: inout Allocator) {
-    guard unsafe Self.overflow(first) != nil else { return }
+  /// Closes the holes of a chain and frees its overflows that are left empty.
+  private func compact(_ first: Node, _ allocator: inout Allocator) {
+    guard unsafe first.next != nil else { return }
     var writing = unsafe first
     var writeIndex = 0
-    var reading: Slots? = unsafe first
-    while let bucket = unsafe reading {
-      for index in 0..<Self.slots {
-        let slot = unsafe bucket[index]
+    var reading: Node? = unsafe first
+    while let node = unsafe reading {
+      for index in unsafe 0..<node.slots {
+        let slot = unsafe node[index]
         if slot == 0 { continue }
-        unsafe bucket[index] = 0
-        if writeIndex == Self.slots {
-          unsafe writing = Self.overflow(writing).unsafelyUnwrapped
+        unsafe node[index] = 0
+        if unsafe writeIndex == writing.slots {
+          unsafe writing = writing.next.unsafelyUnwrapped
           writeIndex = 0
         }
         unsafe writing[writeIndex] = slot
         writeIndex += 1
       }
-      unsafe reading = unsafe Self.overflow(bucket)
+      unsafe reading = unsafe node.next
     }
     unsafe freeOverflow(writing, &allocator)
   }
@@ -341,14 +402,14 @@
     let lastIndex = bucketCount - 1
     let source = unsafe bucket(lastIndex)
     let target = unsafe bucket(lastIndex & Int(mask >> 1))
-    var current: Slots? = unsafe source
-    while let bucket = unsafe current {
-      for index in 0..<Self.slots {
-        let slot = unsafe bucket[index]
+    var current: Node? = unsafe source
+    while let node = unsafe current {
+      for index in unsafe 0..<node.slots {
+        let slot = unsafe node[index]
         if slot != 0 { unsafe place(slot, in: target, &allocator) }
-        unsafe bucket[index] = 0
+        unsafe node[index] = 0
       }
-      unsafe current = unsafe Self.overflow(bucket)
+      unsafe current = unsafe node.next
     }
     unsafe freeOverflow(source, &allocator)
     removeBucket(&allocator)
@@ -387,14 +448,14 @@
     for index in 0..<bucketCount { unsafe visit(bucket(index), body) }
   }
 
-  private func visit(_ bucket: Slots, _ body: (Entry) -> Void) {
-    var current: Slots? = unsafe bucket
-    while let words = unsafe current {
-      for index in 0..<Self.slots {
-        let slot = unsafe words[index]
+  private func visit(_ bucket: Node, _ body: (Entry) -> Void) {
+    var current: Node? = unsafe bucket
+    while let node = unsafe current {
+      for index in unsafe 0..<node.slots {
+        let slot = unsafe node[index]
         if slot != 0 { body(Self.entry(slot)) }
       }
-      unsafe current = unsafe Self.overflow(words)
+      unsafe current = unsafe node.next
     }
   }
 
@@ -479,15 +540,15 @@ extension Table {
 
   private func locate(_ hash: UInt64, where isWanted: (Entry) -> Bool) -> Slots? {
     guard bucketCount > 0 else { return nil }
-    var current: Slots? = unsafe bucket(bucketIndex(hash))
-    while let words = unsafe current {
-      for index in 0..<Self.slots {
-        let slot = unsafe words[index]
+    var current: Node? = unsafe bucket(bucketIndex(hash))
+    while let node = unsafe current {
+      for index in unsafe 0..<node.slots {
+        let slot = unsafe node[index]
         if slot != 0 && (slot ^ hash) & ~Self.addressMask == 0 && isWanted(Self.entry(slot)) {
-          return unsafe words + index
+          return unsafe node.words + index
         }
       }
-      unsafe current = unsafe Self.overflow(words)
+      unsafe current = unsafe node.next
     }
     return nil
   }

@@ -44,9 +44,13 @@ package struct RESPSession: Session, ~Copyable {
     swap(&ranges, &self.ranges)
     defer { swap(&ranges, &self.ranges) }
     var position = 0
+    var lookedTo = 1
     while position < input.byteCount {
       if execution.reply.buffer.count >= SessionBounds.turnBytes {
         return SessionStep(consumed: position, next: .again)
+      }
+      if position >= lookedTo {
+        lookedTo = execution.lookAheadRESP(input, from: position, state.database)
       }
       if input.byte(position) != UInt8(ascii: "*") && missing == 0 {
         guard let step = receiveInline(input, &position, &execution) else { continue }
@@ -155,6 +159,21 @@ package struct RESPSession: Session, ~Copyable {
   /// The decimal number at `start`, up to CR LF.
   @inline(__always)
   private func length(_ input: RawSpan, _ start: Int) -> Length {
+    // Nearly all have one digit or two.
+    if start + 4 <= input.byteCount {
+      let first = input.byte(start) &- UInt8(ascii: "0")
+      let second = input.byte(start + 1)
+      if first <= 9 && second == UInt8(ascii: "\r") { return .value(Int(first), next: start + 3) }
+      let digit = second &- UInt8(ascii: "0")
+      if (1...9).contains(first) && digit <= 9 && input.byte(start + 2) == UInt8(ascii: "\r") {
+        return .value(Int(first) * 10 + Int(digit), next: start + 4)
+      }
+    }
+    return longLength(input, start)
+  }
+
+  @inline(never)
+  private func longLength(_ input: RawSpan, _ start: Int) -> Length {
     var index = start
     var value = 0
     var isNegative = false

@@ -39,15 +39,18 @@ final class ConnectionHandler: ChannelDuplexHandler, LaneConnection {
     lane.enter(self, conversation.client)
   }
 
-  func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
-
   func channelInactive(context: ChannelHandlerContext) {
     isClosing = true
     cancelAlarm()
     conversation.dropHeld()
+    context.fireChannelInactive()
+  }
+
+  /// The channel is gone, even if it has never become active: one accepted just before the server stopped listening.
+  func handlerRemoved(context: ChannelHandlerContext) {
+    self.context = nil
     lane.leave(conversation.client)
     reception.leave(conversation.client)
-    context.fireChannelInactive()
   }
 
   // MARK: Reading

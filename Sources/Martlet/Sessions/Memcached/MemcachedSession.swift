@@ -54,10 +54,12 @@ package struct MemcachedSession: Session, ~Copyable {
     swap(&ranges, &self.ranges)
     defer { swap(&ranges, &self.ranges) }
     var position = 0
+    var lookedTo = 1
     while position < input.byteCount {
       if execution.reply.buffer.count >= SessionBounds.turnBytes {
         return SessionStep(consumed: position, next: .again)
       }
+      if position >= lookedTo { lookedTo = execution.lookAheadMemcached(input, from: position) }
       if toSwallow > 0 {
         let passed = min(toSwallow, input.byteCount - position)
         toSwallow -= passed
@@ -118,7 +120,7 @@ package struct MemcachedSession: Session, ~Copyable {
   private static func split(_ line: RawSpan, _ ranges: inout WordRanges) {
     ranges.removeAll()
     var start = 0
-    for index in 0..<line.byteCount where line.byte(index) == UInt8(ascii: " ") {
+    line.forEachIndex(of: UInt8(ascii: " ")) { index in
       if index > start { ranges.append(WordRange(start, count: index - start)) }
       start = index + 1
     }
@@ -226,6 +228,7 @@ package struct MemcachedSession: Session, ~Copyable {
         execution.endReply(from: start)
         return .goOn
       }
+      if (index - repliedKeys) % KeysAhead.capacity == 0 { execution.fetch(keys, from: index) }
       if countsReads { execution.counters.value.gets.add() }
       let key = execution.keyspace.place(keys[index])
       execution.keyspace.lock(key.shard)

@@ -26,10 +26,12 @@ package struct MemcachedBinarySession: Session, ~Copyable {
 
   package mutating func receive(_ input: RawSpan, _ execution: inout Execution) -> SessionStep {
     var position = 0
+    var lookedTo = 1
     while position < input.byteCount {
       if execution.reply.buffer.count >= SessionBounds.turnBytes {
         return SessionStep(consumed: position, next: .again)
       }
+      if position >= lookedTo { lookedTo = execution.lookAheadBinary(input, from: position) }
       if toSwallow > 0 {
         let passed = min(toSwallow, input.byteCount - position)
         toSwallow -= passed
