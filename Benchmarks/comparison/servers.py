@@ -100,8 +100,8 @@ class Server:
             self.process.wait()
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def start(self) -> float:
-        """Starts it and waits until it answers; how many seconds that took."""
+    def start(self) -> None:
+        """Starts it and waits until it answers."""
         began = time.monotonic()
         errors = self.folder / "stderr"
         with errors.open("wb") as output:
@@ -121,7 +121,6 @@ class Server:
                 line = " ".join(map(str, self.command()))
                 raise Failure(f"{self.contestant.key} doesn't run: {line}\n{text}")
             time.sleep(0.002)
-        return time.monotonic() - began
 
     def stop(self) -> None:
         """Ends the server in the orderly way."""
