@@ -25,6 +25,7 @@ struct KeysAhead {
 
 extension Execution {
   /// Has the processor fetch what looking up some keys needs.
+  @inline(never)
   func fetch(_ keys: borrowing KeysAhead, _ database: Int) {
     // A single one would be waited for at once.
     guard keys.count > 1 else { return }
@@ -46,6 +47,7 @@ extension Execution {
   }
 
   /// The same for some of the words from `start` on, which are keys of database 0.
+  @inline(never)
   func fetch(_ words: borrowing Words, from start: Int) {
     var keys = KeysAhead()
     for index in start..<min(start + KeysAhead.capacity, words.count) { keys.add(words[index], keyspace) }
@@ -53,6 +55,7 @@ extension Execution {
   }
 
   /// The same for some of the words from `start` on, which are keys whose shards are locked.
+  @inline(never)
   func fetchLocked(_ words: borrowing Words, from start: Int, _ database: Int) {
     var keys = KeysAhead()
     for index in start..<min(start + KeysAhead.capacity, words.count) { keys.add(words[index], keyspace) }

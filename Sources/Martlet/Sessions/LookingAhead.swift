@@ -11,6 +11,7 @@ private enum Look {
 
 extension Execution {
   /// Has the keys of RESP requests fetched that begin at `start`. Up to where it has looked.
+  @inline(never)
   func lookAheadRESP(_ input: RawSpan, from start: Int, _ database: Int) -> Int {
     let input = input.extracting(first: start + Look.bytes)
     var keys = KeysAhead()
@@ -34,6 +35,7 @@ extension Execution {
   }
 
   /// Has the keys of memcached requests fetched whose lines begin at `start`. Up to where it has looked.
+  @inline(never)
   func lookAheadMemcached(_ input: RawSpan, from start: Int) -> Int {
     let input = input.extracting(first: start + Look.bytes)
     var keys = KeysAhead()
@@ -54,6 +56,7 @@ extension Execution {
   }
 
   /// Has the keys of requests of memcached's binary protocol fetched that begin at `start`. Up to where it has looked.
+  @inline(never)
   func lookAheadBinary(_ input: RawSpan, from start: Int) -> Int {
     let input = input.extracting(first: start + Look.bytes)
     var keys = KeysAhead()

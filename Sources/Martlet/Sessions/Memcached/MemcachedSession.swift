@@ -228,7 +228,9 @@ package struct MemcachedSession: Session, ~Copyable {
         execution.endReply(from: start)
         return .goOn
       }
-      if (index - repliedKeys) % KeysAhead.capacity == 0 { execution.fetch(keys, from: index) }
+      if keys.count > 1 && (index - repliedKeys) % KeysAhead.capacity == 0 {
+        execution.fetch(keys, from: index)
+      }
       if countsReads { execution.counters.value.gets.add() }
       let key = execution.keyspace.place(keys[index])
       execution.keyspace.lock(key.shard)
