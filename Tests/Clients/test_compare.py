@@ -155,6 +155,27 @@ def test_a_part_of_the_experiments_leaves_the_other_tables_as_they_are(tmp_path:
     assert page.read_text().split(end)[1] == before.split(end)[1]
 
 
+def test_a_whole_run_writes_every_table(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    shutil.copy(ROOT / "docs/PERFORMANCE.md", page)
+    empty = {
+        name: "nothing" for name in ["machine", "targets", "idle", *(each.key for each in targets.TABLES)]
+    }
+    page.write_text(report.replace(page.read_text(), empty))
+    figures = ["cpu", "rate", "p99", "p999", "generator", "resident", "start", "idle", "connection", "others"]
+    loads = ["", "get.", "set.", "sadd.", "sismember."]
+    measured = {
+        (experiment.key, contestant.key): {load + figure: [1.0] for load in loads for figure in figures}
+        for experiment in targets.EXPERIMENTS
+        for contestant in experiment.contestants
+    }
+    assert report.write(results(measured), page) == []
+    assert "nothing" not in page.read_text().splitlines()
+    assert "targets are met." in page.read_text() and "- **versions**: Martlet 1 (abc), " in page.read_text()
+    for line in (line for table in targets.TABLES for line in table.lines):
+        assert f"| {line.label} | " in page.read_text()
+
+
 def test_rounds_alternate_and_another_server_is_first_in_each() -> None:
     experiment = next(each for each in targets.EXPERIMENTS if each.key == "get-1-redis")
     rare = next(each for each in targets.EXPERIMENTS if each.key == "keys-10000")
