@@ -57,5 +57,13 @@ void martlet_return_freed_memory(void) {
   // Set by hand, these don't grow by themselves any more (mallopt(3)).
   mallopt(M_MMAP_THRESHOLD, 256 << 10);
   mallopt(M_TRIM_THRESHOLD, 512 << 10);
+  // Small blocks join what is free around them when they are freed and not later, when nobody looks at what that makes.
+  mallopt(M_MXFAST, 0);
+#endif
+}
+
+void martlet_trim_memory(void) {
+#if defined(__GLIBC__)
+  malloc_trim(0);
 #endif
 }

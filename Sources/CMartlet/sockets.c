@@ -140,28 +140,36 @@ void martlet_remove_unix(const char *path, const uint64_t identity[2]) {
 
 int martlet_listen(int descriptor, int backlog) { return listen(descriptor, backlog) < 0 ? -errno : 0; }
 
-int martlet_socket_address(int descriptor, int peer, char *text, size_t size) {
+struct martlet_endpoint martlet_socket_endpoint(int descriptor, int peer) {
+  struct martlet_endpoint endpoint = {0};
   struct sockaddr_storage address = {0};
   socklen_t length = sizeof address;
   struct sockaddr *plain = (struct sockaddr *)&address;
-  int code = peer ? getpeername(descriptor, plain, &length) : getsockname(descriptor, plain, &length);
-  char number[INET6_ADDRSTRLEN] = "";
-  snprintf(text, size, "?");
-  if (code < 0) return 0;
+  if ((peer ? getpeername(descriptor, plain, &length) : getsockname(descriptor, plain, &length)) < 0) return endpoint;
   if (address.ss_family == AF_INET) {
     struct sockaddr_in *v4 = (struct sockaddr_in *)&address;
-    inet_ntop(AF_INET, &v4->sin_addr, number, sizeof number);
-    snprintf(text, size, "%s:%d", number, ntohs(v4->sin_port));
-    return ntohl(v4->sin_addr.s_addr) >> 24 == 127;
-  }
-  if (address.ss_family == AF_INET6) {
+    endpoint.version = 4;
+    endpoint.port = ntohs(v4->sin_port);
+    endpoint.low = ntohl(v4->sin_addr.s_addr);
+  } else if (address.ss_family == AF_INET6) {
     struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)&address;
-    inet_ntop(AF_INET6, &v6->sin6_addr, number, sizeof number);
-    snprintf(text, size, "[%s]:%d", number, ntohs(v6->sin6_port));
-    if (IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr)) return v6->sin6_addr.s6_addr[12] == 127;
-    return IN6_IS_ADDR_LOOPBACK(&v6->sin6_addr);
+    endpoint.version = 6;
+    endpoint.port = ntohs(v6->sin6_port);
+    for (int i = 0; i < 8; i++) {
+      endpoint.high = endpoint.high << 8 | v6->sin6_addr.s6_addr[i];
+      endpoint.low = endpoint.low << 8 | v6->sin6_addr.s6_addr[8 + i];
+    }
   }
-  return 0;
+  return endpoint;
+}
+
+size_t martlet_ipv6_text(uint64_t high, uint64_t low, void *text, size_t size) {
+  struct in6_addr address;
+  for (int i = 0; i < 8; i++) {
+    address.s6_addr[i] = (uint8_t)(high >> (56 - 8 * i));
+    address.s6_addr[8 + i] = (uint8_t)(low >> (56 - 8 * i));
+  }
+  return inet_ntop(AF_INET6, &address, text, (socklen_t)size) ? strlen(text) : 0;
 }
 
 void martlet_send_at_once(int descriptor) {

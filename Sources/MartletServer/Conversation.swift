@@ -6,17 +6,16 @@ import Martlet
 /// A session and what belongs to it besides its socket.
 struct Conversation: ~Copyable {
   let client: ClientRecord
-  private var session: ClientSession
+  private var held: HeldReplies
   /// The session wants to be called when there are this many bytes of unconsumed input.
   private var wanted = 1
-  private var held: HeldReplies
-  private let heldBytes: HeldBytes
-  /// The session waits for the journal's next commit, or for `deadline`, if that comes first.
-  private(set) var isPaused = false
   /// In nanoseconds of `WallClock.monotonicNanoseconds()`; `.max` for no such time.
   private(set) var deadline = Int64.max
   /// How often the journal had called by the time the session looked for what it waits for.
   private var callsSeen: UInt64 = 0
+  private var session: ClientSession
+  /// The session waits for the journal's next commit, or for `deadline`, if that comes first.
+  private(set) var isPaused = false
   /// The client sends no more: what it has sent is run, and then the connection ends.
   private(set) var isInputClosed = false
   /// Takes no more requests: what is left to send is sent, then the connection closes.
@@ -25,7 +24,6 @@ struct Conversation: ~Copyable {
   init(_ client: ClientRecord, _ session: consuming ClientSession, _ heldBytes: HeldBytes) {
     self.client = client
     self.session = session
-    self.heldBytes = heldBytes
     held = HeldReplies(heldBytes)
   }
 
@@ -113,7 +111,7 @@ struct Conversation: ~Copyable {
   func isLost(by journal: Journal) -> Bool { held.isLost(by: journal) }
 
   /// The connection is gone: nothing is to be sent any more.
-  mutating func dropHeld() { held = HeldReplies(heldBytes) }
+  mutating func dropHeld() { held.removeAll() }
 
   // MARK: Ending
 

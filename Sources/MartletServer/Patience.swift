@@ -42,14 +42,15 @@ package struct Waiting: Sendable {
     case isStalled
   }
 
+  /// Since when it has sent nothing or, when it is stalling, taken nothing.
+  private var since: Int64 = 0
+  /// How far its replies had got then.
+  private var progress: UInt32 = 0
+  /// What the system had of them at the last look.
+  private var untaken: UInt32 = 0
+  private var isStalling = false
   /// Something has come since the last look. This is all that a request does for it.
   private var isHeard = true
-  private var lastHeard: Int64 = 0
-  private var stalledSince: Int64 = 0
-  /// How far its replies had got then.
-  private var progress = 0
-  private var untaken = 0
-  private var isStalling = false
 
   package init() {}
 
@@ -61,12 +62,12 @@ package struct Waiting: Sendable {
   ///
   /// - Parameter isWaiting: whether it waits for the server, and not the server for it.
   package mutating func look(at now: Int64, isWaiting: Bool, _ patience: Patience) -> Verdict {
-    isStalling = false
-    if isHeard || isWaiting {
+    if isHeard || isWaiting || isStalling {
       isHeard = false
-      lastHeard = now
+      isStalling = false
+      since = now
     }
-    return patience.idle > 0 && now - lastHeard >= patience.idle ? .isIdle : .stays
+    return patience.idle > 0 && now - since >= patience.idle ? .isIdle : .stays
   }
 
   /// Looks at a connection that has replies to take.
@@ -74,16 +75,18 @@ package struct Waiting: Sendable {
   /// - Parameters:
   ///   - progress: a number that changes whenever the system has taken over some of them.
   ///   - untaken: how many bytes the system has and the client hasn't.
-  package mutating func look(at now: Int64, progress: Int, untaken: Int, _ patience: Patience) -> Verdict {
+  package mutating func look(
+    at now: Int64, progress: UInt32, untaken: Int, _ patience: Patience
+  ) -> Verdict {
+    let untaken = UInt32(clamping: untaken)
     isHeard = false
-    lastHeard = now
     if !isStalling || progress != self.progress || untaken < self.untaken {
       isStalling = true
-      stalledSince = now
+      since = now
       self.progress = progress
     }
     self.untaken = untaken
-    return patience.write > 0 && now - stalledSince >= patience.write ? .isStalled : .stays
+    return patience.write > 0 && now - since >= patience.write ? .isStalled : .stays
   }
 }
 

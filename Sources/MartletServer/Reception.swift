@@ -4,27 +4,21 @@ package import Martlet
 
 /// Who is at the other end of a connection.
 struct Peer {
-  /// Its address with its port; for a Unix socket the path, as Redis shows it.
-  let address: String
-  /// The address that it has connected to.
-  let localAddress: String
+  let endpoint: Endpoint
+  /// Where it has connected to.
+  let localEndpoint: Endpoint
   /// Whether it is on this machine.
   let isLocal: Bool
-  let isUnixSocket: Bool
 
-  init(address: String, localAddress: String, isLocal: Bool) {
-    self.address = address
-    self.localAddress = localAddress
+  init(_ endpoint: Endpoint, local localEndpoint: Endpoint, isLocal: Bool) {
+    self.endpoint = endpoint
+    self.localEndpoint = localEndpoint
     self.isLocal = isLocal
-    isUnixSocket = false
   }
 
   /// Somebody who came by a Unix socket: its path is all that is known.
   init(unixSocket path: String) {
-    address = path + ":0"
-    localAddress = path + ":0"
-    isLocal = true
-    isUnixSocket = true
+    self.init(.unixSocket(path: path), local: .unixSocket(path: path), isLocal: true)
   }
 }
 
@@ -59,10 +53,7 @@ package struct Reception: Sendable {
   /// Takes in a client, or not.
   func receive(_ wire: WireProtocol, _ peer: Peer) -> Answer {
     if let text = Self.refusal(wire, isLocal: peer.isLocal, settings) { return .refused(text) }
-    guard
-      let client = context.clients.connect(
-        from: peer.address, to: peer.localAddress, isUnixSocket: peer.isUnixSocket)
-    else {
+    guard let client = context.clients.connect(from: peer.endpoint, to: peer.localEndpoint) else {
       return .refused(
         wire == .redis ? "-ERR max number of clients reached\r\n" : "ERROR Too many open connections\r\n")
     }

@@ -27,8 +27,8 @@ struct Bench: AsyncParsableCommand {
       second at 1000 a second then shows as a thousand slow requests. When all connections are full, what is due waits: \
       that is the backlog.
 
-      Verbs of --mix: get, set, delete, incr, append, touch, mget (of --multiget keys), and with Redis sadd. The \
-      shares are proportions.
+      Verbs of --mix: get, set, delete, incr, append, touch, mget (of --multiget keys), and with Redis sadd and \
+      sismember (of one of --members members). The shares are proportions.
 
       Replies are checked: an error, a reply of another kind than the request's, and with --verify a value other than \
       the key's is counted and shown. Exit status 1 if there was any.
@@ -116,6 +116,9 @@ struct Bench: AsyncParsableCommand {
   @Option(help: ArgumentHelp("Keys of each mget.", valueName: "count"))
   var multiget = 50
 
+  @Option(help: ArgumentHelp("Members that the sets of sadd and sismember are of.", valueName: "count"))
+  var members = 1000
+
   @Flag(help: "Store a value for every key first.")
   var fill = false
 
@@ -184,6 +187,7 @@ struct Bench: AsyncParsableCommand {
     plan.threads = threads
     plan.pipeline = pipeline
     plan.multiget = multiget
+    plan.members = members
     plan.rate = try rate.map { try LoadPlan.rate($0) }
     plan.requests = requests
     plan.durationSeconds = try LoadPlan.seconds("--duration", duration)

@@ -136,6 +136,18 @@ def test_every_verb_works_and_every_value_is_right(
     assert report["sentWithWarmup"] == report["repliesWithWarmup"] == 20_000
 
 
+def test_sets_are_of_so_many_members(bench: Bench, target: Server) -> None:
+    options = [*where(target, "redis"), "--keys", 1, "--requests", 4000, "--warmup", "0s"]
+    bench(*options, "--mix", "sadd", "--members", 50)
+    with target.redis() as redis:
+        assert redis("SCARD", "set:000000000000") == 50
+    bench(*options, "--mix", "sismember", "--members", 50)
+    assert verb(bench.report, "sismember")["hits"] == 4000
+    # Half of these were never added.
+    bench(*options, "--mix", "sismember", "--members", 100)
+    assert 1500 < verb(bench.report, "sismember")["misses"] < 2500
+
+
 def test_redis_counts_the_same(bench: Bench, peers: Server) -> None:
     with peers.redis() as redis:
         redis("CONFIG", "RESETSTAT")

@@ -38,8 +38,8 @@ struct SessionTrial {
     let context = ServerContext()
     context.memoryLimit = 64 << 20
     var execution = Execution(store, context, seed: 1)
-    var limits: SessionLimits = wire == .redis ? .redis : .memcached
-    limits.valueBytes = 4096
+    let usual: SessionLimits = wire == .redis ? .redis : .memcached
+    let limits = SessionLimits(keyBytes: usual.keyBytes, valueBytes: 4096)
     var session = ClientSession(wire, context.clients.connect(from: "fuzz", to: "fuzz"), limits, context)
     var replies: [UInt8] = []
     var input: [UInt8] = []

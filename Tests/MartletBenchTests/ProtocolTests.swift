@@ -7,9 +7,11 @@ private let space = KeySpace(keys: 100, keyBytes: 9...9, valueBytes: 4...4, seed
 
 @Suite("Requests")
 struct RequestTests {
-  private func request(_ wire: Wire, _ verb: Verb, _ keys: [UInt32] = [7], kind: KeyKind? = nil) -> String {
+  private func request(
+    _ wire: Wire, _ verb: Verb, _ keys: [UInt32] = [7], kind: KeyKind? = nil, members: Int = 1000
+  ) -> String {
     var output = RequestBuffer()
-    RequestEncoder(wire: wire, space: space).encode(
+    RequestEncoder(wire: wire, space: space, members: members).encode(
       verb, kind ?? verb.kind, keys, from: 0, count: keys.count, member: 42, to: &output)
     return output.bytes.text(from: 0, to: output.count)
   }
@@ -24,6 +26,9 @@ struct RequestTests {
     #expect(request(.redis, .append) == "*3\r\n$6\r\nAPPEND\r\n$9\r\nlog:00007\r\n$4\r\nlog:\r\n")
     #expect(request(.redis, .touch) == "*3\r\n$6\r\nEXPIRE\r\n$9\r\nkey:00007\r\n$4\r\n3600\r\n")
     #expect(request(.redis, .sadd) == "*3\r\n$4\r\nSADD\r\n$9\r\nset:00007\r\n$10\r\nmember:042\r\n")
+    #expect(
+      request(.redis, .sismember, members: 1_000_001)
+        == "*3\r\n$9\r\nSISMEMBER\r\n$9\r\nset:00007\r\n$14\r\nmember:0000042\r\n")
     #expect(request(.redis, .mget, [1, 2]) == "*3\r\n$4\r\nMGET\r\n$9\r\nkey:00001\r\n$9\r\nkey:00002\r\n")
   }
 
@@ -149,6 +154,8 @@ struct ReplyTests {
       expect(wire, .incr, ":0\r\n", done)
       expect(wire, .append, ":12\r\n", done)
       expect(wire, .sadd, ":0\r\n", done)
+      expect(wire, .sismember, ":1\r\n", hit)
+      expect(wire, .sismember, ":0\r\n", miss)
       expect(wire, .get, "-NOAUTH Authentication required.\r\n", error("NOAUTH Authentication required."))
       expect(wire, .mget, "-ERR no\r\n", error("ERR no"), keys: [1, 2])
       expect(wire, .set, "!8\r\nERR a\r\nb\r\n", Reading(verdict: .error, text: "ERR a\r\nb"))

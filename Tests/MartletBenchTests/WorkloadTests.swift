@@ -231,6 +231,7 @@ struct WorkloadTests {
       }.contains("in flight"))
     plan.wire = .meta
     #expect(try reason { $0.mix = try Mix("sadd") }.contains("sets"))
+    #expect(try reason { $0.mix = try Mix("get,sismember") }.contains("sismember"))
     #expect(try reason { $0.keyBytes = 251...251 }.contains("250"))
   }
 }

@@ -168,5 +168,9 @@ struct PatienceTests {
     // With its replies taken it is neither stalled nor idle.
     #expect(waiting.look(at: 23 * second, isWaiting: false, patience) == .stays)
     #expect(waiting.look(at: 24 * second, progress: 3, untaken: 500, patience) == .stays)
+    // From then on it is to send something.
+    #expect(waiting.look(at: 26 * second, isWaiting: false, patience) == .stays)
+    #expect(waiting.look(at: 35 * second, isWaiting: false, patience) == .stays)
+    #expect(waiting.look(at: 36 * second, isWaiting: false, patience) == .isIdle)
   }
 }

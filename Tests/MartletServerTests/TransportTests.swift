@@ -54,6 +54,30 @@ struct TransportTests {
     }
   }
 
+  @Test("Clients whose requests come in pieces at the same time get their own replies", arguments: transports)
+  func piecesAtTheSameTime(_ transport: Choice) async throws {
+    try await RunningServer.run(over: transport, { $0.threads = 1 }) { server in
+      let clients = try (0..<20).map { _ in try server.redis() }
+      let others = (redis: try server.redis(), memcached: try server.memcached())
+      let words = clients.indices.map { number in
+        ["SET", "key\(number)", String(repeating: "v", count: number + 1)].map {
+          "$\($0.utf8.count)\r\n\($0)\r\n"
+        }
+      }
+      for (client, words) in zip(clients, words) { client.send("*3\r\n" + words[0]) }
+      // Whole requests come in between.
+      #expect(others.redis.ask("*1\r\n$4\r\nPING\r\n", expecting: "+PONG\r\n"))
+      for (client, words) in zip(clients, words) { client.send(words[1]) }
+      #expect(others.memcached.ask("get a b c\r\n", expecting: "END\r\n"))
+      for (client, words) in zip(clients, words) { client.send(words[2]) }
+      for (number, client) in clients.enumerated() {
+        #expect(client.receive(exactly: 5) == Array("+OK\r\n".utf8))
+        let value = String(repeating: "v", count: number + 1)
+        #expect(client.ask("GET key\(number)\r\n", expecting: "$\(value.count)\r\n\(value)\r\n"))
+      }
+    }
+  }
+
   @Test("A client that never reads costs little memory and holds up nobody", arguments: transports)
   func neverReads(_ transport: Choice) async throws {
     try await RunningServer.run(over: transport) { server in

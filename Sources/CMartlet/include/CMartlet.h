@@ -45,6 +45,9 @@ int martlet_is_decimal(const char *text, size_t length);
 int martlet_add_decimals(
     const char *first, size_t first_length, const char *second, size_t second_length, char *sum, size_t size);
 
+/// Has malloc give all whole pages that hold nothing back to the system.
+void martlet_trim_memory(void);
+
 /// Has the processor fetch the cache line at `address`, which may be any address, while the program goes on.
 static inline void martlet_prefetch(const void *address) { __builtin_prefetch(address); }
 

@@ -23,9 +23,20 @@ void martlet_remove_unix(const char *path, const uint64_t identity[2]);
 size_t martlet_unix_path_limit(void);
 /// Has a bound socket listen. 0 or negative.
 int martlet_listen(int descriptor, int backlog);
-/// Writes an address of a socket as text, `127.0.0.1:6379` or `[::1]:6379`: its own, or with `peer` the other end's.
-/// Whether that is on this machine.
-int martlet_socket_address(int descriptor, int peer, char *text, size_t size);
+/// An address with its port, in the processor's byte order.
+struct martlet_endpoint {
+  /// The upper half of an IPv6 address.
+  uint64_t high;
+  /// The lower half of an IPv6 address, or an IPv4 address.
+  uint64_t low;
+  uint16_t port;
+  /// 4 or 6; 0 if it is neither.
+  uint16_t version;
+};
+/// An address of a socket: its own, or with `peer` the other end's.
+struct martlet_endpoint martlet_socket_endpoint(int descriptor, int peer);
+/// Writes an IPv6 address as text; its length, 0 if there is no room for it.
+size_t martlet_ipv6_text(uint64_t high, uint64_t low, void *text, size_t size);
 /// Has small writes sent at once.
 void martlet_send_at_once(int descriptor);
 /// How many bytes of what was sent the other end hasn't taken yet; 0 if the system can't say.

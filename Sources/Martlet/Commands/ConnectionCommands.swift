@@ -63,7 +63,7 @@ extension Execution {
       return reply.error("ERR DB index is out of range")
     }
     session.database = number
-    session.client.update { $0.database = number }
+    session.client.update { $0.database = Int32(number) }
     reply.ok()
   }
 
@@ -129,7 +129,7 @@ extension Execution {
     session.protocolVersion = version
     reply.version = version
     session.client.update {
-      $0.protocolVersion = Int(version)
+      $0.protocolVersion = version
       if let name { $0.name = name }
     }
     reply.map(7)

@@ -6,30 +6,34 @@
 
 /// What a session is between its requests.
 package struct SessionState {
-  /// The numbered database that commands use.
-  var database = 0
-  var protocolVersion: UInt8 = 2
+  /// What few sessions ever keep.
+  private final class SeldomKept {
+    var awaitedCheckpoint: Int?
+    var databaseCopy: DatabaseSnapshot?
+  }
+
+  package let client: ClientRecord
   /// Who the client is; nil while it may do nothing but say so.
   private(set) var user: User?
-  package let client: ClientRecord
   let limits: SessionLimits
-  /// Whether its replies wait for the disk as the server's setting has it; if not, they never wait.
-  var waitsForDisk = true
+  /// The numbered database that commands use.
+  var database = 0
   /// The highest version that its writes have made or shown; 0 before the first.
   private(set) var lastWritten: UInt64 = 0
   /// The highest version that replies which were left out would have shown: the next reply shows it.
   var shownLater: UInt64 = 0
-  /// Whether commands are queued until `EXEC`.
-  var isInTransaction = false
   /// The commands queued and the keys watched; nil for a client that has never asked for either.
   var transaction: Transaction?
-  /// The checkpoint that the request which waits has asked for.
-  var awaitedCheckpoint: Int?
+  private var seldomKept: SeldomKept?
   /// When the request that waits is to be replied to at the latest, in nanoseconds of
   /// `WallClock.monotonicNanoseconds()`; 0 when none waits.
   private var deadline: Int64 = 0
-  /// The database file as `DATABASE INFO` has last named it.
-  var databaseCopy: DatabaseSnapshot?
+  // What takes less than a word is last, so that no room is lost between.
+  var protocolVersion: UInt8 = 2
+  /// Whether its replies wait for the disk as the server's setting has it; if not, they never wait.
+  var waitsForDisk = true
+  /// Whether commands are queued until `EXEC`.
+  var isInTransaction = false
 
   package init(_ client: ClientRecord, _ limits: SessionLimits, _ context: ServerContext) {
     self.client = client
@@ -42,10 +46,29 @@ package struct SessionState {
     @inline(__always) get { user != nil }
   }
 
+  /// The checkpoint that the request which waits has asked for.
+  var awaitedCheckpoint: Int? {
+    get { seldomKept?.awaitedCheckpoint }
+    set { keep(newValue, as: \.awaitedCheckpoint) }
+  }
+
+  /// The database file as `DATABASE INFO` has last named it.
+  var databaseCopy: DatabaseSnapshot? {
+    get { seldomKept?.databaseCopy }
+    set { keep(newValue, as: \.databaseCopy) }
+  }
+
+  private mutating func keep<Value>(
+    _ value: Value?, as place: ReferenceWritableKeyPath<SeldomKept, Value?>
+  ) {
+    if seldomKept == nil && value != nil { seldomKept = SeldomKept() }
+    seldomKept?[keyPath: place] = value
+  }
+
   /// Makes the client a user, or with nil nobody.
   mutating func become(_ user: User?) {
     self.user = user
-    client.update { $0.user = user?.name ?? Users.defaultName }
+    client.update { $0.user = user }
   }
 
   /// Makes it what it was when the connection began, but for what the client has written.
@@ -124,6 +147,8 @@ package struct Execution: ~Copyable {
   var shown: UInt64 = 0
   /// The commands of a transaction are being run: every shard that they need is locked, and none of them waits.
   var isRunningTransaction = false
+  /// The words of the request under way. They are pinned, so that everything else can change while they are read.
+  let ranges = Pinned(WordRanges())
   private var record = ByteQueue()
   /// Which shard is squeezed next.
   var squeezedShard = 0
@@ -141,6 +166,8 @@ package struct Execution: ~Copyable {
     commands = .shared
     random = RandomSource(seed: seed)
   }
+
+  deinit { ranges.destroy() }
 
   /// Counts bytes that a session has consumed and replied.
   @inline(__always)

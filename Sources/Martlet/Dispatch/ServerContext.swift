@@ -21,15 +21,21 @@ package struct ConfigParameter: Sendable {
 
 /// The bounds that a session checks, fixed for its life.
 package struct SessionLimits: Sendable {
-  /// The longest key, in bytes.
-  package var keyBytes: Int
-  /// The longest value, in bytes.
-  package var valueBytes: Int
+  private let keyLimit: UInt32
+  private let valueLimit: UInt32
 
+  /// - Parameters:
+  ///   - keyBytes: the longest key, in bytes; less than 4 GiB.
+  ///   - valueBytes: the longest value, in bytes; less than 4 GiB.
   package init(keyBytes: Int, valueBytes: Int) {
-    self.keyBytes = keyBytes
-    self.valueBytes = valueBytes
+    keyLimit = UInt32(keyBytes)
+    valueLimit = UInt32(valueBytes)
   }
+
+  /// The longest key, in bytes.
+  package var keyBytes: Int { Int(keyLimit) }
+  /// The longest value, in bytes.
+  package var valueBytes: Int { Int(valueLimit) }
 
   /// What Redis clients expect: 512 MiB for both.
   package static let redis = SessionLimits(keyBytes: Limits.keyBytes, valueBytes: Limits.valueBytes)
@@ -244,36 +250,62 @@ package final class ServerContext: Sendable {
 /// One connected client, as `CLIENT LIST` shows it.
 package final class ClientRecord: Sendable {
   struct Details {
-    var name = ""
-    var libraryName = ""
-    var libraryVersion = ""
-    var database = 0
-    var protocolVersion = 2
-    var user = Users.defaultName
+    /// Who it is; nil for whoever clients are before they have said so.
+    var user: User?
+    /// All names that it has given itself, or none: most clients never do.
+    private var names: [String] = []
+    var database: Int32 = 0
+    var protocolVersion: UInt8 = 2
+
+    var name: String {
+      get { name(0) }
+      set { setName(0, newValue) }
+    }
+
+    var libraryName: String {
+      get { name(1) }
+      set { setName(1, newValue) }
+    }
+
+    var libraryVersion: String {
+      get { name(2) }
+      set { setName(2, newValue) }
+    }
+
+    private func name(_ index: Int) -> String { names.isEmpty ? "" : names[index] }
+
+    private mutating func setName(_ index: Int, _ name: String) {
+      if names.isEmpty && !name.isEmpty { names = ["", "", ""] }
+      if !names.isEmpty { names[index] = name }
+    }
   }
 
+  // In an order that leaves little room between them.
   package let id: Int
-  package let address: String
-  package let localAddress: String
-  /// Whether it came by a Unix socket.
-  let isUnixSocket: Bool
   let connectedAt: Int64
-  private let details: Mutex<Details>
   private let lastActive: Atomic<Int64>
-  /// The place of the last command's declaration; −1 for none yet.
-  private let lastCommand = Atomic<Int>(-1)
+  private let details: Mutex<Details>
   private let isWaitingBox = Atomic<Bool>(false)
-  private let transactionLengthBox = Atomic<Int>(-1)
+  /// The place of the last command's declaration; −1 for none yet.
+  private let lastCommand = Atomic<Int16>(-1)
+  private let endpoint: Endpoint
+  private let transactionLengthBox = Atomic<Int32>(-1)
+  private let localEndpoint: Endpoint
 
-  init(id: Int, address: String, localAddress: String, isUnixSocket: Bool) {
+  init(id: Int, endpoint: Endpoint, localEndpoint: Endpoint) {
     self.id = id
-    self.address = address
-    self.localAddress = localAddress
-    self.isUnixSocket = isUnixSocket
+    self.endpoint = endpoint
+    self.localEndpoint = localEndpoint
     connectedAt = WallClock.systemMicroseconds() / 1000
     details = Mutex(Details())
     lastActive = Atomic(connectedAt)
   }
+
+  /// Its address with its port; for a Unix socket the path, as Redis shows it.
+  package var address: String { endpoint.text }
+
+  /// The address that it has connected to.
+  var localAddress: String { localEndpoint.text }
 
   /// Reads or changes what may change of a client.
   func update<Result: Sendable>(_ body: (inout Details) -> Result) -> Result {
@@ -285,7 +317,7 @@ package final class ClientRecord: Sendable {
 
   /// Notes which command the client runs.
   @inline(__always)
-  func noteCommand(_ index: Int) { lastCommand.store(index, ordering: .relaxed) }
+  func noteCommand(_ index: Int) { lastCommand.store(Int16(truncatingIfNeeded: index), ordering: .relaxed) }
 
   /// Whether a request of the client waits for something.
   package internal(set) var isWaiting: Bool {
@@ -295,8 +327,8 @@ package final class ClientRecord: Sendable {
 
   /// How many commands the client has queued; −1 outside a transaction.
   var transactionLength: Int {
-    get { transactionLengthBox.load(ordering: .relaxed) }
-    set { transactionLengthBox.store(newValue, ordering: .relaxed) }
+    get { Int(transactionLengthBox.load(ordering: .relaxed)) }
+    set { transactionLengthBox.store(Int32(newValue), ordering: .relaxed) }
   }
 
   /// How long ago it has last sent something, in seconds.
@@ -307,17 +339,17 @@ package final class ClientRecord: Sendable {
   /// The line of `CLIENT LIST`, with Redis's field names.
   var line: String {
     let now = WallClock.systemMicroseconds() / 1000
-    let command = lastCommand.load(ordering: .relaxed)
+    let command = Int(lastCommand.load(ordering: .relaxed))
     let commandName = command < 0 ? "NULL" : CommandDeclaration.all[command].shownName
     let idle = idleSeconds
     let queued = transactionLength
-    let states = (queued >= 0 ? "x" : isWaiting ? "b" : "") + (isUnixSocket ? "U" : "")
+    let states = (queued >= 0 ? "x" : isWaiting ? "b" : "") + (endpoint.isUnixSocket ? "U" : "")
     let flags = states.isEmpty ? "N" : states
     return details.withLock { details in
       "id=\(id) addr=\(address) laddr=\(localAddress) fd=-1 name=\(details.name) "
         + "age=\((now - connectedAt) / 1000) idle=\(idle) flags=\(flags) "
-        + "db=\(details.database) sub=0 psub=0 ssub=0 multi=\(queued) cmd=\(commandName) user=\(details.user) redir=-1 "
-        + "resp=\(details.protocolVersion) lib-name=\(details.libraryName) lib-ver=\(details.libraryVersion)"
+        + "db=\(details.database) sub=0 psub=0 ssub=0 multi=\(queued) cmd=\(commandName) "
+        + "user=\(details.user?.name ?? Users.defaultName) redir=-1 resp=\(details.protocolVersion) lib-name=\(details.libraryName) lib-ver=\(details.libraryVersion)"
     }
   }
 }
@@ -338,29 +370,26 @@ package final class ClientRegistry: Sendable {
   package init() {}
 
   /// Enters a client; nil, which is counted, when there are as many as there may be.
-  package func connect(
-    from address: String, to localAddress: String, isUnixSocket: Bool
-  ) -> ClientRecord? {
+  package func connect(from endpoint: Endpoint, to localEndpoint: Endpoint) -> ClientRecord? {
     state.withLock { state in
       guard state.clients.count < state.limit else {
         state.rejected += 1
         return nil
       }
-      return Self.enter(address, localAddress, isUnixSocket, &state)
+      return Self.enter(endpoint, localEndpoint, &state)
     }
   }
 
   /// Enters a client, however many there are.
   package func connect(from address: String, to localAddress: String) -> ClientRecord {
-    state.withLock { Self.enter(address, localAddress, false, &$0) }
+    state.withLock { Self.enter(.other(address), .other(localAddress), &$0) }
   }
 
   private static func enter(
-    _ address: String, _ localAddress: String, _ isUnixSocket: Bool, _ state: inout State
+    _ endpoint: Endpoint, _ localEndpoint: Endpoint, _ state: inout State
   ) -> ClientRecord {
     state.lastID += 1
-    let record = ClientRecord(
-      id: state.lastID, address: address, localAddress: localAddress, isUnixSocket: isUnixSocket)
+    let record = ClientRecord(id: state.lastID, endpoint: endpoint, localEndpoint: localEndpoint)
     state.clients[record.id] = record
     return record
   }

@@ -13,16 +13,20 @@ package struct Sweeper: ~Copyable {
   /// Hashes that have been come to and whose fields are still to be gone through, and how far the last of them is.
   private var hashes: [(key: [UInt8], database: Int)] = []
   private var fieldCursor: UInt64 = 0
+  private var freedMemory = FreedMemoryWatch()
 
   package init(_ store: StoreCore, _ context: ServerContext, seed: UInt64) {
     execution = Execution(store, context, seed: seed)
   }
 
   /// Sweeps for about `nanoseconds`, or once round; evicts what it has to and frees what is to be freed for at most as
-  /// long. It also does a scheduled flush that is due, and sets the time that
-  /// items are marked with.
+  /// long. It also does a scheduled flush that is due, sets the time that items are marked with, and after a burst of large
+  /// requests has their memory go back to the system.
   package mutating func sweep(nanoseconds: Int64) {
     execution.keyspace.accessTime = AccessTime(milliseconds: execution.clock.now())
+    if freedMemory.isDue(at: WallClock.monotonicNanoseconds(), freed: FreedMemory.bytes) {
+      FreedMemory.giveBack()
+    }
     guard case .free = execution.journal.room else { return }
     if execution.context.takeDueFlush(execution.clock.now()) { execution.flushLocking(0) }
     execution.tidyMemory(until: WallClock.monotonicNanoseconds() + nanoseconds)

@@ -52,6 +52,7 @@ internal import CMartlet
   package mutating func removeAll(keeping limit: Int) {
     count = 0
     if capacity > limit {
+      FreedMemory.note(capacity)
       unsafe free(base)
       unsafe base = nil
       capacity = 0

@@ -12,9 +12,9 @@ package struct WordRange: Sendable {
   }
 }
 
-/// The places of a request's words: a growing list without reference counts, which a session keeps from request to
-/// request.
-@safe struct WordRanges: ~Copyable {
+/// The places of a request's words: a growing list without reference counts. A lane keeps one from request to request; a
+/// session has some only while a request has come in part.
+@safe struct WordRanges: ~Copyable, @unchecked Sendable {
   /// What `removeAll` keeps at most, so that one request of many words doesn't hold its memory for ever.
   private static let capacityKept = 1024
 

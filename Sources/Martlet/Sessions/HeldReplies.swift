@@ -18,7 +18,7 @@ package final class HeldBytes: Sendable {
   fileprivate func subtract(_ bytes: Int) { counter.subtract(UInt64(bytes)) }
 }
 
-/// Bytes that may leave only when the versions they show are durable.
+/// Bytes that may leave only when the versions they show are durable. It has memory only while it isn't empty.
 package struct HeldReplies: ~Copyable {
   /// A connection that holds more than this is not read from until some of it has left.
   package static let maximumBytes = 1 << 20
@@ -61,7 +61,7 @@ package struct HeldReplies: ~Copyable {
 
   /// Drops the first bytes, which have left.
   package mutating func removeFirst(_ length: Int) {
-    bytes.removeFirst(length)
+    if length == bytes.count { bytes.removeAll(keeping: 0) } else { bytes.removeFirst(length) }
     inAll.subtract(length)
     var kept: [HoldMark] = []
     for mark in marks {
@@ -74,6 +74,9 @@ package struct HeldReplies: ~Copyable {
     }
     marks = kept
   }
+
+  /// Drops everything.
+  package mutating func removeAll() { removeFirst(count) }
 
   /// Whether something is left that the journal can't make durable any more.
   package func isLost(by journal: Journal) -> Bool { !isEmpty && journal.failure != nil }

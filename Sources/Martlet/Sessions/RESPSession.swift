@@ -16,11 +16,13 @@ package struct RESPSession: Session, ~Copyable {
   private static let maximumRequest = 1 << 30
 
   package private(set) var state: SessionState
-  private var ranges = WordRanges()
   /// Words of the request under way that are still to come; 0 between requests.
   private var missing = 0
   /// Where in the unconsumed input the next of them begins.
   private var resumeAt = 0
+  /// Those of its words that have come, while some are missing. At any other time the lane's are used, and a client at rest
+  /// has no memory for them.
+  private var begun = WordRanges()
 
   package init(_ client: ClientRecord, _ limits: SessionLimits, _ context: ServerContext) {
     state = SessionState(client, limits, context)
@@ -39,10 +41,12 @@ package struct RESPSession: Session, ~Copyable {
 
   package mutating func receive(_ input: RawSpan, _ execution: inout Execution) -> SessionStep {
     execution.reply.version = state.protocolVersion
-    // Taken out of the session, so that its state can change while a request's words are read.
-    var ranges = WordRanges()
-    swap(&ranges, &self.ranges)
-    defer { swap(&ranges, &self.ranges) }
+    let ranges = execution.ranges
+    if missing > 0 {
+      swap(&begun, &ranges.value)
+      begun = WordRanges()
+    }
+    defer { if missing > 0 { swap(&begun, &ranges.value) } }
     var position = 0
     var lookedTo = 1
     while position < input.byteCount {
@@ -56,10 +60,10 @@ package struct RESPSession: Session, ~Copyable {
         guard let step = receiveInline(input, &position, &execution) else { continue }
         return step
       }
-      switch parse(input, position, &ranges) {
+      switch parse(input, position, &ranges.value) {
       case .request(let end):
         let request = input.extracting(position..<end)
-        switch execution.dispatch(Words(request, ranges.span), &state) {
+        switch execution.dispatch(Words(request, ranges.value.span), &state) {
         case .done: position = end
         case .close: return SessionStep(consumed: end, next: .close)
         case .waitForRoom: return SessionStep(consumed: position, next: .waitForRoom)

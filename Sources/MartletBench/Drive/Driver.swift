@@ -100,7 +100,7 @@ struct Driver: ~Copyable {
     flights = Array(repeating: Flight(), count: sockets.count * depth)
     requested = Array(repeating: 0, count: flights.count * keysPerRequest)
     verbs = plan.mix.parts.map(\.verb)
-    encoder = RequestEncoder(wire: plan.wire, space: space)
+    encoder = RequestEncoder(wire: plan.wire, space: space, members: plan.members)
     check = ValueCheck(space, isOn: plan.verifies)
     self.chooser = chooser
     random = SeededRandom(seed: SeededRandom.mix(plan.seed &+ UInt64(number)))
@@ -301,7 +301,7 @@ struct Driver: ~Copyable {
       let verb = verbs[part]
       let count = verb == .mget ? keysPerRequest : 1
       for offset in 0..<count { requested[start + offset] = UInt32(chooser.draw(&random)) }
-      let member = verb == .sadd ? random.below(RequestEncoder.members) : 0
+      let member = verb.kind == .set ? random.below(plan.members) : 0
       encoder.encode(
         verb, verb.kind, requested, from: start, count: count, member: member, to: &output)
     } else {

@@ -27,7 +27,7 @@ extension ReplyReader {
     case .incr:
       // memcached's number may have 20 digits.
       if end > start, (start..<end).allSatisfy({ bytes.byte($0) &- 48 < 10 }) { return hit() }
-    case .sadd: break
+    case .sadd, .sismember: break
     }
     if verb != .get && verb != .mget && bytes.hasText("NOT_FOUND\r", at: start) { return miss() }
     return readError(bytes, start, end, verb)
@@ -84,7 +84,7 @@ extension ReplyReader {
       if bytes.hasText("NF", at: start) || (verb == .append && bytes.hasText("NS", at: start)) {
         return miss()
       }
-    case .sadd: break
+    case .sadd, .sismember: break
     }
     return readError(bytes, start, end, verb)
   }

@@ -24,7 +24,7 @@ extension ReplyReader {
       return self.end()
     case UInt8(ascii: ":"):
       switch verb {
-      case .delete, .touch:
+      case .delete, .touch, .sismember:
         if bytes.hasText(":0\r", at: start) { misses = 1 } else { hits = 1 }
       case .incr, .append, .sadd: break
       case .get, .set, .mget: noteKind(bytes, start, end, verb)

@@ -5,22 +5,24 @@
 package struct RequestEncoder: Sendable {
   /// The expiry that `touch` sets, in seconds.
   static let touchSeconds = 3600
-  /// How many members the sets of `sadd` come to have.
-  static let members = 1000
 
   private let wire: Wire
   private let space: KeySpace
+  /// The digits of a member's number.
+  private let memberDigits: Int
 
-  package init(wire: Wire, space: KeySpace) {
+  /// - Parameter members: how many members there are in all.
+  package init(wire: Wire, space: KeySpace, members: Int) {
     self.wire = wire
     self.space = space
+    memberDigits = String(members - 1).utf8.count
   }
 
   /// Writes a request for the keys that `requested` has from `start` on, `count` of them.
   ///
   /// - Parameters:
   ///   - kind: what the keys are: that of the verb, but for a `set` that fills.
-  ///   - member: for `sadd`, below `members`.
+  ///   - member: for `sadd` and `sismember`, below `members`.
   @inline(__always)
   package func encode(
     _ verb: Verb, _ kind: KeyKind, _ requested: [UInt32], from start: Int, count: Int, member: Int,
@@ -49,6 +51,7 @@ package struct RequestEncoder: Sendable {
     case .append: output.append("*3\r\n$6\r\nAPPEND\r\n")
     case .touch: output.append("*3\r\n$6\r\nEXPIRE\r\n")
     case .sadd: output.append("*3\r\n$4\r\nSADD\r\n")
+    case .sismember: output.append("*3\r\n$9\r\nSISMEMBER\r\n")
     case .mget:
       output.append("*")
       output.append(decimal: count + 1)
@@ -66,9 +69,11 @@ package struct RequestEncoder: Sendable {
       space.appendValue(key, kind, length, to: &output)
       output.append("\r\n")
     case .touch: output.append("$4\r\n3600\r\n")
-    case .sadd:
-      output.append("$10\r\nmember:")
-      output.append(decimal: member, width: 3)
+    case .sadd, .sismember:
+      output.append("$")
+      output.append(decimal: 7 + memberDigits)
+      output.append("\r\nmember:")
+      output.append(decimal: member, width: memberDigits)
       output.append("\r\n")
     case .get, .delete, .incr, .mget: break
     }
@@ -107,7 +112,7 @@ package struct RequestEncoder: Sendable {
           Int(requested[index]), kind, space.keyLength(Int(requested[index])), to: &output)
       }
       return output.append("\r\n")
-    case .sadd: preconditionFailure("memcached has no sets")
+    case .sadd, .sismember: preconditionFailure("memcached has no sets")
     }
     space.appendKey(key, kind, space.keyLength(key), to: &output)
     switch verb {
@@ -120,7 +125,7 @@ package struct RequestEncoder: Sendable {
       output.append("\r\n")
       space.appendValue(key, kind, length, to: &output)
       output.append("\r\n")
-    case .get, .delete, .mget, .sadd: output.append("\r\n")
+    case .get, .delete, .mget, .sadd, .sismember: output.append("\r\n")
     }
   }
 
@@ -144,7 +149,7 @@ package struct RequestEncoder: Sendable {
         output.append(" k v q\r\n")
       }
       return output.append("mn\r\n")
-    case .sadd: preconditionFailure("memcached has no sets")
+    case .sadd, .sismember: preconditionFailure("memcached has no sets")
     }
     space.appendKey(key, kind, space.keyLength(key), to: &output)
     switch verb {
@@ -157,7 +162,7 @@ package struct RequestEncoder: Sendable {
       output.append(verb == .append ? " MA\r\n" : "\r\n")
       space.appendValue(key, kind, length, to: &output)
       output.append("\r\n")
-    case .delete, .incr, .mget, .sadd: output.append("\r\n")
+    case .delete, .incr, .mget, .sadd, .sismember: output.append("\r\n")
     }
   }
 }

@@ -12,6 +12,7 @@ package struct BenchReport: Codable, Sendable {
     package let threads: Int
     package let pipeline: Int
     package let multiget: Int
+    package let members: Int
     package let rate: Double?
     package let requests: Int?
     package let durationSeconds: Double?
@@ -155,7 +156,8 @@ package struct BenchReport: Codable, Sendable {
     settings = Settings(
       wire: plan.wire.rawValue, target: plan.target.text, connections: plan.connections,
       threads: plan.threads,
-      pipeline: plan.pipeline, multiget: plan.multiget, rate: plan.rate, requests: plan.requests,
+      pipeline: plan.pipeline, multiget: plan.multiget, members: plan.members, rate: plan.rate,
+      requests: plan.requests,
       durationSeconds: plan.requests == nil ? plan.durationSeconds : nil, warmupSeconds: plan.warmupSeconds,
       keys: plan.keys, keyBytes: [plan.keyBytes.lowerBound, plan.keyBytes.upperBound],
       valueBytes: [plan.valueBytes.lowerBound, plan.valueBytes.upperBound],

@@ -54,6 +54,8 @@ package struct LoadPlan: Sendable {
   package var pipeline = 1
   /// Keys of an `mget`.
   package var multiget = 50
+  /// Members that the sets of `sadd` and `sismember` are of.
+  package var members = 1000
   /// Requests a second, whatever the server does; nil: each reply brings the next request.
   package var rate: Double?
 
@@ -86,6 +88,7 @@ package struct LoadPlan: Sendable {
     package static let threads = 1...256
     package static let pipeline = 1...10_000
     package static let multiget = 1...10_000
+    package static let members = 1...1_000_000_000
     package static let keys = 1...1_000_000_000
     package static let keyBytes = 5...65_536
     /// The longest key of memcached.
@@ -103,6 +106,7 @@ package struct LoadPlan: Sendable {
     try Self.check("--threads", threads, Bound.threads)
     try Self.check("--pipeline", pipeline, Bound.pipeline)
     try Self.check("--multiget", multiget, Bound.multiget)
+    try Self.check("--members", members, Bound.members)
     try Self.check("--keys", keys, Bound.keys)
     try Self.check("--key-bytes", keyBytes.lowerBound, Bound.keyBytes)
     try Self.check("--key-bytes", keyBytes.upperBound, Bound.keyBytes)
@@ -125,8 +129,9 @@ package struct LoadPlan: Sendable {
     if !wire.isRedis && keyBytes.upperBound > Bound.memcachedKeyBytes {
       throw PlanError("memcached's keys have at most \(Bound.memcachedKeyBytes) bytes: change --key-bytes")
     }
-    if !wire.isRedis && mix.parts.contains(where: { $0.verb == .sadd }) {
-      throw PlanError("memcached has no sets: take sadd out of --mix, or choose --protocol redis")
+    if !wire.isRedis, let part = mix.parts.first(where: { $0.verb.kind == .set }) {
+      throw PlanError(
+        "memcached has no sets: take \(part.verb.rawValue) out of --mix, or choose --protocol redis")
     }
     let keysOfRequest = mix.parts.contains { $0.verb == .mget } ? multiget : 1
     guard connections * pipeline * keysOfRequest <= Bound.inFlight else {

@@ -2,7 +2,7 @@
 
 /// One kind of request, by a name that holds for all protocols. docs/BENCH.md has what each sends.
 package enum Verb: String, CaseIterable, Sendable, Codable {
-  case get, set, delete, incr, append, touch, sadd, mget
+  case get, set, delete, incr, append, touch, sadd, sismember, mget
 
   /// Which keys it is about.
   package var kind: KeyKind {
@@ -10,7 +10,7 @@ package enum Verb: String, CaseIterable, Sendable, Codable {
     case .get, .set, .delete, .touch, .mget: .value
     case .incr: .counter
     case .append: .log
-    case .sadd: .set
+    case .sadd, .sismember: .set
     }
   }
 }

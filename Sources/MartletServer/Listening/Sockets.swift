@@ -1,22 +1,23 @@
 // The few things that are done with sockets by themselves, whichever transport serves them.
 internal import CMartlet
+internal import Martlet
 
 /// Sockets by their descriptors.
 enum Sockets {
   /// Who is at the other end of a TCP connection.
   static func peer(_ socket: CInt) -> Peer {
-    let remote = address(socket, ofPeer: true)
-    return Peer(
-      address: remote.text, localAddress: address(socket, ofPeer: false).text, isLocal: remote.isLocal)
+    let remote = endpoint(socket, ofPeer: true)
+    return Peer(remote, local: endpoint(socket, ofPeer: false), isLocal: remote.isLocal)
   }
 
-  /// An address of a connected socket, and whether it is on this machine.
-  private static func address(_ socket: CInt, ofPeer: Bool) -> (text: String, isLocal: Bool) {
-    var text = [CChar](repeating: 0, count: 64)
-    let isLocal = unsafe martlet_socket_address(socket, ofPeer ? 1 : 0, &text, text.count)
-    return (
-      String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self), isLocal != 0
-    )
+  /// One of the two ends of a connected socket.
+  private static func endpoint(_ socket: CInt, ofPeer: Bool) -> Endpoint {
+    let found = martlet_socket_endpoint(socket, ofPeer ? 1 : 0)
+    return switch found.version {
+    case 4: .ipv4(UInt32(found.low), port: found.port)
+    case 6: .ipv6(found.high, found.low, port: found.port)
+    default: .other("?")
+    }
   }
 
   /// Has small replies sent at once.

@@ -217,7 +217,8 @@ final class ConnectionHandler: ChannelDuplexHandler, LaneConnection {
     }
     context.channel.withUntakenBytes { untaken in
       let verdict = self.waiting.look(
-        at: now, progress: self.written &- unsent, untaken: untaken, self.reception.patience)
+        at: now, progress: UInt32(truncatingIfNeeded: self.written &- unsent), untaken: untaken,
+        self.reception.patience)
       guard verdict == .isStalled else { return }
       self.reception.noteStalled(self.conversation.client, unsent)
       self.closeNow()

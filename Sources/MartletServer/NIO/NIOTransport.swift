@@ -112,7 +112,7 @@ extension Peer {
   /// Who is at the other end of a TCP connection.
   fileprivate init(_ channel: any Channel) {
     self.init(
-      address: channel.remoteAddress?.text ?? "?", localAddress: channel.localAddress?.text ?? "?",
+      .other(channel.remoteAddress?.text ?? "?"), local: .other(channel.localAddress?.text ?? "?"),
       isLocal: channel.remoteAddress?.isLoopback ?? false)
   }
 }

@@ -61,7 +61,10 @@
     /// Completions that fit; the kernel keeps those that don't until there is room.
     private static let completions: UInt32 = 8192
     /// Buffers for what is received, given back in the same turn; who finds none receives in the next.
-    private static let bufferCount: UInt32 = 256
+    private static let bufferCount: UInt16 = 256
+    /// So many of them are offered at first, and twice as many from the turn on that had too few: the kernel goes round
+    /// all that are offered, so each comes to have memory, and none stays in the processor's cache if they are many.
+    private static let buffersAtFirst: UInt16 = 16
     /// Bytes of each of them.
     static let bufferBytes = 16 << 10
     /// The most that one entry sends.
@@ -75,6 +78,9 @@
     private var completionHead: UInt32 = 0
     private var completionTail: UInt32 = 0
     private var bufferTail: UInt16 = 0
+    private var offeredBuffers: UInt16 = 0
+    /// A receive has found no buffer since the ring was last entered.
+    private var hasLackedBuffers = false
     /// Memory for entries that point to some: the bell's count, and the time of the timer.
     private let bellWord: UnsafeMutablePointer<UInt64>
     private let time: UnsafeMutablePointer<Int64>
@@ -89,9 +95,9 @@
       unsafe time = .allocate(capacity: 2)
       unsafe time.initialize(repeating: 0, count: 2)
       let code = unsafe martlet_ring_open(
-        &ring, Self.submissions, Self.completions, Self.bufferCount, UInt32(Self.bufferBytes))
+        &ring, Self.submissions, Self.completions, UInt32(Self.bufferCount), UInt32(Self.bufferBytes))
       guard code == 0 else { throw SystemError(code: -code) }
-      for number in 0..<UInt16(Self.bufferCount) { recycle(number) }
+      offerBuffers(Self.buffersAtFirst)
     }
 
     deinit {
@@ -187,6 +193,10 @@
 
     /// Submits what there is; and sleeps until something has completed, if `waits`.
     mutating func enter(waits: Bool) {
+      if hasLackedBuffers {
+        hasLackedBuffers = false
+        offerBuffers(min(offeredBuffers * 2, Self.bufferCount))
+      }
       unsafe martlet_ring_publish_buffers(&ring, bufferTail)
       unsafe martlet_store(ring.submission_tail, submissionTail)
       let result = unsafe martlet_ring_enter(&ring, submissionTail &- submissionHead, waits ? 1 : 0)
@@ -233,6 +243,16 @@
       precondition(Int(number) < Int(Self.bufferCount) && length <= Self.bufferBytes)
       let start = unsafe UnsafeRawPointer(ring.buffers.advanced(by: Int(number) * Self.bufferBytes))
       return unsafe _overrideLifetime(RawSpan(_unsafeStart: start, byteCount: length), borrowing: self)
+    }
+
+    /// Offers more buffers from the next `enter` on, if there are more: a receive has found none.
+    mutating func offerMoreBuffers() { hasLackedBuffers = true }
+
+    private mutating func offerBuffers(_ count: UInt16) {
+      while offeredBuffers < count {
+        recycle(offeredBuffers)
+        offeredBuffers += 1
+      }
     }
 
     /// Lets a buffer be used again; from the next `enter` on.

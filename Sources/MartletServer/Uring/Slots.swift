@@ -15,67 +15,91 @@
     fileprivate var generation: UInt32 { UInt32(truncatingIfNeeded: rawValue >> 32) }
   }
 
-  /// A growing table whose places are used again.
+  /// A growing table whose places are used again. It grows by a chunk at a time, so that no value is moved and few places
+  /// are empty.
   @safe struct Slots<Value: ~Copyable>: ~Copyable, @unchecked Sendable {
+    @safe private struct Chunk {
+      let values: UnsafeMutablePointer<Value>
+      let generations: UnsafeMutablePointer<UInt32>
+    }
+
+    /// So many places are in a chunk.
+    private static var chunkCount: Int { 64 }
     /// What generations are counted in; an odd one is that of a value that is there.
     private static var generationMask: UInt32 { 1 << 24 - 1 }
 
-    private var values: UnsafeMutablePointer<Value>
-    private var generations: [UInt32] = []
+    private var chunks: [Chunk] = []
+    /// Places that have had a value, and have none.
     private var free: [Int] = []
-    private var capacity = 16
     private(set) var count = 0
 
-    init() { unsafe values = .allocate(capacity: 16) }
+    init() {}
 
     deinit {
-      for index in generations.indices where generations[index] & 1 == 1 {
-        unsafe (values + index).deinitialize(count: 1)
+      for key in keys { unsafe value(key.index).deinitialize(count: 1) }
+      for chunk in chunks {
+        unsafe chunk.values.deallocate()
+        unsafe chunk.generations.deallocate()
       }
-      unsafe values.deallocate()
     }
 
     var isEmpty: Bool { count == 0 }
 
     /// The keys of all values.
     var keys: [SlotKey] {
-      generations.indices.filter { generations[$0] & 1 == 1 }.map { SlotKey($0, generations[$0]) }
+      var keys: [SlotKey] = []
+      keys.reserveCapacity(count)
+      for index in 0..<count + free.count {
+        let generation = unsafe generation(index).pointee
+        if generation & 1 == 1 { keys.append(SlotKey(index, generation)) }
+      }
+      return keys
     }
 
     @inline(__always)
     func contains(_ key: SlotKey) -> Bool {
-      key.index < generations.count && generations[key.index] == key.generation
+      unsafe key.index / Self.chunkCount < chunks.count && generation(key.index).pointee == key.generation
     }
 
-    /// Amortised O(1).
+    @inline(__always)
+    private func value(_ index: Int) -> UnsafeMutablePointer<Value> {
+      unsafe chunks[index / Self.chunkCount].values + index % Self.chunkCount
+    }
+
+    @inline(__always)
+    private func generation(_ index: Int) -> UnsafeMutablePointer<UInt32> {
+      unsafe chunks[index / Self.chunkCount].generations + index % Self.chunkCount
+    }
+
+    /// O(1).
     mutating func insert(_ value: consuming Value) -> SlotKey {
+      // Without free places, as many have been used as there are values.
+      let index = free.popLast() ?? count
+      if index / Self.chunkCount == chunks.count { grow() }
       count += 1
-      let index: Int
-      if let used = free.popLast() {
-        index = used
-      } else {
-        index = generations.count
-        generations.append(0)
-        if index == capacity { grow() }
-      }
-      generations[index] = (generations[index] &+ 1) & Self.generationMask
-      unsafe (values + index).initialize(to: value)
-      return SlotKey(index, generations[index])
+      unsafe self.value(index).initialize(to: value)
+      return SlotKey(index, raiseGeneration(index))
     }
 
     private mutating func grow() {
-      let grown = UnsafeMutablePointer<Value>.allocate(capacity: capacity * 2)
-      let taken = generations.indices.dropLast().filter { generations[$0] & 1 == 1 }
-      for index in taken { unsafe (grown + index).moveInitialize(from: values + index, count: 1) }
-      unsafe values.deallocate()
-      unsafe values = grown
-      capacity *= 2
+      let chunk = unsafe Chunk(
+        values: .allocate(capacity: Self.chunkCount), generations: .allocate(capacity: Self.chunkCount))
+      unsafe chunk.generations.initialize(repeating: 0, count: Self.chunkCount)
+      chunks.append(chunk)
     }
 
+    @discardableResult
+    private func raiseGeneration(_ index: Int) -> UInt32 {
+      let raised = unsafe (generation(index).pointee &+ 1) & Self.generationMask
+      unsafe generation(index).pointee = raised
+      return raised
+    }
+
+    /// Amortised O(1).
     mutating func remove(_ key: SlotKey) {
       precondition(contains(key))
-      unsafe (values + key.index).deinitialize(count: 1)
-      generations[key.index] = (generations[key.index] &+ 1) & Self.generationMask
+      unsafe value(key.index).deinitialize(count: 1)
+      raiseGeneration(key.index)
       free.append(key.index)
       count -= 1
     }
@@ -84,11 +108,11 @@
     subscript(key: SlotKey) -> Value {
       @inline(__always) _read {
         precondition(contains(key))
-        yield unsafe values[key.index]
+        yield unsafe value(key.index).pointee
       }
       @inline(__always) _modify {
         precondition(contains(key))
-        yield unsafe &values[key.index]
+        yield unsafe &value(key.index).pointee
       }
     }
   }

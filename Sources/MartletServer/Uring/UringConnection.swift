@@ -26,29 +26,29 @@
       case waiting
     }
 
-    let socket: CInt
+    // The smaller ones are behind the larger, so that no room is lost between.
     var conversation: Conversation
+    let socket: CInt
     /// Replies that may leave. It has memory only while it isn't empty.
     var output = ByteQueue()
     /// Replies that are under way, of which the first `sentBytes` have left.
     var sent = ByteQueue()
     var sentBytes = 0
+    /// What the session has not consumed, behind `consumedBytes` of what it has.
+    private var input = ByteQueue()
+    private var consumedBytes = 0
+    /// Since when it keeps the server waiting.
+    var waiting = Waiting()
     var receiving = Receiving.idle
     var sending = Sending.idle
+    /// Raised whenever the system has taken over some of the replies that it hadn't room for at once.
+    var sendProgress: UInt32 = 0
     /// The lane is to send its output.
     var isDirty = false
     /// The lane is to tell it of the journal's next commit.
     var isWaiting = false
     /// It closes when no entry is under way.
     var isClosing = false
-    /// Since when it keeps the server waiting.
-    var waiting = Waiting()
-    /// Raised whenever the system has taken over some of the replies that it hadn't room for at once.
-    var sendProgress = 0
-
-    /// What the session has not consumed, behind `consumedBytes` of what it has.
-    private var input = ByteQueue()
-    private var consumedBytes = 0
 
     init(_ socket: CInt, _ conversation: consuming Conversation) {
       self.socket = socket
@@ -143,11 +143,11 @@
     }
 
     /// Puts the held replies that may leave behind the output.
-    mutating func release(by journal: Journal) {
+    mutating func release(by journal: Journal, _ spares: inout SpareQueues) {
       var released = ByteQueue()
-      swap(&released, &output)
+      if output.isEmpty { released = spares.take() } else { swap(&released, &output) }
       conversation.release(by: journal) { released.append($0) }
-      swap(&released, &output)
+      if released.isEmpty { spares.reclaim(&released) } else { swap(&released, &output) }
     }
 
     /// Makes the output what is sent next.

@@ -131,7 +131,8 @@
         connections[key].conversation.closeInput()
         proceed(key)
       // The buffers of this turn were used up, or it was cancelled: if need be, it begins anew.
-      case -ErrorCode.noBuffers, -ErrorCode.cancelled, -ErrorCode.interrupted, -ErrorCode.again: break
+      case -ErrorCode.noBuffers: ring.offerMoreBuffers()
+      case -ErrorCode.cancelled, -ErrorCode.interrupted, -ErrorCode.again: break
       default: return close(key)
       }
       settle(key)
@@ -242,7 +243,7 @@
       for key in woken where connections.contains(key) {
         connections[key].isWaiting = false
         guard !connections[key].isClosing else { continue }
-        connections[key].release(by: journal)
+        connections[key].release(by: journal, &spares)
         if connections[key].conversation.isLost(by: journal) {
           close(key)
         } else {

@@ -12,18 +12,29 @@ package struct MemcachedSession: Session, ~Copyable {
   private static let maximumStrangersLine = 2048
   private static let maximumGetLine = 1 << 20
 
+  /// A reply that comes when a refused data block has been passed over.
+  final class LateReply {
+    let line: StaticString
+    /// The version that it shows.
+    let shown: UInt64
+
+    init(_ line: StaticString, shown: UInt64) {
+      self.line = line
+      self.shown = shown
+    }
+  }
+
   package internal(set) var state: SessionState
-  private var ranges = WordRanges()
+  /// Whether the client has asked to watch what others do.
+  var isWatching = false
   /// How much of the line that has begun has been searched for its end.
   private var searched = 0
   /// How many keys of a `get` have been replied in turns before this one.
   private var repliedKeys = 0
   /// Bytes of a refused data block that are still to be passed over.
   private var toSwallow = 0
-  /// What is replied when they have been, and the version that the reply shows.
-  var replyBehind: (line: StaticString, shown: UInt64)?
-  /// Whether the client has asked to watch what others do.
-  var isWatching = false
+  /// What is replied when they have been.
+  var replyBehind: LateReply?
   /// What it is shown; nil once it sends no more.
   var watcher: Watcher?
 
@@ -49,10 +60,7 @@ package struct MemcachedSession: Session, ~Copyable {
 
   package mutating func receive(_ input: RawSpan, _ execution: inout Execution) -> SessionStep {
     if isWatching { return goOnWatching(input, &execution) }
-    // Taken out of the session, so that its state can change while a request's words are read.
-    var ranges = WordRanges()
-    swap(&ranges, &self.ranges)
-    defer { swap(&ranges, &self.ranges) }
+    let ranges = execution.ranges
     var position = 0
     var lookedTo = 1
     while position < input.byteCount {
@@ -81,10 +89,11 @@ package struct MemcachedSession: Session, ~Copyable {
       searched = 0
       let lineEnd =
         newline > position && input.byte(newline - 1) == UInt8(ascii: "\r") ? newline - 1 : newline
-      Self.split(input.extracting(position..<lineEnd), &ranges)
+      Self.split(input.extracting(position..<lineEnd), &ranges.value)
       let request = input.extracting(position..<input.byteCount)
       let replyStart = execution.reply.buffer.count
-      let outcome = run(Words(request, ranges.span), request, bodyStart: newline + 1 - position, &execution)
+      let outcome = run(
+        Words(request, ranges.value.span), request, bodyStart: newline + 1 - position, &execution)
       if execution.reply.buffer.count > replyStart { execution.showWhatWasQuiet(&state, from: replyStart) }
       switch outcome {
       case .done(let end): position += end
@@ -377,18 +386,18 @@ package struct MemcachedSession: Session, ~Copyable {
     if execution.context.watchers.want(.mutations) {
       execution.tellStore(words[1], words[0], .tooLarge, 0, 0, state.client)
     }
-    replyBehind = isQuiet ? nil : (Self.line(.tooLarge), execution.shown)
+    replyBehind = isQuiet ? nil : LateReply(Self.line(.tooLarge), shown: execution.shown)
     return .swallow(from: bodyStart, count: length)
   }
 
   /// Replies what a data block was refused with.
   private mutating func endSwallowing(_ execution: inout Execution) {
-    guard let (line, shown) = replyBehind else { return }
+    guard let late = replyBehind else { return }
     replyBehind = nil
     let start = execution.reply.buffer.count
     execution.beginReply()
-    execution.shown = shown
-    execution.reply.buffer.append(line)
+    execution.shown = late.shown
+    execution.reply.buffer.append(late.line)
     execution.endReply(from: start)
   }
 

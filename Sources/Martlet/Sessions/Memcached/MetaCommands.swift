@@ -122,7 +122,7 @@ extension MemcachedSession {
     if problem == nil && mode == nil { problem = "CLIENT_ERROR invalid mode for ms M token\r\n" }
     if problem == nil && flags.isOpaqueTooLong { problem = "CLIENT_ERROR opaque token too long\r\n" }
     guard problem == nil, let mode else {
-      replyBehind = problem.map { ($0, state.shownLater) }
+      replyBehind = problem.map { LateReply($0, shown: state.shownLater) }
       return .swallow(from: bodyStart, count: length + 2)
     }
     guard flags.has("b") else {
@@ -204,9 +204,8 @@ extension MemcachedSession {
     }
     execution.counters.value.tooLarge.add()
     execution.tellStore(keyBytes, mode, isCompared: isCompared, .tooLarge, 0, 0, state.client)
-    replyBehind = (
-      "SERVER_ERROR object too large for cache\r\n", max(execution.shown, state.shownLater)
-    )
+    replyBehind = LateReply(
+      "SERVER_ERROR object too large for cache\r\n", shown: max(execution.shown, state.shownLater))
     return .swallow(from: bodyStart, count: length)
   }
 
