@@ -63,7 +63,7 @@ extension Shard {
       }
       if isNew { added += 1 }
     }
-    noteExpiringMembers(of: place.item, database)
+    noteExpiringMembers(of: place.item, database, hasGained: expiry != .none)
     publish()
     return added
   }
@@ -83,7 +83,7 @@ extension Shard {
     if place.item.members.count == 0 {
       remove(key, hash, database, version)
     } else {
-      noteExpiringMembers(of: place.item, database)
+      noteExpiringMembers(of: place.item, database, hasGained: false)
     }
     publish()
     return removed
@@ -111,7 +111,7 @@ extension Shard {
       _ = put(
         MemberContent(fields[index], value.span.raw, expiry: milliseconds), into: &place, limits)
     }
-    noteExpiringMembers(of: place.item, database)
+    noteExpiringMembers(of: place.item, database, hasGained: milliseconds != 0)
     publish()
   }
 
@@ -125,7 +125,7 @@ extension Shard {
       isPacked: collection.isPacked, seed, &allocator)
     countExpiry(database, old: false, new: item.expires)
     tables[database].insert(item, hash, &allocator)
-    noteExpiringMembers(of: item, database)
+    noteExpiringMembers(of: item, database, hasGained: collection.kind == .hash)
     publish()
   }
 

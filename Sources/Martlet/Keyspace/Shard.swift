@@ -336,8 +336,10 @@ package struct Shard: ~Copyable {
   }
 
   /// Has a collection that is in its table say whether members of it expire.
-  mutating func noteExpiringMembers(of item: Item, _ database: Int) {
-    guard item.kind == .hash else { return }
+  ///
+  /// - Parameter hasGained: whether members of it may have got an expiry just now.
+  mutating func noteExpiringMembers(of item: Item, _ database: Int, hasGained: Bool) {
+    guard hasGained || item.hasExpiringMembers else { return }
     let expires = item.members.expiringCount > 0
     guard expires != item.hasExpiringMembers else { return }
     item.hasExpiringMembers = expires
