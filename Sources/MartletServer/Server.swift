@@ -300,6 +300,25 @@ public final class Server: Sendable {
   ) -> [ConfigParameter] {
     let settings = settings
     func fixed(_ name: String, _ value: String) -> ConfigParameter { ConfigParameter(name) { value } }
+    let packing = store.keyspace.packing
+    func entries(_ name: String, _ limits: PackingLimits) -> ConfigParameter {
+      ConfigParameter(name, get: { "\(limits.entries)" }) { value in
+        guard let count = Int(value), (0...PackingLimits.maximumMembers).contains(count) else {
+          return "argument must be between 0 and \(PackingLimits.maximumMembers) inclusive"
+        }
+        limits.entries = count
+        return nil
+      }
+    }
+    func valueBytes(_ name: String, _ limits: PackingLimits) -> ConfigParameter {
+      ConfigParameter(name, get: { "\(limits.valueBytes)" }) { value in
+        guard let bytes = ByteSize.parse(value), (0...PackingLimits.maximumBytes).contains(bytes) else {
+          return "argument must be between 0 and \(PackingLimits.maximumBytes) inclusive"
+        }
+        limits.valueBytes = bytes
+        return nil
+      }
+    }
     return [
       fixed("appendfsync", settings.durability == .never ? "no" : settings.durability.rawValue),
       fixed("appendonly", "yes"),
@@ -322,6 +341,8 @@ public final class Server: Sendable {
       fixed("bind", settings.host.joined(separator: " ")),
       fixed("databases", "\(settings.databases)"),
       fixed("dir", settings.dataFolder),
+      entries("hash-max-listpack-entries", packing.hashes),
+      valueBytes("hash-max-listpack-value", packing.hashes),
       fixed("io-threads", "\(settings.threads)"),
       ConfigParameter("log-commands", get: { context.logsCommands ? "yes" : "no" }) { value in
         guard let isOn = ["yes": true, "no": false][value] else { return "argument must be 'yes' or 'no'" }
@@ -352,6 +373,8 @@ public final class Server: Sendable {
       fixed("proto-max-bulk-len", "\(settings.maxValueBytes ?? SessionLimits.redis.valueBytes)"),
       fixed("protected-mode", settings.protectedMode ? "yes" : "no"),
       fixed("save", ""),
+      entries("set-max-listpack-entries", packing.sets),
+      valueBytes("set-max-listpack-value", packing.sets),
       fixed("tcp-backlog", "\(settings.backlog)"),
       ConfigParameter("timeout", get: { "\(patience.idle / 1_000_000_000)" }) { value in
         guard let seconds = Int64(value) else { return "argument couldn't be parsed into an integer" }

@@ -13,7 +13,7 @@ CLOSING = re.compile(
 WORD = re.compile(rb'(?:"((?:[^"\\]|\\(?:[nrt"\\]|x[0-9a-fA-F]{2}))*)"|b64"([^"]*)"|([^ "]+))(?: |$)')
 ESCAPE = re.compile(rb"\\(?:x(..)|(.))")
 ESCAPED = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b'"': b'"', b"\\": b"\\"}
-# A value is bytes, or a set of them; an expiry is in milliseconds, or 0; the token is what `gets` shows.
+# A value is bytes, a set of them, or a dictionary of fields to (value, expiry); an expiry is in milliseconds, or 0; the token is what `gets` shows.
 Item = namedtuple("Item", "value version expiry flags token stale", defaults=[0, 0, 0, 0, False])
 class Refused(ValueError): """The file is damaged, or no file of this format."""
 
@@ -38,7 +38,8 @@ def numbers(options):
 
 def apply(keys, database, version, name, *words):
     key, gone, changed = (database, *words[:1]), [], dict(version=version, token=version, stale=False)
-    old = keys.get(key, Item(frozenset() if name == b"SADD" else b""))
+    empty = {b"SADD": frozenset(), b"HSET": {}, b"HSETEX": {}}.get(name, b"")
+    old = keys.get(key, Item(empty))
     match name, *words:
         case b"SET", _, value, *options:
             named, stale = numbers([each for each in options if each != b"STALE"]), b"STALE" in options
@@ -58,6 +59,21 @@ def apply(keys, database, version, name, *words):
         case (b"SADD" | b"SREM"), _, *members:
             value = old.value.union(members) if name == b"SADD" else old.value.difference(members)
             keys[key], gone = old._replace(value=value, **changed), [] if value else [key]
+        case b"HSET", _, *pairs:
+            fields = {field: (value, 0) for field, value in zip(pairs[::2], pairs[1::2], strict=True)}
+            keys[key] = old._replace(value=old.value | fields, **changed)
+        case b"HSETEX", _, (b"PXAT" | b"KEEPTTL") as option, *rest:
+            time, (_, count, *pairs) = (rest[0], rest[1:]) if option == b"PXAT" else (None, rest)
+            expiry = lambda field: int(time) if time else old.value.get(field, (b"", 0))[1]
+            fields = {field: (value, expiry(field)) for field, value in zip(pairs[::2], pairs[1::2], strict=True)}
+            keys[key] = old._replace(value=old.value | fields, **changed)
+        case b"HDEL", _, *fields:
+            value = {field: each for field, each in old.value.items() if field not in fields}
+            keys[key], gone = old._replace(value=value, **changed), [] if value else [key]
+        case (b"HPEXPIREAT" | b"HPERSIST"), _, *rest:
+            time, fields = (int(rest[0]), rest[3:]) if name == b"HPEXPIREAT" else (0, rest[2:])
+            value = {field: (each[0], time if field in fields else each[1]) for field, each in old.value.items()}
+            keys |= {key: old._replace(value=value, **changed)} if key in keys else {}
         case (b"PEXPIREAT" | b"PERSIST"), _, *expiry:  # the value stays, and so does its token
             keys |= {key: old._replace(version=version, expiry=int([*expiry, 0][0]))} if key in keys else {}
         case (b"RENAME" | b"COPY"), _, target, *number:

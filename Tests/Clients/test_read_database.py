@@ -80,6 +80,15 @@ def random_command(chance: random.Random) -> tuple[bytes | str | int, ...]:
             ("SADD", "set", chance.randrange(1000)),
             ("SREM", "set", value, member),
             ("SPOP", "set"),
+            ("HSET", key, value, member),
+            ("HSET", "hash", value, member, member, value),
+            ("HSET", "hash", chance.randrange(1000), value),
+            ("HINCRBY", "hash", "number", 7),
+            ("HSETEX", "hash", "PXAT", FAR + chance.randrange(1000), "FIELDS", 2, value, member, "number", 5),
+            ("HSETEX", "hash", "KEEPTTL", "FIELDS", 1, member, value),
+            ("HPEXPIREAT", "hash", FAR + chance.randrange(1000), "FIELDS", 2, value, chance.randrange(1000)),
+            ("HPERSIST", "hash", "FIELDS", 2, value, member),
+            ("HDEL", "hash", value, chance.randrange(1000)),
             ("SELECT", chance.randrange(DATABASES)),
         ]
     )
@@ -125,6 +134,8 @@ def fill_with_every_record(server: MartletServer) -> None:
             + [("SET", key, key) for key in KEYS]
             + [("SADD", "awkward", *AWKWARD), ("SREM", "awkward", AWKWARD[2], AWKWARD[9])]
             + [("SADD", "gone", "a"), ("SREM", "gone", "a")]
+            + [("HSET", "fields", *AWKWARD, *AWKWARD), ("HDEL", "fields", AWKWARD[2], AWKWARD[9])]
+            + [("HSET", "gone", "a", "b"), ("HDEL", "gone", "a")]
         )
         for words in [
             ("SELECT", 2),
@@ -142,6 +153,10 @@ def fill_with_every_record(server: MartletServer) -> None:
             ("PEXPIREAT", "awkward", FAR),
             ("PEXPIREAT", "v6", FAR),
             ("PERSIST", "v6"),
+            ("HSETEX", "fields", "PXAT", FAR, "FIELDS", 2, "e1", "x", "e2", "two words"),
+            ("HSETEX", "fields", "KEEPTTL", "FIELDS", 1, "e1", "y"),
+            ("HPEXPIREAT", "fields", FAR + 1, "FIELDS", 2, "", "#"),
+            ("HPERSIST", "fields", "FIELDS", 1, "e2"),
             ("APPEND", "v7", "tail"),
             ("SETRANGE", "v8", "3", "xyz"),
             ("SETRANGE", "gap", "5", "xyz"),
@@ -164,14 +179,20 @@ def server_keys(redis: RedisConnection, memcached: MemcachedConnection) -> dict[
         redis("SELECT", database)
         keys = redis("KEYS", "*")
         types = redis.pipeline([("TYPE", key) for key in keys])
-        reads = [
-            ("SMEMBERS" if kind.text == "set" else "GET", key) for key, kind in zip(keys, types, strict=True)
-        ]
+        read_by = {"set": "SMEMBERS", "hash": "HGETALL", "string": "GET"}
+        reads = [(read_by[kind.text], key) for key, kind in zip(keys, types, strict=True)]
         values = redis.pipeline(reads)
         expiries = redis.pipeline([("PEXPIRETIME", key) for key in keys])
-        for key, value, expiry in zip(keys, values, expiries, strict=True):
+        for key, kind, value, expiry in zip(keys, types, values, expiries, strict=True):
             flags = token = stale = None
-            if isinstance(value, list):
+            if kind.text == "hash":
+                fields = value[::2]
+                times = redis("HPEXPIRETIME", key, "FIELDS", len(fields), *fields)
+                value = {
+                    field: (each, max(time, 0))
+                    for field, each, time in zip(fields, value[1::2], times, strict=True)
+                }
+            elif isinstance(value, list):
                 value = frozenset(value)
             elif database == 0 and len(key) <= 250 and not any(byte <= 0x20 or byte == 0x7F for byte in key):
                 line = memcached.ask(b"gets %s\r\n" % key).split(b"\r\n")[0].split(b" ")
@@ -206,6 +227,7 @@ def test_every_kind_of_record(martlet: MartletServer, end: str) -> None:
     content = martlet.database.read_bytes()
     names = {line.split(b" ")[0] for line in content.splitlines()}
     written = b"# SET MSET APPEND PREPEND SETRANGE DEL PEXPIREAT PERSIST RENAME COPY SADD SREM FLUSHDB FLUSHALL SELECT STALE"
+    written += b" HSET HSETEX HDEL HPEXPIREAT HPERSIST"
     assert names == set(written.split())
     items = read(content)
     assert items[0, b"v9"].value == bytes(range(256)) + b" "

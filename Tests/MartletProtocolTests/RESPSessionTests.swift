@@ -20,13 +20,16 @@ struct RESPSessionTests {
     return differences
   }
 
-  @Test("Inline requests are replied to as Redis does", arguments: RedisConversations.all)
+  @Test(
+    "Inline requests are replied to as Redis does", arguments: RedisConversations.all + HashConversations.all)
   func inline(_ conversation: Conversation) {
     #expect(play(conversation, isResp3: false) { $0 + "\r\n" } == [])
     #expect(play(conversation, isResp3: true) { $0 + "\r\n" } == [])
   }
 
-  @Test("Requests in arrays are replied to as Redis does", arguments: RedisConversations.all)
+  @Test(
+    "Requests in arrays are replied to as Redis does",
+    arguments: RedisConversations.all + HashConversations.all)
   func arrays(_ conversation: Conversation) {
     #expect(play(conversation, isResp3: false, Self.asArray) == [])
     #expect(play(conversation, isResp3: true, Self.asArray) == [])
@@ -38,7 +41,8 @@ struct RESPSessionTests {
   }
 
   @Test(
-    "A pipeline in any two pieces, or byte by byte, gets the same replies", arguments: RedisConversations.all)
+    "A pipeline in any two pieces, or byte by byte, gets the same replies",
+    arguments: RedisConversations.all + HashConversations.all)
   func splits(_ conversation: Conversation) {
     for form in [{ $0 + "\r\n" }, Self.asArray] {
       expectSameInPieces(
@@ -180,7 +184,7 @@ struct RESPSessionTests {
   @Test("Garbage never crashes a session", arguments: 0..<40 as Range<UInt64>)
   func garbage(_ seed: UInt64) {
     var random = RandomSource(seed: seed)
-    let pieces = RedisConversations.all.flatMap(\.exchanges).map(\.request)
+    let pieces = (RedisConversations.all + HashConversations.all).flatMap(\.exchanges).map(\.request)
     for _ in 0..<30 {
       let client = TestServer().redisClient(
         SessionLimits(keyBytes: 20, valueBytes: 1000))
@@ -249,12 +253,10 @@ struct RESPSessionTests {
       ("SET k v EX 10 EX 20", "-ERR syntax error\r\n"), ("GETEX k PERSIST PERSIST", "-ERR syntax error\r\n"),
       // Redis reads cursors as C's strtoul does.
       ("SCAN -1", "-ERR invalid cursor\r\n"), ("SCAN +0", "-ERR invalid cursor\r\n"),
-      ("SCAN \"\"", "-ERR invalid cursor\r\n"),
-      // Redis looks at the options only when there is a set.
-      ("SSCAN none 0 COUNT abc", "-ERR value is not an integer or out of range\r\n"),
-      ("SSCAN none 0 MATCH", "-ERR syntax error\r\n"),
+      ("SCAN \"\"", "-ERR invalid cursor\r\n"), ("HSCAN none -1", "-ERR invalid cursor\r\n"),
       // Redis would begin to return as many.
       ("SRANDMEMBER none -16777217", "-ERR value is out of range\r\n"),
+      ("HRANDFIELD none -16777217", "-ERR value is out of range\r\n"),
     ] {
       #expect(client.send(request + "\r\n") == reply, "\(request)")
     }

@@ -9,7 +9,7 @@ private struct CollectingReader: CutReader, ~Copyable {
   private(set) var databases: [DatabaseContents]
   /// Keys and members that came more than once.
   private(set) var repeated: [[UInt8]] = []
-  private var sets: [ObjectIdentifier: Set<[UInt8]>] = [:]
+  private var members: [ObjectIdentifier: [[UInt8]: StoredField]] = [:]
 
   init(databaseCount: Int) { databases = Array(repeating: [:], count: databaseCount) }
 
@@ -19,16 +19,20 @@ private struct CollectingReader: CutReader, ~Copyable {
 
   mutating func take(_ item: Item, _ database: Int) { put(item.key.array, database, item.stored) }
 
-  mutating func take(_ member: RawSpan, of set: CutSet) {
-    let member = member.array
-    if !sets[ObjectIdentifier(set), default: []].insert(member).inserted { repeated.append(member) }
+  mutating func take(_ member: Member, of collection: CutCollection) {
+    let field = StoredField(member.value.array, expiry: member.expiry)
+    if members[ObjectIdentifier(collection), default: [:]].updateValue(field, forKey: member.key.array) != nil
+    {
+      repeated.append(member.key.array)
+    }
   }
 
-  mutating func finish(_ set: CutSet) {
-    let members = sets.removeValue(forKey: ObjectIdentifier(set)) ?? []
+  mutating func finish(_ collection: CutCollection) {
+    let members = members.removeValue(forKey: ObjectIdentifier(collection)) ?? [:]
+    let content: StoredItem.Content = collection.kind == .hash ? .hash(members) : .set(Set(members.keys))
     put(
-      set.key, set.database,
-      StoredItem(content: .set(members), metadata: set.metadata, version: set.version))
+      collection.key, collection.database,
+      StoredItem(content: content, metadata: collection.metadata, version: collection.version))
   }
 }
 
@@ -103,6 +107,42 @@ struct CutTests {
   func largeSet(changes: [[String]], members: Int) {
     for before in [0, 3, 20] {
       var server = withLargeSet(members)
+      let expected = server.store.contents()
+      begin(server.store, outlivesFlush: true)
+      var reader = CollectingReader(databaseCount: Self.databases)
+      for shard in 0..<server.store.keyspace.shardCount {
+        var steps = 0
+        while server.store.keyspace[shard].shard.advanceCut(5, &reader) {
+          steps += 1
+          if steps == before { for change in changes { server.send(redis: change.map(bytes)) } }
+        }
+        if shard == 0 && before == 0 { for change in changes { server.send(redis: change.map(bytes)) } }
+      }
+      #expect(reader.databases == expected)
+      #expect(reader.repeated.isEmpty)
+      end(server.store)
+    }
+  }
+
+  @Test(
+    "of a large hash is exact when it changes at once",
+    arguments: [
+      [["DEL", "h"]], [["HSET", "h", "new", "v"], ["HDEL", "h", "m1"], ["HSET", "h", "m1", "w"]],
+      [["HSET", "h", "m1", "w"], ["HSET", "h", "m1", "x"], ["HDEL", "h", "m1"]],
+      [["HSET", "h", "m1", "a longer value"], ["RENAME", "h", "t"], ["HSET", "t", "m1", "w"]],
+      [["HDEL", "h", "m1"], ["HSET", "h", "m1", "w"], ["HSET", "h", "m1", "a longer value"]],
+      [["HPERSIST", "h", "FIELDS", "2", "m1", "e1"], ["HINCRBY", "h", "n", "1"]],
+      [["HPEXPIREAT", "h", "9000000000000", "FIELDS", "2", "m1", "e2"], ["DEL", "h"]],
+      [["COPY", "h", "t"], ["HSET", "h", "m3", "w"]], [["FLUSHALL"], ["HSET", "h", "m1", "w"]],
+    ], [129, 1000])
+  func largeHash(changes: [[String]], fields: Int) {
+    for before in [0, 3, 20] {
+      var server = TestServer.inMemory(databases: Self.databases)
+      server.send(redis: ["HSET", "h"].map(bytes) + (0..<fields).flatMap { [bytes("m\($0)"), bytes("v")] })
+      for index in 0..<3 {
+        server.send(
+          redis: ["HSETEX", "h", "PXAT", "800000000000\(index)", "FIELDS", "1", "e\(index)", "v"].map(bytes))
+      }
       let expected = server.store.contents()
       begin(server.store, outlivesFlush: true)
       var reader = CollectingReader(databaseCount: Self.databases)

@@ -100,34 +100,6 @@ struct ItemTests {
     }
   }
 
-  @Test("that is a set keeps its members through other metadata, and frees them all")
-  func sets() {
-    let seed = SeedReference(HashSeed(1))
-    defer { seed.destroy() }
-    var allocator = Allocator()
-    var item = unsafe Item.makeSet(bytes("key").span.bytes, ItemMetadata(flags: 3), 1, seed, &allocator)
-    let members = (0..<5000).map { filled($0 % 2500, UInt8(truncatingIfNeeded: $0)) }
-    var model = Set<[UInt8]>()
-    for member in members {
-      let isNew = unsafe item.members.insert(member.span.bytes, &allocator)
-      #expect(isNew == model.insert(member).inserted)
-    }
-    item = unsafe item.remade(
-      key: bytes("key").span.bytes, metadata: ItemMetadata(expiry: 8), version: 2, &allocator)
-    #expect(item.kind == .set)
-    #expect(item.members.count == model.count)
-    var found = Set<[UInt8]>()
-    item.members.forEach { found.insert($0.key.array) }
-    #expect(found == model)
-    for member in members.prefix(2000) {
-      let wasThere = unsafe item.members.remove(member.span.bytes, &allocator)
-      #expect(wasThere == (model.remove(member) != nil))
-    }
-    #expect(item.members.count == model.count)
-    item.destroy(&allocator)
-    #expect(allocator.usedBytes == 0)
-  }
-
   @Test("An access time is as old as it is, when the count of quarters of a second has come round, too")
   func accessTimeComesRound() {
     let round: Int64 = (1 << 24) * 250

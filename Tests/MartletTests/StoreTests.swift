@@ -19,6 +19,7 @@ struct StoreTests {
     try await store.set("Hello", to: "World")
     try await store.set([0xff, 0x00], to: [0x0d, 0x0a])
     try await store.insert(["apple", "pear", "apple"], into: "fruit")
+    #expect(try await store.setFields(["name": "Ada", "city": "London"], of: "user") == 2)
     #expect(try await store.increment("count", by: 41) == 41)
     await store.close()
 
@@ -26,8 +27,9 @@ struct StoreTests {
     #expect(try await again.string("Hello") == "World")
     #expect(try await again.bytes([0xff, 0x00]) == [0x0d, 0x0a])
     #expect(try await Set(again.members(of: "fruit")) == ["apple", "pear"])
+    #expect(try await again.fields(of: "user") == ["name": "Ada", "city": "London"])
     #expect(try await again.increment("count") == 42)
-    #expect(again.count == 4)
+    #expect(again.count == 5)
     await again.close()
   }
 
@@ -59,6 +61,8 @@ struct StoreTests {
     await #expect(throws: StoreError.wrongType) { try await store.string("set") }
     try await store.set("text", to: "abc")
     await #expect(throws: StoreError.wrongType) { try await store.members(of: "text") }
+    await #expect(throws: StoreError.wrongType) { try await store.fields(of: "set") }
+    await #expect(throws: StoreError.wrongType) { try await store.setFields(["a": "b"], of: "set") }
     await #expect(throws: StoreError.notAnInteger) { try await store.increment("text") }
     await store.close()
     await #expect(throws: StoreError.closed) { try await store.string("text") }
@@ -73,6 +77,13 @@ struct StoreTests {
     #expect(try await store.string("a") == nil)
     try await store.insert(["x", "y"], into: "s")
     #expect(try await store.remove(["x", "z"], from: "s") == 1)
+    try await store.setFields(["x": "1", "y": "2"], of: "h")
+    #expect(try await store.setFields(["x": "3", "z": "4"], of: "h") == 1)
+    #expect(try await store.removeFields(["y", "none"], of: "h") == 1)
+    #expect(try await store.field("x", of: "h") == "3")
+    #expect(try await store.field("y", of: "h") == nil)
+    #expect(try await store.removeFields(["x", "z"], of: "h") == 2)
+    #expect(try await !store.contains("h"))
     #expect(try await store.remove(["y"], from: "s") == 1)
     #expect(try await !store.contains("s"))
     await store.close()

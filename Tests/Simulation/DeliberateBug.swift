@@ -23,6 +23,8 @@ package enum DeliberateBug: String, CaseIterable, Sendable {
   case unsyncedCheckpoint
   /// A checkpoint doesn't keep what is deleted or replaced before it has come to it.
   case forgottenDeletions
+  /// A checkpoint doesn't keep the members of large collections that are removed or replaced before it has come to them.
+  case forgottenMembers
 }
 
 /// A disk that has the bug, if it is one of a disk.

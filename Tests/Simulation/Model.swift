@@ -24,6 +24,13 @@ package enum Operation: Sendable {
   case copy([UInt8], [UInt8], database: Int, replaces: Bool)
   case addMembers([UInt8], [[UInt8]])
   case removeMembers([UInt8], [[UInt8]])
+  case setFields([UInt8], [(field: [UInt8], value: [UInt8])])
+  /// Nil for an expiry that stays.
+  case setExpiringFields([UInt8], [(field: [UInt8], value: [UInt8])], at: Int64?)
+  case incrementField([UInt8], [UInt8], by: Int)
+  case removeFields([UInt8], [[UInt8]])
+  case expireFields([UInt8], [[UInt8]], at: Int64)
+  case persistFields([UInt8], [[UInt8]])
   case select(Int)
   case flush
   case flushAll
@@ -50,6 +57,17 @@ package enum Operation: Sendable {
       return [bytes("COPY"), key, newKey, bytes("DB"), text(database)] + (replaces ? [bytes("REPLACE")] : [])
     case .addMembers(let key, let members): return [bytes("SADD"), key] + members
     case .removeMembers(let key, let members): return [bytes("SREM"), key] + members
+    case .setFields(let key, let pairs):
+      return [bytes("HSET"), key] + pairs.flatMap { [$0.field, $0.value] }
+    case .setExpiringFields(let key, let pairs, let expiry):
+      return [bytes("HSETEX"), key] + (expiry.map { [bytes("PXAT"), text($0)] } ?? [bytes("KEEPTTL")])
+        + [bytes("FIELDS"), text(pairs.count)] + pairs.flatMap { [$0.field, $0.value] }
+    case .incrementField(let key, let field, let amount): return [bytes("HINCRBY"), key, field, text(amount)]
+    case .removeFields(let key, let fields): return [bytes("HDEL"), key] + fields
+    case .expireFields(let key, let fields, let time):
+      return [bytes("HPEXPIREAT"), key, text(time), bytes("FIELDS"), text(fields.count)] + fields
+    case .persistFields(let key, let fields):
+      return [bytes("HPERSIST"), key, bytes("FIELDS"), text(fields.count)] + fields
     case .select(let database): return [bytes("SELECT"), text(database)]
     case .flush: return [bytes("FLUSHDB")]
     case .flushAll: return [bytes("FLUSHALL")]
@@ -123,7 +141,31 @@ package struct Model {
     guard let item = databases[database][key], item.metadata.expiry == 0 || item.metadata.expiry > now else {
       return nil
     }
+    // A hash of which all fields have expired is as absent as they are.
+    if case .hash(let fields) = item.content, fields.values.allSatisfy({ $0.hasExpired(now) }) { return nil }
     return item
+  }
+
+  /// The fields of a hash that is to be changed, none for a key that isn't there, and nil for another type. Those of
+  /// the fields that are named and have expired are deleted first, by a change of its own.
+  private mutating func fieldsToChange(
+    _ key: [UInt8], _ database: Int, _ named: [[UInt8]], _ now: Int64
+  ) -> [[UInt8]: StoredField]? {
+    guard let old = liveToChange(key, database, now) else { return [:] }
+    guard case .hash(var fields) = old.content else { return nil }
+    let expired = named.filter { fields[$0]?.hasExpired(now) == true }
+    guard !expired.isEmpty else { return fields }
+    for field in expired { fields[field] = nil }
+    version += 1
+    put(key, database, .hash(fields), old.metadata)
+    return fields
+  }
+
+  /// Has a hash hold other fields.
+  private mutating func putFields(_ key: [UInt8], _ database: Int, _ fields: [[UInt8]: StoredField]) {
+    version += 1
+    if fields.isEmpty { return remove(key, database) }
+    put(key, database, .hash(fields), databases[database][key]?.metadata ?? ItemMetadata())
   }
 
   /// The item for a command that changes it: one that has expired is deleted first, by a change of its own.
@@ -245,6 +287,45 @@ package struct Model {
       version += 1
       let after = before.subtracting(members)
       if after.isEmpty { remove(key, database) } else { put(key, database, .set(after), old.metadata) }
+    case .setFields(let key, let pairs):
+      guard var fields = fieldsToChange(key, database, pairs.map(\.field), now) else {
+        return shown(key, database)
+      }
+      for pair in pairs { fields[pair.field] = StoredField(pair.value) }
+      putFields(key, database, fields)
+    case .setExpiringFields(let key, let pairs, let expiry):
+      guard var fields = fieldsToChange(key, database, pairs.map(\.field), now) else {
+        return shown(key, database)
+      }
+      for pair in pairs {
+        fields[pair.field] = StoredField(pair.value, expiry: expiry ?? fields[pair.field]?.expiry ?? 0)
+      }
+      putFields(key, database, fields)
+    case .incrementField(let key, let field, let amount):
+      guard var fields = fieldsToChange(key, database, [field], now) else { return shown(key, database) }
+      let old = fields[field] ?? StoredField(bytes("0"))
+      guard let number = Int(String(decoding: old.value, as: UTF8.self)), bytes("\(number)") == old.value
+      else { return shown(key, database) }
+      fields[field] = StoredField(bytes("\(number + amount)"), expiry: old.expiry)
+      putFields(key, database, fields)
+    case .removeFields(let key, let named):
+      guard var fields = fieldsToChange(key, database, named, now),
+        named.contains(where: { fields[$0] != nil })
+      else { return shown(key, database) }
+      for field in named { fields[field] = nil }
+      putFields(key, database, fields)
+    case .expireFields(let key, let named, let time):
+      guard var fields = fieldsToChange(key, database, named, now),
+        named.contains(where: { fields[$0] != nil })
+      else { return shown(key, database) }
+      for field in named { fields[field]?.expiry = time }
+      putFields(key, database, fields)
+    case .persistFields(let key, let named):
+      guard var fields = fieldsToChange(key, database, named, now),
+        named.contains(where: { fields[$0].map { $0.expiry != 0 } == true })
+      else { return shown(key, database) }
+      for field in named { fields[field]?.expiry = 0 }
+      putFields(key, database, fields)
     case .select(let number): selected = number
     case .flush:
       version += 1
@@ -269,6 +350,10 @@ package struct Model {
     absences[database] = [:]
     emptied[database] = version
   }
+}
+
+extension StoredField {
+  fileprivate func hasExpired(_ now: Int64) -> Bool { expiry != 0 && expiry <= now }
 }
 
 extension StoredItem {

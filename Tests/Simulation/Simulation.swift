@@ -182,6 +182,7 @@ package struct Simulation {
     switch item.content {
     case .string(let value): content = "\(value.count) bytes"
     case .set(let members): content = "\(members.count) members"
+    case .hash(let fields): content = "\(fields.count) fields"
     }
     let metadata = item.metadata
     return
@@ -447,6 +448,11 @@ package struct Simulation {
         if bug == .forgottenDeletions {
           for shard in 0..<life.store.keyspace.shardCount {
             life.store.keyspace[shard].shard.forgetDeletionsInCut()
+          }
+        }
+        if bug == .forgottenMembers {
+          for shard in 0..<life.store.keyspace.shardCount {
+            life.store.keyspace[shard].shard.forgetMembersInCut()
           }
         }
       } catch is DiskError {

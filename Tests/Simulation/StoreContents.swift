@@ -1,11 +1,24 @@
 // All that a store holds, copied out of it: what tests compare.
 package import Martlet
 
+/// The value of one field of a hash.
+package struct StoredField: Equatable, Sendable {
+  package var value: [UInt8]
+  /// When it expires, in milliseconds since 1970; 0 for never.
+  package var expiry: Int64
+
+  package init(_ value: [UInt8], expiry: Int64 = 0) {
+    self.value = value
+    self.expiry = expiry
+  }
+}
+
 /// One key's value and all that goes with it.
 package struct StoredItem: Equatable, Sendable {
   package enum Content: Equatable, Sendable {
     case string([UInt8])
     case set(Set<[UInt8]>)
+    case hash([[UInt8]: StoredField])
   }
 
   package var content: Content
@@ -36,6 +49,10 @@ extension Item {
       var members: Set<[UInt8]> = []
       self.members.forEach { members.insert($0.key.array) }
       content = .set(members)
+    case .hash:
+      var fields: [[UInt8]: StoredField] = [:]
+      self.members.forEach { fields[$0.key.array] = StoredField($0.value.array, expiry: $0.expiry) }
+      content = .hash(fields)
     }
     return StoredItem(content: content, metadata: metadata, version: version)
   }

@@ -1,4 +1,4 @@
-// Commands by chance, on few keys, so that they meet; now and then on many, or with large sets and long values.
+// Commands by chance, on few keys, so that they meet; now and then on many, or with large sets and hashes and long values.
 internal import Martlet
 
 /// Makes commands from a seed.
@@ -15,7 +15,7 @@ package struct Workload {
   private let databaseCount: Int
   /// How many keys there are besides those above.
   private let manyKeys: Int
-  /// How many members a large set may have; 0 for no large sets.
+  /// How many members a large set, or fields a large hash, may have; 0 for no large ones.
   private let largeSet: Int
   /// How long a value may be, in bytes.
   private let longestValue: Int
@@ -37,7 +37,7 @@ package struct Workload {
 
   private mutating func key() -> [UInt8] {
     if manyKeys > 0 && chance(2) { return manyKey() }
-    if largeSet > 0 && chance(4) { return setKey() }
+    if largeSet > 0 && chance(4) { return chance(2) ? setKey() : hashKey() }
     return chance(3) ? Self.awkwardKeys.randomElement(using: &random) ?? [] : plainKey()
   }
 
@@ -46,6 +46,33 @@ package struct Workload {
   /// A key that more often than others holds a set.
   private mutating func setKey() -> [UInt8] { bytes("set\(number(0...2))") }
 
+  /// A key that more often than others holds a hash.
+  private mutating func hashKey() -> [UInt8] { bytes("hash\(number(0...2))") }
+
+  private mutating func field() -> [UInt8] { chance(3) ? key() : bytes("f\(number(0...9))") }
+
+  private mutating func fields() -> [[UInt8]] { (0..<number(1...4)).map { _ in field() } }
+
+  private mutating func pairs() -> [(field: [UInt8], value: [UInt8])] {
+    (0..<number(1...4)).map { _ in (field(), value()) }
+  }
+
+  private mutating func aHashKey() -> [UInt8] { chance(3) ? key() : hashKey() }
+
+  /// A command on a large hash.
+  private mutating func wideHash(now: Int64) -> Operation {
+    let few = (0..<number(1...4)).map { _ in bytes("m\(number(0...largeSet))") }
+    return switch number(0...8) {
+    case 0...2: .setFields(hashKey(), members().map { ($0, value()) })
+    case 3: .removeFields(hashKey(), members())
+    case 4: .removeFields(hashKey(), few)
+    case 5: .setExpiringFields(hashKey(), few.map { ($0, value()) }, at: chance(2) ? nil : expiry(now))
+    case 6: .expireFields(hashKey(), chance(2) ? few : members(), at: expiry(now))
+    case 7: .persistFields(hashKey(), members())
+    default: .setFields(hashKey(), few.map { ($0, value()) })
+    }
+  }
+
   /// Many of the members that a large set may have, some of them in a row.
   private mutating func members() -> [[UInt8]] {
     let start = number(0...largeSet)
@@ -53,12 +80,13 @@ package struct Workload {
   }
 
   /// A command on many keys, or on many members.
-  private mutating func wide() -> Operation {
+  private mutating func wide(now: Int64) -> Operation {
     if manyKeys > 0 && (largeSet == 0 || chance(2)) {
       let keys = (0..<number(1...60)).map { _ in manyKey() }
       return chance(2) ? .delete(keys) : .setAll(keys.map { ($0, bytes("\(number(0...9999))")) })
     }
     guard largeSet > 0 else { return .get(key()) }
+    if chance(2) { return wideHash(now: now) }
     switch number(0...5) {
     case 0...2: return .addMembers(setKey(), members())
     case 3: return .removeMembers(setKey(), members())
@@ -84,8 +112,8 @@ package struct Workload {
   private mutating func expiry(_ now: Int64) -> Int64 { now + Int64(number(1...5000)) }
 
   package mutating func next(now: Int64) -> Operation {
-    if (manyKeys > 0 || largeSet > 0) && chance(5) { return wide() }
-    return switch number(0...44) {
+    if (manyKeys > 0 || largeSet > 0) && chance(5) { return wide(now: now) }
+    return switch number(0...54) {
     case 0...3: .get(key())
     case 4...9: .set(key(), value(), expiry: chance(3) ? expiry(now) : nil)
     case 10: .setKeepingExpiry(key(), value())
@@ -110,6 +138,12 @@ package struct Workload {
         plainKey(), expirySeconds: chance(2) ? nil : chance(3) ? 0 : now / 1000 + Int64(number(1...5)),
         cas: chance(2) ? 0 : .random(in: 1...UInt64.max, using: &random))
     case 42...43: .select(number(0...databaseCount - 1))
+    case 44...46: .setFields(aHashKey(), pairs())
+    case 47...48: .setExpiringFields(aHashKey(), pairs(), at: chance(3) ? nil : expiry(now))
+    case 49: .incrementField(aHashKey(), field(), by: number(-3...3))
+    case 50: .removeFields(aHashKey(), fields())
+    case 51...52: .expireFields(aHashKey(), fields(), at: expiry(now))
+    case 53: .persistFields(aHashKey(), fields())
     default: chance(4) ? .flushAll : .flush
     }
   }

@@ -37,6 +37,14 @@ void martlet_release(void *start, size_t size);
 /// Has malloc give large blocks back to the system as soon as they are freed, whatever was freed before.
 void martlet_return_freed_memory(void);
 
+/// Whether a text is a number with a fraction or without, as Redis reads one: 1, 0, or −1 for an infinite one.
+int martlet_is_decimal(const char *text, size_t length);
+
+/// Writes the sum of two such numbers with at most 17 digits behind the point; its length, or −1 when one of them isn't a
+/// number or the sum isn't finite. 5 KiB are room for any.
+int martlet_add_decimals(
+    const char *first, size_t first_length, const char *second, size_t second_length, char *sum, size_t size);
+
 /// Has malloc give all whole pages that hold nothing back to the system.
 void martlet_trim_memory(void);
 

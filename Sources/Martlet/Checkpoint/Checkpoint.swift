@@ -253,15 +253,15 @@ package struct Checkpoint: ~Copyable {
 
 /// Writes items as the records of a body.
 package struct BodyWriter: CutReader, ~Copyable {
-  /// A line of a set's members is closed when it has this many bytes.
+  /// A line of a collection's members is closed when it has this many bytes.
   private static let lineBytes = 4 << 10
 
   var records = ByteQueue()
   private(set) var keys: UInt64 = 0
   /// The numbered database that the next record would be for.
   private var database = 0
-  /// The large set whose members are being written, and its line.
-  private var set: CutSet?
+  /// The large collection whose members are being written, and its line, if one has been begun.
+  private var collection: CutCollection?
   private var lineStart = 0
 
   package init() {}
@@ -293,34 +293,39 @@ package struct BodyWriter: CutReader, ~Copyable {
     keys += 1
     switch item.kind {
     case .string: records.recordSet(item.key, item.value, item.metadata, version: item.version)
-    case .set:
+    case .set, .hash:
       records.recordMembers(item)
       recordRest(item.key, item.metadata, item.version)
     }
   }
 
-  package mutating func take(_ member: RawSpan, of set: CutSet) {
-    if self.set !== set || records.count - lineStart > Self.lineBytes {
-      select(set.database)
-      self.set = set
+  package mutating func take(_ member: Member, of collection: CutCollection) {
+    let key = collection.key
+    if member.expires {
+      // It has a record of its own.
+      select(collection.database)
+      return records.recordExpiringField(key.span.raw, member)
+    }
+    if self.collection !== collection || records.count - lineStart > Self.lineBytes {
+      select(collection.database)
+      self.collection = collection
       lineStart = records.count
-      let key = set.key
-      records.recordMembersStart(key.span.raw)
+      records.recordMembersStart(collection.kind, key.span.raw)
     }
     records.recordNextMember(member)
   }
 
-  package mutating func finish(_ set: CutSet) {
-    select(set.database)
+  package mutating func finish(_ collection: CutCollection) {
+    select(collection.database)
     keys += 1
-    let key = set.key
-    recordRest(key.span.raw, set.metadata, set.version)
+    let key = collection.key
+    recordRest(key.span.raw, collection.metadata, collection.version)
   }
 
   private mutating func endLine() {
-    guard set != nil else { return }
+    guard collection != nil else { return }
     records.append(byte: UInt8(ascii: "\n"))
-    set = nil
+    collection = nil
   }
 
   private mutating func recordRest(_ key: RawSpan, _ metadata: ItemMetadata, _ version: UInt64) {

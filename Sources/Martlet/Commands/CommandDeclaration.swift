@@ -6,7 +6,7 @@
 public struct CommandDeclaration: Sendable {
   /// Which family of the reference a command belongs to; the raw value is Redis's own name of the group.
   public enum Group: String, Sendable, CaseIterable {
-    case connection, generic, server, set, string, transactions
+    case connection, generic, hash, server, set, string, transactions
   }
 
   /// What a command does to the data and what it needs, as `COMMAND INFO` tells it.

@@ -15,6 +15,10 @@ package enum CommandID: UInt16, CaseIterable {
   // string
   case append, decr, decrby, get, getdel, getex, getrange, getset, incr, incrby, mget, mset, msetnx, prepend
   case psetex, set, setex, setnx, setrange, strlen, substr
+  // hash
+  case hdel, hexists, hexpire, hexpireat, hexpiretime, hget, hgetall, hgetdel, hgetex, hincrby, hincrbyfloat
+  case hkeys, hlen, hmget, hmset, hpersist, hpexpire, hpexpireat, hpexpiretime, hpttl, hrandfield, hscan, hset
+  case hsetex, hsetnx, hstrlen, httl, hvals
   // set
   case sadd, scard, sismember, smembers, smismember, spop, srandmember, srem, sscan
 }
@@ -133,7 +137,7 @@ extension CommandDeclaration {
   /// Every command of the Redis protocol that there is, subcommands behind their command.
   public static let all: [CommandDeclaration] =
     accessCommands + connectionCommands + waitCommands + transactionCommands + serverCommands
-    + checkpointCommands + genericCommands + stringCommands + setCommands
+    + checkpointCommands + genericCommands + stringCommands + hashCommands + fieldExpiryCommands + setCommands
 
   /// The name as Redis shows it: `get`, `client|info`.
   var shownName: String { String(name.lowercased().map { $0 == " " ? "|" : $0 }) }

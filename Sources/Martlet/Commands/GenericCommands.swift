@@ -75,6 +75,7 @@ extension ItemKind {
     switch self {
     case .string: "string"
     case .set: "set"
+    case .hash: "hash"
     }
   }
 }
@@ -87,6 +88,8 @@ struct ScanOptions: ~Escapable {
   /// The type wanted; nil for any. A type that isn't known matches nothing.
   var kind: ItemKind?
   var isKindUnknown = false
+  /// Whether fields are wanted without their values.
+  var omitsValues = false
 
   @_lifetime(copy words)
   init(_ words: borrowing Words) { pattern = words[0] }
@@ -185,7 +188,7 @@ extension Execution {
   }
 
   /// Milliseconds, rounded to seconds.
-  private static func seconds(_ milliseconds: Int64) -> Int64 {
+  static func seconds(_ milliseconds: Int64) -> Int64 {
     milliseconds / 1000 + (milliseconds % 1000 >= 500 ? 1 : 0)
   }
 
@@ -249,7 +252,7 @@ extension Execution {
     for shard in 0..<keyspace.shardCount {
       showAll(shard)
       keyspace[shard].shard.forEach(database) { item in
-        if item.expires && item.expiry <= now { return }
+        if item.mayHaveExpired && item.hasExpired(now) { return }
         if takesAll || Glob.matches(pattern, item.key) { chosen.append(item.key) }
       }
     }
@@ -275,7 +278,9 @@ extension Execution {
         position -= keyspace[shard].shard.count(database)
         shard += 1
       }
-      if let item = keyspace[shard].shard.randomItem(database, &random), !item.expires || item.expiry > now {
+      if let item = keyspace[shard].shard.randomItem(database, &random),
+        !(item.mayHaveExpired && item.hasExpired(now))
+      {
         return reply.bulk(item.key)
       }
     }
@@ -285,7 +290,7 @@ extension Execution {
   /// Goes through the shards one after the other: the low bits of the cursor are the shard, the rest its cursor.
   mutating func scan(_ words: borrowing Words, _ database: Int) {
     guard let cursor = words[1].unsignedDecimal else { return reply.error("ERR invalid cursor") }
-    guard let options = scanOptions(words, from: 2, takesType: true) else { return }
+    guard let options = scanOptions(words, from: 2) else { return }
     let shardCount = UInt64(keyspace.shardCount)
     var shard = Int(cursor % shardCount)
     var place = cursor / shardCount
@@ -298,7 +303,7 @@ extension Execution {
       repeat {
         place = keyspace[shard].shard.scan(database, place) { item in
           visited += 1
-          if item.expires && item.expiry <= now || options.isKindUnknown { return }
+          if options.isKindUnknown || item.mayHaveExpired && item.hasExpired(now) { return }
           if let kind = options.kind, item.kind != kind { return }
           if options.matches(item.key) { chosen.append(item.key) }
         }
@@ -310,11 +315,24 @@ extension Execution {
   }
 
   /// The options of a `SCAN` from a position on; nil when the reply says what is wrong with them.
+  ///
+  /// - Parameter collection: the type of the collection that is scanned; nil for a scan of keys.
   @_lifetime(copy words)
-  mutating func scanOptions(_ words: borrowing Words, from start: Int, takesType: Bool) -> ScanOptions? {
+  mutating func scanOptions(
+    _ words: borrowing Words, from start: Int, ofMembers collection: ItemKind? = nil
+  ) -> ScanOptions? {
     var options = ScanOptions(words)
     var index = start
     while index < words.count {
+      if words[index].equalsIgnoringCase("novalues") {
+        guard collection == .hash else {
+          reply.error("ERR NOVALUES option can only be used in HSCAN")
+          return nil
+        }
+        options.omitsValues = true
+        index += 1
+        continue
+      }
       guard index + 1 < words.count else {
         reply.error(Self.syntaxError)
         return nil
@@ -333,11 +351,13 @@ extension Execution {
           return nil
         }
         options.count = count
-      } else if takesType && words[index].equalsIgnoringCase("type") {
+      } else if collection == nil && words[index].equalsIgnoringCase("type") {
         if value.equalsIgnoringCase("string") {
           options.kind = .string
         } else if value.equalsIgnoringCase("set") {
           options.kind = .set
+        } else if value.equalsIgnoringCase("hash") {
+          options.kind = .hash
         } else {
           options.isKindUnknown = true
         }

@@ -482,6 +482,7 @@ extension CommandDeclaration {
     switch group {
     case .connection: names.append("@connection")
     case .generic: names.append("@keyspace")
+    case .hash: names.append("@hash")
     case .server: break
     case .set: names.append("@set")
     case .string: names.append("@string")

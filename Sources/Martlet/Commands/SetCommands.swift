@@ -34,68 +34,49 @@ internal let setCommands: [CommandDeclaration] = [
 ]
 
 extension Execution {
-  /// How many members SRANDMEMBER returns at most when they may repeat.
-  private static let maximumRepeatedMembers = 16 << 20
-
-  /// The members of the set at a key: nil and a reply of WRONGTYPE for another type, nil and none if it's absent.
-  private mutating func findSet(_ words: borrowing Words, _ database: Int) -> (
-    table: MemberTable?, isRefused: Bool
-  ) {
-    guard let item = find(keyspace.place(words[1]), database) else { return (nil, false) }
-    guard item.kind == .set else {
-      replyWrongType()
-      return (nil, true)
-    }
-    return (item.members, false)
-  }
-
   mutating func addMembers(_ words: borrowing Words, _ database: Int, _ limits: SessionLimits) {
     let key = keyspace.place(words[1])
-    if let item = findToChange(key, database), item.kind != .set { return replyWrongType() }
-    for index in 2..<words.count where words[index].byteCount > limits.valueBytes {
-      return replyTooLong(limits.valueBytes)
+    let (members, isRefused) = findToChange(.set, key, database)
+    if isRefused { return }
+    for index in 2..<words.count {
+      guard accepts(words[index], limits) else { return }
     }
-    if let table = keyspace[key.shard].shard.find(key.bytes, key.hash, database)?.members {
+    if let members {
       // What is all there already changes nothing, and costs the journal nothing.
       var isNew = false
-      for index in 2..<words.count where !table.contains(words[index]) { isNew = true; break }
+      for index in 2..<words.count where members.find(words[index]) == nil { isNew = true; break }
       if !isNew { return reply.integer(0) }
     }
-    reply.integer(addMembers(key, database, words.from(2)))
+    reply.integer(putMembers(.set, key, database, words.from(2)))
   }
 
   mutating func removeMembers(_ words: borrowing Words, _ database: Int) {
     let key = keyspace.place(words[1])
-    guard let item = findToChange(key, database) else { return reply.integer(0) }
-    guard item.kind == .set else { return replyWrongType() }
-    let table = item.members
+    let (members, isRefused) = findToChange(.set, key, database)
+    if isRefused { return }
+    guard let members else { return reply.integer(0) }
     var isThere = false
-    for index in 2..<words.count where table.contains(words[index]) { isThere = true; break }
-    reply.integer(isThere ? removeMembers(key, database, words.from(2)) : 0)
-  }
-
-  mutating func countMembers(_ words: borrowing Words, _ database: Int) {
-    let (table, isRefused) = findSet(words, database)
-    if !isRefused { reply.integer(table?.count ?? 0) }
+    for index in 2..<words.count where members.find(words[index]) != nil { isThere = true; break }
+    reply.integer(isThere ? removeMembers(.set, key, database, words.from(2)) : 0)
   }
 
   mutating func isMember(_ words: borrowing Words, _ database: Int) {
-    let (table, isRefused) = findSet(words, database)
-    if !isRefused { reply.integer(table?.contains(words[2]) == true ? 1 : 0) }
+    let (members, isRefused) = findMembers(.set, words, database)
+    if !isRefused { reply.integer(members?.find(words[2]) != nil ? 1 : 0) }
   }
 
   mutating func areMembers(_ words: borrowing Words, _ database: Int) {
-    let (table, isRefused) = findSet(words, database)
+    let (members, isRefused) = findMembers(.set, words, database)
     if isRefused { return }
     reply.array(words.count - 2)
-    for index in 2..<words.count { reply.integer(table?.contains(words[index]) == true ? 1 : 0) }
+    for index in 2..<words.count { reply.integer(members?.find(words[index]) != nil ? 1 : 0) }
   }
 
   mutating func members(_ words: borrowing Words, _ database: Int) {
-    let (table, isRefused) = findSet(words, database)
+    let (members, isRefused) = findMembers(.set, words, database)
     if isRefused { return }
-    reply.set(table?.count ?? 0)
-    table?.forEach { reply.bulk($0.key) }
+    reply.set(members?.count ?? 0)
+    members?.forEach { reply.bulk($0.key) }
   }
 
   mutating func popMembers(_ words: borrowing Words, _ database: Int) {
@@ -109,114 +90,38 @@ extension Execution {
     }
     let isSingle = words.count == 2
     let key = keyspace.place(words[1])
-    guard let item = findToChange(key, database) else {
-      return isSingle ? reply.null() : reply.set(0)
-    }
-    guard item.kind == .set else { return replyWrongType() }
+    let (members, isRefused) = findToChange(.set, key, database)
+    if isRefused { return }
+    guard let members else { return isSingle ? reply.null() : reply.set(0) }
     if wanted == 0 { return reply.set(0) }
-    let table = item.members
-    if wanted >= table.count {
+    if wanted >= members.count {
       // All of them: the key goes, and that is what is recorded. Nothing is taken that can't be returned.
       var size = 0
-      table.forEach { size += $0.keyCount }
+      members.forEach { size += $0.keyCount }
       guard size <= Reply.maximumBytes else { return reply.refuseAsTooLarge() }
-      if !isSingle { reply.set(table.count) }
-      table.forEach { reply.bulk($0.key) }
+      if !isSingle { reply.set(members.count) }
+      members.forEach { reply.bulk($0.key) }
       if !reply.isOverfull { delete(key, database) }
       return
     }
     var chosen = ChosenMembers()
-    table.randomMembers(wanted, &random) { chosen.append($0.key) }
+    members.randomMembers(wanted, &random) { chosen.append($0.key) }
     guard !chosen.isOverfull else { return reply.refuseAsTooLarge() }
     if !isSingle { reply.set(wanted) }
     let words = chosen.words
     for index in 0..<words.count { reply.bulk(words[index]) }
-    if !reply.isOverfull { _ = removeMembers(key, database, words) }
+    if !reply.isOverfull { removeMembers(.set, key, database, words) }
   }
 
   mutating func randomMembers(_ words: borrowing Words, _ database: Int) {
     guard words.count <= 3 else { return reply.error(Self.syntaxError) }
-    guard words.count == 3 else {
-      let (table, isRefused) = findSet(words, database)
-      if isRefused { return }
-      if let member = table?.random(&random) { reply.bulk(member.key) } else { reply.null() }
-      return
+    var count: Int?
+    if words.count == 3 {
+      guard let given = randomCount(words[2]) else { return }
+      count = given
     }
-    guard let count = words[2].decimal else { return reply.error(Self.notInteger) }
-    guard count != Int.min else {
-      return reply.error(
-        "ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807")
-    }
-    guard count >= -Self.maximumRepeatedMembers else { return reply.error("ERR value is out of range") }
-    let (table, isRefused) = findSet(words, database)
+    let (members, isRefused) = findMembers(.set, words, database)
     if isRefused { return }
-    guard let table, count != 0 else { return reply.array(0) }
-    if count < 0 {
-      reply.array(-count)
-      for _ in 0..<(-count) {
-        guard let member = table.random(&random) else { break }
-        reply.bulk(member.key)
-      }
-    } else if count >= table.count {
-      reply.array(table.count)
-      table.forEach { reply.bulk($0.key) }
-    } else {
-      var chosen = ChosenMembers()
-      table.randomMembers(count, &random) { chosen.append($0.key) }
-      guard !chosen.isOverfull else { return reply.refuseAsTooLarge() }
-      let words = chosen.words
-      reply.array(words.count)
-      for index in 0..<words.count { reply.bulk(words[index]) }
-    }
-  }
-
-  mutating func scanMembers(_ words: borrowing Words, _ database: Int) {
-    guard let cursor = words[2].unsignedDecimal else { return reply.error("ERR invalid cursor") }
-    guard let options = scanOptions(words, from: 3, takesType: false) else { return }
-    let (table, isRefused) = findSet(words, database)
-    if isRefused { return }
-    guard let table else { return replyScan(0, ChosenMembers()) }
-    var chosen = ChosenMembers()
-    var next = cursor
-    var visited = 0
-    repeat {
-      next = table.scan(next) { member in
-        visited += 1
-        if options.matches(member.key) { chosen.append(member.key) }
-      }
-    } while next != 0 && visited < options.count
-    replyScan(next, chosen)
-  }
-
-  mutating func replyScan(_ cursor: UInt64, _ chosen: borrowing ChosenMembers) {
-    guard !chosen.isOverfull else { return reply.refuseAsTooLarge() }
-    reply.array(2)
-    reply.bulk(DecimalText(cursor).bytes)
-    let words = chosen.words
-    reply.array(words.count)
-    for index in 0..<words.count { reply.bulk(words[index]) }
-  }
-}
-
-/// Words copied out of the keyspace, as many as one reply can hold.
-struct ChosenMembers: ~Copyable {
-  private var bytes = ByteQueue()
-  private var ranges = WordRanges()
-
-  /// Whether more came than one reply can hold: the rest was not taken.
-  private(set) var isOverfull = false
-
-  mutating func append(_ word: RawSpan) {
-    guard bytes.count + word.byteCount <= Reply.maximumBytes else {
-      isOverfull = true
-      return
-    }
-    ranges.append(WordRange(bytes.count, count: word.byteCount))
-    bytes.append(word)
-  }
-
-  var words: Words {
-    @_lifetime(borrow self)
-    get { Words(bytes.bytes, ranges.span) }
+    replyRandom(members, count) { $0.bulk($1.key) }
   }
 }

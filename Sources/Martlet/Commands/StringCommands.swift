@@ -157,7 +157,7 @@ extension Execution {
   // MARK: Writing
 
   /// Whether a value is within the limit; if not, the reply says so.
-  private mutating func accepts(_ value: RawSpan, _ limits: SessionLimits) -> Bool {
+  mutating func accepts(_ value: RawSpan, _ limits: SessionLimits) -> Bool {
     if value.byteCount <= limits.valueBytes { return true }
     replyTooLong(limits.valueBytes)
     return false
@@ -247,7 +247,9 @@ extension Execution {
   }
 
   /// Reads `EX seconds` and its kin at `index`, which moves to the option's last word; nil for another word.
-  private func expiryOption(_ words: borrowing Words, _ index: inout Int) -> ExpiryRequest? {
+  ///
+  /// - Parameter minimum: the lowest number that is taken for a time.
+  func expiryOption(_ words: borrowing Words, _ index: inout Int, minimum: Int = 1) -> ExpiryRequest? {
     let option = words[index]
     let unit: TimeUnit
     let isAbsolute: Bool
@@ -265,7 +267,7 @@ extension Execution {
     guard index + 1 < words.count else { return nil }
     index += 1
     guard let number = words[index].decimal else { return .notInteger }
-    guard number > 0, let time = time(number, unit, isAbsolute) else { return .invalid }
+    guard number >= minimum, let time = time(number, unit, isAbsolute) else { return .invalid }
     return .at(time)
   }
 

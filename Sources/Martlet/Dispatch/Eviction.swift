@@ -110,7 +110,7 @@ extension Execution {
     if keyspace[index].shard.freeDoomed(EvictionBounds.doomedFreedAtOnce) == 0 {
       let now = clock.now()
       guard let victim = keyspace[index].shard.chooseVictim(policy, now: now, &random) else { return nil }
-      if victim.item.expires && victim.item.expiry <= now {
+      if victim.item.mayHaveExpired && victim.item.hasExpired(now) {
         noteExpired(victim.item)
       } else {
         counters.value.evicted.add()

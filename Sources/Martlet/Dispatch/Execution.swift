@@ -227,7 +227,7 @@ package struct Execution: ~Copyable {
       return nil
     }
     shown = max(shown, item.version)
-    guard item.expires && item.expiry <= clock.now() else { return item }
+    guard item.mayHaveExpired && item.hasExpired(clock.now()) else { return item }
     counters.value.expiredReads.add()
     return nil
   }
@@ -239,7 +239,7 @@ package struct Execution: ~Copyable {
       return nil
     }
     shown = max(shown, item.version)
-    if item.expires && item.expiry <= clock.now() {
+    if item.mayHaveExpired && item.hasExpired(clock.now()) {
       noteExpired(item)
       delete(key, database)
       return nil
@@ -374,18 +374,37 @@ package struct Execution: ~Copyable {
     keyspace[newKey.shard].shard.adopt(item, newKey.bytes, newKey.hash, newDatabase, version)
   }
 
-  /// Adds members to a set, or makes one; how many are new.
-  mutating func addMembers(_ key: borrowing Key, _ database: Int, _ members: borrowing Words) -> Int {
-    record.recordAddMembers(key.bytes, members)
+  /// Adds members to a collection or gives them other values, or makes one; how many are new.
+  ///
+  /// - Parameter members: members of a set, or fields and values of a hash in turn.
+  mutating func putMembers(
+    _ kind: ItemKind, _ key: borrowing Key, _ database: Int, _ members: borrowing Words,
+    _ expiry: FieldExpiry = .none
+  ) -> Int {
+    record.recordMembers(kind, key.bytes, members, expiry)
     let version = commitRecord(database)
-    return keyspace[key.shard].shard.addMembers(key.bytes, key.hash, database, members, version)
+    return keyspace[key.shard].shard.putMembers(
+      kind, key.bytes, key.hash, database, members, expiry, version)
   }
 
-  /// Takes members out of a set that is there; how many were in it.
-  mutating func removeMembers(_ key: borrowing Key, _ database: Int, _ members: borrowing Words) -> Int {
-    record.recordRemoveMembers(key.bytes, members)
+  /// Takes members out of a collection that is there; how many were in it.
+  @discardableResult
+  mutating func removeMembers(
+    _ kind: ItemKind, _ key: borrowing Key, _ database: Int, _ members: borrowing Words
+  ) -> Int {
+    record.recordRemoveMembers(kind, key.bytes, members)
     let version = commitRecord(database)
     return keyspace[key.shard].shard.removeMembers(key.bytes, key.hash, database, members, version)
+  }
+
+  /// Gives fields that are there an expiry in milliseconds since 1970, or with 0 takes it away.
+  mutating func setFieldExpiry(
+    _ key: borrowing Key, _ database: Int, _ fields: borrowing Words, _ milliseconds: Int64
+  ) {
+    record.recordFieldExpiry(key.bytes, fields, milliseconds)
+    let version = commitRecord(database)
+    keyspace[key.shard].shard.setFieldExpiry(
+      key.bytes, key.hash, database, fields, milliseconds, version)
   }
 
   /// Empties one database. Every shard is locked.

@@ -1,5 +1,5 @@
-// Deletes what has expired and nobody asks for, a little at a time, and keeps memory in order. Reads treat an expired key as absent and leave it
-// where it is; a change that meets one deletes it; the rest is the sweeper's.
+// Deletes what has expired and nobody asks for, a little at a time, and keeps memory in order. Reads treat an expired key,
+// or field of a hash, as absent and leave it where it is; a change that meets one deletes it; the rest is the sweeper's.
 
 /// Goes round the tables, deleting expired keys within a time budget.
 package struct Sweeper: ~Copyable {
@@ -10,6 +10,9 @@ package struct Sweeper: ~Copyable {
   private var shard = 0
   private var database = 0
   private var cursor: UInt64 = 0
+  /// Hashes that have been come to and whose fields are still to be gone through, and how far the last of them is.
+  private var hashes: [(key: [UInt8], database: Int)] = []
+  private var fieldCursor: UInt64 = 0
   private var freedMemory = FreedMemoryWatch()
 
   package init(_ store: StoreCore, _ context: ServerContext, seed: UInt64) {
@@ -39,6 +42,7 @@ package struct Sweeper: ~Copyable {
 
   /// Sweeps a few buckets; whether that was the end of a table.
   private mutating func sweepSome() -> Bool {
+    if sweepFields() { return false }
     let keyspace = execution.keyspace
     let now = execution.clock.now()
     var expired = ChosenMembers()
@@ -46,7 +50,7 @@ package struct Sweeper: ~Copyable {
     let locked = shard
     keyspace.lock(locked)
     defer { keyspace.unlock(locked) }
-    if keyspace[shard].shard.expiringCount == 0 {
+    if !keyspace[shard].shard.hasExpiring {
       cursor = 0
       database = 0
       shard = (shard + 1) % keyspace.shardCount
@@ -55,7 +59,12 @@ package struct Sweeper: ~Copyable {
     repeat {
       cursor = keyspace[shard].shard.scan(database, cursor) { item in
         visited += 1
-        if item.expires && item.expiry <= now { expired.append(item.key) }
+        guard item.mayHaveExpired else { return }
+        if item.hasExpired(now) {
+          expired.append(item.key)
+        } else if item.hasExpiringMembers && item.members.mayHaveExpired(now) {
+          hashes.append((item.key.array, database))
+        }
       }
     } while cursor != 0 && visited < Self.entriesAtOnce
     let words = expired.words
@@ -66,6 +75,18 @@ package struct Sweeper: ~Copyable {
       database = 0
       shard = (shard + 1) % keyspace.shardCount
     }
+    return true
+  }
+
+  /// Goes through some fields of a hash, if there is one to go through.
+  private mutating func sweepFields() -> Bool {
+    guard let (key, database) = hashes.last else { return false }
+    let keyspace = execution.keyspace
+    let place = keyspace.place(key.span.raw)
+    keyspace.lock(place.shard)
+    defer { keyspace.unlock(place.shard) }
+    fieldCursor = execution.deleteExpiredFields(place, database, fieldCursor, visiting: Self.entriesAtOnce)
+    if fieldCursor == 0 { hashes.removeLast() }
     return true
   }
 }

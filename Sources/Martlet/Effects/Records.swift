@@ -130,40 +130,100 @@ extension ByteQueue {
     end()
   }
 
-  /// `SADD key member [member ...]`
-  mutating func recordAddMembers(_ key: RawSpan, _ members: borrowing Words) {
-    begin("SADD", key)
+  // MARK: Collections
+
+  /// `SADD key member [member ...]`, `HSET key field value [field value ...]`, or for fields whose expiry is said
+  /// `HSETEX key PXAT milliseconds | KEEPTTL FIELDS number field value [field value ...]`.
+  mutating func recordMembers(
+    _ kind: ItemKind, _ key: RawSpan, _ members: borrowing Words, _ expiry: FieldExpiry = .none
+  ) {
+    if expiry == .none {
+      recordMembersStart(kind, key)
+    } else {
+      recordFieldsStart(key, expiry, members.count / 2)
+    }
     for index in 0..<members.count { next(members[index]) }
     end()
   }
 
-  /// `SADD key member [member ...]`, of a whole set.
-  mutating func recordMembers(_ set: Item) {
-    recordMembersStart(set.key)
+  /// The records of all members of a collection: those that don't expire first.
+  mutating func recordMembers(_ collection: Item) {
     // A closure can't change what it is called on.
-    var members = ByteQueue()
-    set.members.forEach { members.next($0.key) }
-    append(members.bytes)
+    var plain = ByteQueue()
+    var expiring = ByteQueue()
+    collection.members.forEach { member in
+      if member.expires {
+        expiring.recordExpiringField(collection.key, member)
+      } else {
+        plain.recordNextMember(member)
+      }
+    }
+    if !plain.isEmpty {
+      recordMembersStart(collection.kind, collection.key)
+      append(plain.bytes)
+      end()
+    }
+    append(expiring.bytes)
+  }
+
+  /// The beginning of `SADD key member [member ...]` or its kin: members follow, and a newline.
+  mutating func recordMembersStart(_ kind: ItemKind, _ key: RawSpan) {
+    begin(kind == .hash ? "HSET" : "SADD", key)
+  }
+
+  mutating func recordNextMember(_ member: Member) {
+    next(member.key)
+    if member.hasValue { next(member.value) }
+  }
+
+  /// `HSETEX key PXAT milliseconds FIELDS 1 field value`
+  mutating func recordExpiringField(_ key: RawSpan, _ member: Member) {
+    recordFieldsStart(key, .at(member.expiry), 1)
+    recordNextMember(member)
     end()
   }
 
-  /// The beginning of `SADD key member [member ...]`: members follow, and a newline.
-  mutating func recordMembersStart(_ key: RawSpan) { begin("SADD", key) }
+  /// `HSETEX key PXAT milliseconds | KEEPTTL FIELDS number`
+  private mutating func recordFieldsStart(_ key: RawSpan, _ expiry: FieldExpiry, _ count: Int) {
+    begin("HSETEX", key)
+    if case .at(let milliseconds) = expiry {
+      append(" PXAT ")
+      append(decimal: Int(milliseconds))
+    } else {
+      append(" KEEPTTL")
+    }
+    append(" FIELDS ")
+    append(decimal: count)
+  }
 
-  mutating func recordNextMember(_ member: RawSpan) { next(member) }
+  /// `SREM key member [member ...]` or `HDEL key field [field ...]`
+  mutating func recordRemoveMembers(_ kind: ItemKind, _ key: RawSpan, _ members: borrowing Words) {
+    begin(kind == .hash ? "HDEL" : "SREM", key)
+    for index in 0..<members.count { next(members[index]) }
+    end()
+  }
+
+  /// `HPEXPIREAT key milliseconds FIELDS number field [field ...]`, or for 0
+  /// `HPERSIST key FIELDS number field [field ...]`.
+  mutating func recordFieldExpiry(_ key: RawSpan, _ fields: borrowing Words, _ milliseconds: Int64) {
+    if milliseconds == 0 {
+      begin("HPERSIST", key)
+    } else {
+      begin("HPEXPIREAT", key)
+      append(byte: UInt8(ascii: " "))
+      append(decimal: Int(milliseconds))
+    }
+    append(" FIELDS ")
+    append(decimal: fields.count)
+    for index in 0..<fields.count { next(fields[index]) }
+    end()
+  }
 
   /// `VERSION key number`, in a body only: the version of a key that has no `SET`.
   mutating func recordVersion(_ key: RawSpan, _ version: UInt64) {
     begin("VERSION", key)
     append(byte: UInt8(ascii: " "))
     append(decimal: version)
-    end()
-  }
-
-  /// `SREM key member [member ...]`
-  mutating func recordRemoveMembers(_ key: RawSpan, _ members: borrowing Words) {
-    begin("SREM", key)
-    for index in 0..<members.count { next(members[index]) }
     end()
   }
 

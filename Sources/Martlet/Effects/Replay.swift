@@ -79,13 +79,23 @@ struct Replay {
           key.bytes, key.hash, database, words[index + 1], ItemMetadata(), version)
       }
     } else if name.equalsIgnoringCase("sadd") {
-      guard count >= 3, holds(words, .set) else { return .rejected }
-      let key = place(words, 1)
-      _ = keyspace[key.shard].shard.addMembers(key.bytes, key.hash, database, words.from(2), version)
+      guard count >= 3, putMembers(.set, words, words.from(2), .none, version) else { return .rejected }
+    } else if name.equalsIgnoringCase("hset") {
+      guard count >= 4, putMembers(.hash, words, words.from(2), .none, version) else { return .rejected }
+    } else if name.equalsIgnoringCase("hsetex") {
+      guard let (expiry, start) = fieldOptions(words),
+        putMembers(.hash, words, words.from(start), expiry, version)
+      else { return .rejected }
     } else if name.equalsIgnoringCase("srem") {
-      guard count >= 3, holds(words, .set) else { return .rejected }
-      let key = place(words, 1)
-      _ = keyspace[key.shard].shard.removeMembers(key.bytes, key.hash, database, words.from(2), version)
+      guard count >= 3, removeMembers(.set, words, version) else { return .rejected }
+    } else if name.equalsIgnoringCase("hdel") {
+      guard count >= 3, removeMembers(.hash, words, version) else { return .rejected }
+    } else if name.equalsIgnoringCase("hpexpireat") {
+      guard count >= 6, let milliseconds = words[2].decimal, milliseconds != 0,
+        setFieldExpiry(words, from: 3, Int64(milliseconds), version)
+      else { return .rejected }
+    } else if name.equalsIgnoringCase("hpersist") {
+      guard count >= 5, setFieldExpiry(words, from: 2, 0, version) else { return .rejected }
     } else if name.equalsIgnoringCase("append") {
       guard count == 3, holds(words, .string) else { return .rejected }
       let key = place(words, 1)
@@ -164,6 +174,58 @@ struct Replay {
       return true
     }
     return item.kind == kind
+  }
+
+  /// Puts members into the collection that the record names; whether they fit.
+  private func putMembers(
+    _ kind: ItemKind, _ words: borrowing Words, _ members: borrowing Words, _ expiry: FieldExpiry,
+    _ version: UInt64
+  ) -> Bool {
+    guard members.count > 0, members.count % kind.wordsPerMember == 0, holds(words, kind) else {
+      return false
+    }
+    let key = place(words, 1)
+    _ = keyspace[key.shard].shard.putMembers(
+      kind, key.bytes, key.hash, database, members, expiry, version)
+    return true
+  }
+
+  private func removeMembers(_ kind: ItemKind, _ words: borrowing Words, _ version: UInt64) -> Bool {
+    guard holds(words, kind) else { return false }
+    let key = place(words, 1)
+    _ = keyspace[key.shard].shard.removeMembers(key.bytes, key.hash, database, words.from(2), version)
+    return true
+  }
+
+  /// `FIELDS number field [field ...]` from a position on, which get an expiry, or with 0 lose theirs; whether it is so.
+  private func setFieldExpiry(
+    _ words: borrowing Words, from start: Int, _ milliseconds: Int64, _ version: UInt64
+  ) -> Bool {
+    guard words[start].equalsIgnoringCase("fields"), words[start + 1].decimal == words.count - start - 2,
+      holds(words, .hash)
+    else { return false }
+    let key = place(words, 1)
+    keyspace[key.shard].shard.setFieldExpiry(
+      key.bytes, key.hash, database, words.from(start + 2), milliseconds, version)
+    return true
+  }
+
+  /// `PXAT milliseconds | KEEPTTL` and `FIELDS number` of an `HSETEX`, and where the fields begin; nil for anything else.
+  private func fieldOptions(_ words: borrowing Words) -> (FieldExpiry, start: Int)? {
+    guard words.count >= 6 else { return nil }
+    var expiry = FieldExpiry.keep
+    var index = 3
+    if words[2].equalsIgnoringCase("pxat"), let number = words[3].decimal, number != 0 {
+      expiry = .at(Int64(number))
+      index = 4
+    } else if !words[2].equalsIgnoringCase("keepttl") {
+      return nil
+    }
+    guard words.count >= index + 4, words[index].equalsIgnoringCase("fields"),
+      let count = words[index + 1].decimal, count > 0, count <= words.count,
+      words.count == index + 2 + 2 * count
+    else { return nil }
+    return (expiry, index + 2)
   }
 
   private func setExpiry(_ words: borrowing Words, _ milliseconds: Int64, _ version: UInt64) {

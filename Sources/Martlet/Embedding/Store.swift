@@ -152,7 +152,7 @@ public final class Store: Sendable {
 
   // MARK: Every type
 
-  /// Deletes a key; whether it was there. O(1), O(n) for a set of n members.
+  /// Deletes a key; whether it was there. O(1).
   @discardableResult
   public func delete(_ key: some Sequence<UInt8>) async throws(StoreError) -> Bool {
     try await change(key) { key, execution throws(StoreError) in
@@ -181,7 +181,7 @@ public final class Store: Sendable {
     guard packed.count > 0 else { return 0 }
     return try await change(key.utf8) { key, execution throws(StoreError) in
       if let item = execution.findToChange(key, 0), item.kind != .set { throw .wrongType }
-      return execution.addMembers(key, 0, packed.words)
+      return execution.putMembers(.set, key, 0, packed.words)
     }
   }
 
@@ -194,7 +194,7 @@ public final class Store: Sendable {
     return try await change(key.utf8) { key, execution throws(StoreError) in
       guard let item = execution.findToChange(key, 0) else { return 0 }
       guard item.kind == .set else { throw .wrongType }
-      return execution.removeMembers(key, 0, packed.words)
+      return execution.removeMembers(.set, key, 0, packed.words)
     }
   }
 
@@ -206,6 +206,53 @@ public final class Store: Sendable {
       var members: [String] = []
       item.members.forEach { members.append($0.key.text) }
       return members
+    }
+  }
+
+  // MARK: Hashes
+
+  /// Sets fields of the hash at a key, which is made if there is none; how many are new. They don't expire. O(fields).
+  @discardableResult
+  public func setFields(_ fields: [String: String], of key: String) async throws(StoreError) -> Int {
+    let packed = PackedWords(fields.flatMap { [$0.key, $0.value] })
+    guard packed.fits else { throw .tooLong(limit: Limits.valueBytes) }
+    guard packed.count > 0 else { return 0 }
+    return try await change(key.utf8) { key, execution throws(StoreError) in
+      if let item = execution.findToChange(key, 0), item.kind != .hash { throw .wrongType }
+      return execution.putMembers(.hash, key, 0, packed.words)
+    }
+  }
+
+  /// Deletes fields of the hash at a key, which goes with its last one; how many were there. O(fields).
+  @discardableResult
+  public func removeFields(_ fields: [String], of key: String) async throws(StoreError) -> Int {
+    let packed = PackedWords(fields)
+    guard packed.fits else { throw .tooLong(limit: Limits.valueBytes) }
+    guard packed.count > 0 else { return 0 }
+    return try await change(key.utf8) { key, execution throws(StoreError) in
+      let (members, isRefused) = execution.findToChange(key, 0, fields: packed.words)
+      if isRefused { throw .wrongType }
+      return execution.deleteFields(key, 0, packed.words, of: members)
+    }
+  }
+
+  /// The value of a field of the hash at a key; nil when there is none. O(1).
+  public func field(_ field: String, of key: String) async throws(StoreError) -> String? {
+    try await read(key.utf8) { key, execution throws(StoreError) in
+      guard let item = execution.find(key, 0) else { return nil }
+      guard item.kind == .hash else { throw .wrongType }
+      return LiveMembers(item, execution.clock).find(Array(field.utf8).span.raw)?.value.text
+    }
+  }
+
+  /// The fields of the hash at a key with their values; none when there is no such key. O(fields).
+  public func fields(of key: String) async throws(StoreError) -> [String: String] {
+    try await read(key.utf8) { key, execution throws(StoreError) in
+      guard let item = execution.find(key, 0) else { return [:] }
+      guard item.kind == .hash else { throw .wrongType }
+      var fields: [String: String] = [:]
+      LiveMembers(item, execution.clock).forEach { fields[$0.key.text] = $0.value.text }
+      return fields
     }
   }
 

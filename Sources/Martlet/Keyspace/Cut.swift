@@ -7,12 +7,13 @@
 // is put aside instead of freed, one that changes in place is copied first. What is put aside the reader takes next,
 // so that little of it collects; its bytes are counted in `retainedBytes`, and writers wait when there are too many.
 //
-// A large set is neither copied nor handed out whole. It is followed by itself: the reader goes through its members, and
-// meanwhile members are put aside that are removed before the reader has come to them, and members that are added are
-// remembered, so as to be left out.
+// A large collection is neither copied nor handed out whole. It is followed by itself: the reader goes through its
+// members, and meanwhile members are put aside that are removed or replaced before the reader has come to them, and
+// members that are added, or come in the place of others, are remembered, so as to be left out.
 
-/// A set that is handed out in steps.
-package final class CutSet {
+/// A collection that is handed out in steps.
+package final class CutCollection {
+  package let kind: ItemKind
   package let key: [UInt8]
   package let database: Int
   /// What they were at the cut.
@@ -26,17 +27,22 @@ package final class CutSet {
   fileprivate var place: UInt64 = 0
   fileprivate var cursor: UInt64 = 0
   fileprivate var isScanned = false
-  /// Members not yet come to that were not in the set at the cut.
+  /// The keys of members not yet come to that were not in the collection at the cut.
   fileprivate var added: Set<[UInt8]> = []
-  /// Members that were in the set at the cut and have been removed before the reader came to them.
+  /// Members that were in the collection at the cut and have been removed before the reader came to them.
   fileprivate var removed: [Member] = []
 
-  fileprivate init(_ item: Item, _ database: Int) {
+  /// Nil for an item that is small enough to be copied: a string, a packed collection or one of few members.
+  fileprivate init?(ifLarge item: Item, _ database: Int) {
+    guard !item.isString, let table = item.members.table, table.count > Cut.largeCollection else {
+      return nil
+    }
+    kind = item.kind
     key = item.key.array
     self.database = database
     metadata = item.metadata
     version = item.version
-    table = item.members
+    self.table = table
   }
 
   /// What a member that is put aside or remembered takes besides its bytes, about.
@@ -49,16 +55,16 @@ package final class CutSet {
 package protocol CutReader: ~Copyable {
   /// A whole item. It is good only during the call.
   mutating func take(_ item: Item, _ database: Int)
-  /// One member of a large set, of which `isLast` has not been said yet.
-  mutating func take(_ member: RawSpan, of set: CutSet)
-  /// All members of a large set have been taken.
-  mutating func finish(_ set: CutSet)
+  /// One member of a large collection. It is good only during the call.
+  mutating func take(_ member: Member, of collection: CutCollection)
+  /// All members of a large collection have been taken.
+  mutating func finish(_ collection: CutCollection)
 }
 
 /// What a shard keeps for a cut.
 struct Cut: ~Copyable {
-  /// Sets with more members than this are followed by themselves.
-  static let largeSet = 128
+  /// Collections with more members than this are followed by themselves.
+  static let largeCollection = 128
 
   /// The cut's version; 0 when there is none.
   fileprivate(set) var version: UInt64 = 0
@@ -70,10 +76,11 @@ struct Cut: ~Copyable {
   fileprivate var place: UInt64 = 0
   fileprivate var isScanned = false
   fileprivate var retired: [(item: Item, database: Int)] = []
-  fileprivate var sets: [CutSet] = []
-  /// A bug on purpose: what goes isn't kept. For the simulation, which has to find it; from outside nothing could do
-  /// this, since what a cut has kept leaves it in its records only.
+  fileprivate var collections: [CutCollection] = []
+  /// Bugs on purpose: items that go aren't kept, or members. For the simulation, which has to find it; from outside
+  /// nothing could do this, since what a cut has kept leaves it in its records only.
   fileprivate var forgetsDeletions = false
+  fileprivate var forgetsMembers = false
 
   @inline(__always)
   var isActive: Bool { version != 0 }
@@ -84,10 +91,10 @@ struct Cut: ~Copyable {
     return database > self.database || Table<Item>.scanPlace(hash) >= place
   }
 
-  fileprivate func set(of item: Item) -> CutSet? {
-    guard item.kind == .set, !sets.isEmpty else { return nil }
-    let members = item.members
-    return sets.first { $0.retired == nil && $0.table.isSame(as: members) }
+  /// The large collection that is followed and is this item's.
+  fileprivate func collection(of item: Item) -> CutCollection? {
+    guard !collections.isEmpty, !item.isString, let table = item.members.table else { return nil }
+    return collections.first { $0.retired == nil && $0.table.isSame(as: table) }
   }
 }
 
@@ -103,8 +110,8 @@ extension Shard {
   @inline(never)
   private mutating func keepCopy(_ item: Item, _ hash: UInt64, _ database: Int) {
     guard cut.needs(item, hash, database) else { return }
-    if item.kind == .set && item.members.count > Cut.largeSet {
-      cut.sets.append(CutSet(item, database))
+    if let collection = CutCollection(ifLarge: item, database) {
+      cut.collections.append(collection)
     } else {
       retire(item.clone(seed, &allocator), database)
     }
@@ -113,18 +120,22 @@ extension Shard {
   /// Frees an item that has left its table, or puts it aside for the reader.
   @inline(__always)
   mutating func discard(_ item: Item, _ hash: UInt64, _ database: Int) {
-    if cut.isActive { discardSlowly(item, hash, database) } else { item.destroy(&allocator, &doomed) }
+    if cut.isActive || !item.isString {
+      discardSlowly(item, hash, database)
+    } else {
+      item.destroy(&allocator, &doomed)
+    }
   }
 
   @inline(never)
   private mutating func discardSlowly(_ item: Item, _ hash: UInt64, _ database: Int) {
-    if let set = cut.set(of: item) {
-      keep(item, of: set)
+    noteGone(item, database)
+    if let collection = cut.collection(of: item) {
+      keep(item, of: collection)
     } else if cut.needs(item, hash, database) && !cut.forgetsDeletions {
-      if item.kind == .set && item.members.count > Cut.largeSet {
-        let set = CutSet(item, database)
-        keep(item, of: set)
-        cut.sets.append(set)
+      if let collection = CutCollection(ifLarge: item, database) {
+        keep(item, of: collection)
+        cut.collections.append(collection)
       } else {
         retire(item, database)
       }
@@ -138,8 +149,8 @@ extension Shard {
     retainedBytes.add(UInt64(item.weight))
   }
 
-  private func keep(_ item: Item, of set: CutSet) {
-    set.retired = item
+  private func keep(_ item: Item, of collection: CutCollection) {
+    collection.retired = item
     retainedBytes.add(UInt64(item.weight))
   }
 
@@ -154,41 +165,34 @@ extension Shard {
     !cut.isActive || !cut.needs(item, hash, database)
   }
 
-  /// Adds members to a set's table; how many are new.
-  mutating func insert(_ members: borrowing Words, into item: Item) -> Int {
-    let table = item.members
-    let set = cut.isActive ? cut.set(of: item) : nil
-    var added = 0
-    for index in 0..<members.count where table.insert(members[index], &allocator) {
-      added += 1
-      if let set, !set.isHandedOut(members[index]) {
-        set.added.insert(members[index].array)
-        retainedBytes.add(UInt64(members[index].byteCount + CutSet.bytesPerMember))
-      }
-    }
-    return added
+  /// What follows a collection, if the cut does.
+  func followed(_ item: Item) -> CutCollection? { cut.isActive ? cut.collection(of: item) : nil }
+
+  /// Whether a member may be changed where it is.
+  func mayOverwrite(_ member: Member, followed: CutCollection?) -> Bool {
+    followed.map { $0.isHandedOut(member.key) } ?? true
   }
 
-  /// Takes members out of a set's table; how many were there.
-  mutating func remove(_ members: borrowing Words, from item: Item) -> Int {
-    let table = item.members
-    let set = cut.isActive ? cut.set(of: item) : nil
-    var removed = 0
-    for index in 0..<members.count {
-      guard let member = table.takeOut(members[index], &allocator) else { continue }
-      removed += 1
-      if let set, !set.isHandedOut(members[index]) {
-        if set.added.remove(members[index].array) != nil {
-          retainedBytes.subtract(UInt64(members[index].byteCount + CutSet.bytesPerMember))
-        } else {
-          set.removed.append(member)
-          retainedBytes.add(UInt64(member.keyCount + CutSet.bytesPerMember))
-          continue
-        }
+  /// Notes that a member has been put into its collection, that there was none with its key at the cut, or that the one
+  /// that was has been put aside.
+  mutating func noteAdded(_ key: RawSpan, followed: CutCollection?) {
+    guard let followed, !followed.isHandedOut(key) else { return }
+    followed.added.insert(key.array)
+    retainedBytes.add(UInt64(key.byteCount + CutCollection.bytesPerMember))
+  }
+
+  /// Frees a member that has left its collection, or puts it aside for the reader.
+  mutating func putAside(_ member: Member, followed: CutCollection?) {
+    if let followed, !followed.isHandedOut(member.key) {
+      if followed.added.remove(member.key.array) != nil {
+        retainedBytes.subtract(UInt64(member.keyCount + CutCollection.bytesPerMember))
+      } else if !cut.forgetsMembers {
+        followed.removed.append(member)
+        retainedBytes.add(UInt64(member.size + CutCollection.bytesPerMember))
+        return
       }
-      member.destroy(&allocator)
     }
-    return removed
+    member.destroy(&allocator)
   }
 
   /// Lets go of a cut that a flush makes pointless; one that outlives it is given what goes.
@@ -211,6 +215,9 @@ extension Shard {
   /// Has the cut under way lose what is deleted or replaced from now on.
   package mutating func forgetDeletionsInCut() { cut.forgetsDeletions = true }
 
+  /// Has the cut under way lose the members that leave the collections it follows from now on.
+  package mutating func forgetMembersInCut() { cut.forgetsMembers = true }
+
   /// The version of the cut under way; 0 when there is none.
   package var cutVersion: UInt64 { cut.version }
 
@@ -227,10 +234,10 @@ extension Shard {
   {
     var left = entries
     takeRetired(&left, &reader)
-    while left > 0, let set = cut.sets.last { advance(set, &left, &reader) }
+    while left > 0, let collection = cut.collections.last { advance(collection, &left, &reader) }
     while left > 0 && !cut.isScanned { scanSome(&left, &reader) }
     publish()
-    return !(cut.retired.isEmpty && cut.sets.isEmpty && cut.isScanned)
+    return !(cut.retired.isEmpty && cut.collections.isEmpty && cut.isScanned)
   }
 
   private mutating func takeRetired<Reader: CutReader & ~Copyable>(_ left: inout Int, _ reader: inout Reader)
@@ -244,20 +251,20 @@ extension Shard {
 
   private mutating func scanSome<Reader: CutReader & ~Copyable>(_ left: inout Int, _ reader: inout Reader) {
     var visited = 0
-    var sets: [CutSet] = []
+    var collections: [CutCollection] = []
     let (version, database, place) = (cut.version, cut.database, cut.place)
     let seed = seed
     cut.cursor = scan(database, cut.cursor) { item in
       visited += 1
       // A bucket that has taken in another since may hold what has been handed out.
       guard item.version <= version, Table<Item>.scanPlace(seed.hash(item.key)) >= place else { return }
-      if item.kind == .set && item.members.count > Cut.largeSet {
-        sets.append(CutSet(item, database))
+      if let collection = CutCollection(ifLarge: item, database) {
+        collections.append(collection)
       } else {
         reader.take(item, database)
       }
     }
-    cut.sets += sets
+    cut.collections += collections
     left -= max(visited, 1)
     if cut.cursor != 0 {
       cut.place = Table<Item>.scanPlace(cut.cursor)
@@ -269,52 +276,57 @@ extension Shard {
   }
 
   private mutating func advance<Reader: CutReader & ~Copyable>(
-    _ set: CutSet, _ left: inout Int, _ reader: inout Reader
+    _ collection: CutCollection, _ left: inout Int, _ reader: inout Reader
   ) {
-    while left > 0, let member = set.removed.popLast() {
-      reader.take(member.key, of: set)
-      retainedBytes.subtract(UInt64(member.keyCount + CutSet.bytesPerMember))
-      member.destroy(&allocator)
+    while left > 0, let member = collection.removed.popLast() {
+      reader.take(member, of: collection)
+      dropRemoved(member)
       left -= 1
     }
-    while left > 0 && !set.isScanned {
+    while left > 0 && !collection.isScanned {
       var visited = 0
-      let place = set.place
-      set.cursor = set.table.scan(set.cursor) { member in
+      let place = collection.place
+      collection.cursor = collection.table.scan(collection.cursor) { member in
         visited += 1
-        guard set.table.scanPlace(member.key) >= place else { return }
-        if !set.added.isEmpty && set.added.remove(member.key.array) != nil {
-          retainedBytes.subtract(UInt64(member.keyCount + CutSet.bytesPerMember))
+        guard collection.table.scanPlace(member.key) >= place else { return }
+        if !collection.added.isEmpty && collection.added.remove(member.key.array) != nil {
+          retainedBytes.subtract(UInt64(member.keyCount + CutCollection.bytesPerMember))
           return
         }
-        reader.take(member.key, of: set)
+        reader.take(member, of: collection)
       }
       left -= max(visited, 1)
-      if set.cursor != 0 { set.place = Table<Member>.scanPlace(set.cursor) } else { set.isScanned = true }
+      if collection.cursor != 0 {
+        collection.place = Table<Member>.scanPlace(collection.cursor)
+      } else {
+        collection.isScanned = true
+      }
     }
-    if set.isScanned && set.removed.isEmpty {
-      reader.finish(set)
-      release(set)
-      cut.sets.removeAll { $0 === set }
+    if collection.isScanned && collection.removed.isEmpty {
+      reader.finish(collection)
+      release(collection)
+      cut.collections.removeAll { $0 === collection }
     }
   }
 
-  private mutating func release(_ set: CutSet) {
-    for member in set.removed {
-      retainedBytes.subtract(UInt64(member.keyCount + CutSet.bytesPerMember))
-      member.destroy(&allocator)
-    }
-    set.removed = []
-    for member in set.added { retainedBytes.subtract(UInt64(member.count + CutSet.bytesPerMember)) }
-    set.added = []
-    if let item = set.retired { dropRetired(item) }
-    set.retired = nil
+  private mutating func dropRemoved(_ member: Member) {
+    retainedBytes.subtract(UInt64(member.size + CutCollection.bytesPerMember))
+    member.destroy(&allocator)
+  }
+
+  private mutating func release(_ collection: CutCollection) {
+    for member in collection.removed { dropRemoved(member) }
+    collection.removed = []
+    for key in collection.added { retainedBytes.subtract(UInt64(key.count + CutCollection.bytesPerMember)) }
+    collection.added = []
+    if let item = collection.retired { dropRetired(item) }
+    collection.retired = nil
   }
 
   /// Ends the cut and frees what it kept. O(what it kept).
   package mutating func endCut() {
     for (item, _) in cut.retired { dropRetired(item) }
-    for set in cut.sets { release(set) }
+    for collection in cut.collections { release(collection) }
     cut = Cut()
     publish()
   }

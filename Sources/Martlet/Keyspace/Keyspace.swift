@@ -41,6 +41,8 @@ package struct Key: ~Escapable {
   package let seedNumber: UInt64
   private let accessClock: SharedCounter
   private let memory = SharedMemoryCounts()
+  /// Up to where collections are packed.
+  package let packing = PackingSettings()
 
   /// - Parameters:
   ///   - shardCount: a power of two, at most 256.
@@ -62,7 +64,7 @@ package struct Key: ~Escapable {
       unsafe (shards + index).initialize(
         to: Shard(
           databaseCount: databaseCount, seed: seed, retainedBytes: retainedBytes, accessClock: accessClock,
-          memory: memory))
+          memory: memory, packing: packing))
     }
   }
 
@@ -76,6 +78,7 @@ package struct Key: ~Escapable {
     retainedBytes.destroy()
     accessClock.destroy()
     memory.destroy()
+    packing.destroy()
   }
 
   /// A count of shards that lets `threads` threads meet seldom: a few for each, a power of two.

@@ -35,6 +35,10 @@ package struct Shard: ~Copyable {
   /// How many items have an expiry, in each database and in all.
   private var expiringCounts: [Int]
   private(set) var expiringCount = 0
+  /// How many collections have members that expire, in each database.
+  private var fieldExpiringCounts: [Int]
+  /// Up to where collections are packed.
+  private let packing: PackingSettings
   private let published = PublishedCount()
   /// What this shard has added to the counts of all.
   private var countedResident = 0
@@ -42,11 +46,13 @@ package struct Shard: ~Copyable {
 
   init(
     databaseCount: Int, seed: SeedReference, retainedBytes: SharedCounter, accessClock: SharedCounter,
-    memory: SharedMemoryCounts
+    memory: SharedMemoryCounts, packing: PackingSettings
   ) {
     tables = TableArray(count: databaseCount, seed: seed)
     deletions = Array(repeating: 0, count: Self.deletionCells)
     expiringCounts = Array(repeating: 0, count: databaseCount)
+    fieldExpiringCounts = Array(repeating: 0, count: databaseCount)
+    self.packing = packing
     self.seed = seed
     self.databaseCount = databaseCount
     self.retainedBytes = retainedBytes
@@ -74,6 +80,12 @@ package struct Shard: ~Copyable {
 
   /// How many items of a database have an expiry.
   func expiringCount(_ database: Int) -> Int { expiringCounts[database] }
+
+  /// Whether anything expires, keys or members of collections.
+  var hasExpiring: Bool { expiringCount > 0 || fieldExpiringCounts.contains { $0 > 0 } }
+
+  /// Up to where collections of a type are packed.
+  func limits(_ kind: ItemKind) -> PackingLimits { packing[kind] }
 
   /// The version by which an absent key became so, or a later one of another key with a similar hash.
   @inline(__always)
@@ -274,11 +286,9 @@ package struct Shard: ~Copyable {
     switch item.kind {
     case .string:
       setString(key, hash, database, item.content.bytes, item.metadata, version)
-    case .set:
+    case .set, .hash:
       remove(key, hash, database, version)
-      let members = makeSet(key, hash, database, item.metadata, version).members
-      item.forEachMember { _ = members.insert($0, &allocator) }
-      publish()
+      putCollection(item, key, hash, database, version)
     }
   }
 
@@ -291,51 +301,6 @@ package struct Shard: ~Copyable {
     publish()
   }
 
-  // MARK: Sets
-
-  /// Adds members to the set at a key, which is made if there is none; how many are new.
-  mutating func addMembers(
-    _ key: RawSpan, _ hash: UInt64, _ database: Int, _ members: borrowing Words, _ version: UInt64
-  ) -> Int {
-    touched(version)
-    let item: Item
-    if let old = tables[database].find(key, hash) {
-      preserve(old, hash, database)
-      old.version = version
-      item = old
-    } else {
-      item = makeSet(key, hash, database, ItemMetadata(), version)
-    }
-    item.noteWritten(accessTime)
-    let added = insert(members, into: item)
-    publish()
-    return added
-  }
-
-  /// Takes members out of a set, which goes with its last one; how many were there.
-  mutating func removeMembers(
-    _ key: RawSpan, _ hash: UInt64, _ database: Int, _ members: borrowing Words, _ version: UInt64
-  ) -> Int {
-    touched(version)
-    guard let item = tables[database].find(key, hash) else { return 0 }
-    preserve(item, hash, database)
-    item.version = version
-    let removed = remove(members, from: item)
-    if item.members.count == 0 { remove(key, hash, database, version) }
-    publish()
-    return removed
-  }
-
-  private mutating func makeSet(
-    _ key: RawSpan, _ hash: UInt64, _ database: Int, _ metadata: ItemMetadata, _ version: UInt64
-  ) -> Item {
-    let tables = tables
-    let item = Item.makeSet(key, metadata, version, seed, &allocator)
-    countExpiry(database, old: false, new: item.expires)
-    tables[database].insert(item, hash, &allocator)
-    return item
-  }
-
   // MARK: Accounts
 
   /// The time that items are marked with.
@@ -344,7 +309,7 @@ package struct Shard: ~Copyable {
 
   /// To be called first in every change, before an item is looked for.
   @inline(__always)
-  private mutating func touched(_ version: UInt64) {
+  mutating func touched(_ version: UInt64) {
     if version > lastVersion { lastVersion = version }
     if !doomed.isEmpty { freeDoomed(Self.doomedFreedByChange) }
   }
@@ -364,10 +329,26 @@ package struct Shard: ~Copyable {
   }
 
   @inline(__always)
-  private mutating func countExpiry(_ database: Int, old: Bool, new: Bool) {
+  mutating func countExpiry(_ database: Int, old: Bool, new: Bool) {
     if old == new { return }
     expiringCount += new ? 1 : -1
     expiringCounts[database] += new ? 1 : -1
+  }
+
+  /// Has a collection that is in its table say whether members of it expire.
+  ///
+  /// - Parameter hasGained: whether members of it may have got an expiry just now.
+  mutating func noteExpiringMembers(of item: Item, _ database: Int, hasGained: Bool) {
+    guard hasGained || item.hasExpiringMembers else { return }
+    let expires = item.members.expiringCount > 0
+    guard expires != item.hasExpiringMembers else { return }
+    item.hasExpiringMembers = expires
+    fieldExpiringCounts[database] += expires ? 1 : -1
+  }
+
+  /// Counts that a collection has left its table.
+  mutating func noteGone(_ item: Item, _ database: Int) {
+    if item.hasExpiringMembers { fieldExpiringCounts[database] -= 1 }
   }
 
   /// Makes known what memory the shard has. What is in use is added to the count of all shards a little at a time only,
@@ -400,6 +381,7 @@ package struct Shard: ~Copyable {
       if tables[database].count > 0 { doomed.append(tables.detach(database, seed: seed)) }
       expiringCount -= expiringCounts[database]
       expiringCounts[database] = 0
+      fieldExpiringCounts[database] = 0
       return
     }
     tables[database].forEach { item in
@@ -426,34 +408,23 @@ package struct Shard: ~Copyable {
 struct DetachedItem: ~Copyable {
   let kind: ItemKind
   let metadata: ItemMetadata
-  /// A string's value; a set's members, each behind its length in 4 bytes.
-  fileprivate(set) var content = ByteQueue()
+  /// A string's value; the members of a collection, as they stand in a packed one.
+  private(set) var content = ByteQueue()
+  private(set) var memberCount = 0
+  private(set) var isPacked = false
 
   init(_ item: Item) {
     kind = item.kind
     metadata = item.metadata
-    switch item.kind {
-    case .string: content.append(item.value)
-    case .set:
-      var packed = ByteQueue()
-      item.members.forEach { member in
-        for shift in stride(from: 0, to: 32, by: 8) {
-          packed.append(byte: UInt8(truncatingIfNeeded: member.keyCount >> shift))
-        }
-        packed.append(member.key)
-      }
-      content = packed
+    guard !item.isString else {
+      content.append(item.value)
+      return
     }
-  }
-
-  func forEachMember(_ body: (RawSpan) -> Void) {
-    let bytes = content.bytes
-    var offset = 0
-    while offset < bytes.byteCount {
-      var length = 0
-      for index in 0..<4 { length |= Int(bytes.byte(offset + index)) << (8 * index) }
-      body(bytes.extracting(offset + 4..<offset + 4 + length))
-      offset += 4 + length
-    }
+    let members = item.members
+    memberCount = members.count
+    isPacked = members.isPacked
+    var packed = ByteQueue()
+    members.forEach { $0.append(to: &packed) }
+    content = packed
   }
 }

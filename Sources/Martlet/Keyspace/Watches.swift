@@ -67,7 +67,7 @@ extension Shard {
   /// - Parameter now: the time in milliseconds since 1970; what has expired by then counts as absent.
   mutating func beginWatch(_ key: borrowing Key, _ database: Int, now: Int64) -> Watch {
     let item = find(key.bytes, key.hash, database)
-    if let item, !(item.expires && item.expiry <= now) {
+    if let item, !(item.mayHaveExpired && item.hasExpired(now)) {
       return Watch(version: item.version, wasAbsent: false)
     }
     watchedAbsences.begin(key.hash, database)
@@ -79,7 +79,7 @@ extension Shard {
     let item = find(key.bytes, key.hash, database)
     guard watch.wasAbsent else {
       guard let item, item.version == watch.version else { return true }
-      return item.expires && item.expiry <= now
+      return item.mayHaveExpired && item.hasExpired(now)
     }
     // What is there may be what had expired then.
     if let item, item.version > watch.version { return true }

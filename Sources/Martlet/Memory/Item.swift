@@ -1,7 +1,8 @@
 // One entry of the keyspace in one allocation: a header of 16 bytes, what is set of expiry, CAS and flags, the key, the
 // value.
 //
-//     0   kind (3 bits), whether it is stale (1 bit), which extensions there are (4 bits), version (56 bits)
+//     0   kind (3 bits), whether a string is stale or members of a collection expire (1 bit), which extensions there
+//         are (4 bits), version (56 bits)
 //     8   length of the key (8 bits), last access (24 bits), length of the value (30 bits), whether it has been
 //         fetched (1 bit), whether a client has been told to make it anew (1 bit)
 //    16   expiry (8 bytes), if set: milliseconds since 1970
@@ -9,7 +10,7 @@
 //         memcached flags (4 bytes), if not 0
 //         length of the key (4 bytes), if it is more than 254
 //         the key
-//         the value: the bytes of a string; for a collection the address of its table (8 bytes)
+//         the value: the bytes of a string; for a collection see Members.swift
 //
 // `Item` and `Member` are bare addresses: they are good only while the shard's lock is held, and until the next change
 // of that key. They don't leave this module.
@@ -26,6 +27,7 @@
 package enum ItemKind: UInt8 {
   case string = 0
   case set = 1
+  case hash = 2
 }
 
 /// What a string carries besides its value.
@@ -96,7 +98,8 @@ extension TableEntry {
   static let maximumVersion: UInt64 = 1 << 56 - 1
 
   private static let kindMask: UInt8 = 0x07
-  private static let stale: UInt8 = 0x08
+  /// Of a string that it is stale, of a collection that members of it expire.
+  private static let mark: UInt8 = 0x08
   private static let extensions: UInt8 = 0xf0
   private static let hasExpiry: UInt8 = 0x10
   private static let hasCAS: UInt8 = 0x20
@@ -167,17 +170,20 @@ extension TableEntry {
   package var keyStart: UnsafeRawPointer { unsafe UnsafeRawPointer(address) + keyOffset }
 
   @inline(__always)
-  private var valueStart: UnsafeMutableRawPointer { unsafe address + keyOffset + keyCount }
+  var valueStart: UnsafeMutableRawPointer { unsafe address + keyOffset + keyCount }
 
   /// The bytes of the whole allocation.
   @inline(__always)
   var size: Int { keyOffset + keyCount + valueCount }
 
-  /// What a member of a set takes besides its bytes, about, with its share of the buckets.
-  private static let bytesPerMember = 32
+  /// What a member takes besides its bytes, about: its share of the buckets, and what is lost to size classes.
+  private static let bytesPerMember = 16
 
-  /// The bytes of all that the item owns, those of members by a mean. O(1).
-  var weight: Int { isString ? size : size + members.count * Self.bytesPerMember }
+  /// The bytes of all that the item owns, with those of a table's buckets by a mean. O(1).
+  var weight: Int {
+    guard !isString, let table = members.table else { return size }
+    return size + table.memberBytes + table.count * Self.bytesPerMember
+  }
 
   /// The value of a string.
   package var value: RawSpan {
@@ -193,6 +199,17 @@ extension TableEntry {
 
   @inline(__always)
   var expires: Bool { shape & Self.hasExpiry != 0 }
+
+  /// Whether it, or members of it, may have expired; false for nearly all items.
+  @inline(__always)
+  var mayHaveExpired: Bool { shape & (Self.hasExpiry | Self.mark) != 0 }
+
+  /// Whether nothing of it is to be shown any more: its time has passed, or that of all its members.
+  @inline(never)
+  func hasExpired(_ now: Int64) -> Bool {
+    if expires && expiry <= now { return true }
+    return hasExpiringMembers && !members.hasLive(now)
+  }
 
   /// When it expires, in milliseconds since 1970; 0 for never.
   package var expiry: Int64 {
@@ -219,12 +236,23 @@ extension TableEntry {
     return chosen != 0 ? chosen : version
   }
 
-  /// Whether it is out of date.
+  /// Whether it is a string that is out of date.
   var isStale: Bool {
-    get { shape & Self.stale != 0 }
+    get { shape & (Self.mark | Self.kindMask) == Self.mark | ItemKind.string.rawValue }
+    nonmutating set { isMarked = newValue }
+  }
+
+  /// Whether it is a collection of which members expire.
+  var hasExpiringMembers: Bool {
+    get { isMarked && !isString }
+    nonmutating set { isMarked = newValue }
+  }
+
+  private var isMarked: Bool {
+    get { shape & Self.mark != 0 }
     nonmutating set {
-      let other = word & ~UInt64(Self.stale)
-      unsafe address.storeBytes(of: newValue ? other | UInt64(Self.stale) : other, as: UInt64.self)
+      let other = word & ~UInt64(Self.mark)
+      unsafe address.storeBytes(of: newValue ? other | UInt64(Self.mark) : other, as: UInt64.self)
     }
   }
 
@@ -284,13 +312,13 @@ extension TableEntry {
 
   @inline(__always)
   private static func shape(_ kind: ItemKind, _ keyCount: Int, _ metadata: ItemMetadata) -> UInt8 {
-    kind.rawValue | (metadata.isStale ? stale : 0) | (metadata.expiry != 0 ? hasExpiry : 0)
+    kind.rawValue | (metadata.isStale ? mark : 0) | (metadata.expiry != 0 ? hasExpiry : 0)
       | (metadata.cas != 0 ? hasCAS : 0) | (metadata.flags != 0 ? hasFlags : 0)
       | (keyCount >= longKey ? hasLongKey : 0)
   }
 
   /// A new item with room for a value of `valueCount` bytes, not written yet.
-  private static func make(
+  static func make(
     _ kind: ItemKind, _ key: RawSpan, valueCount: Int, _ metadata: ItemMetadata, _ version: UInt64,
     _ allocator: inout Allocator
   ) -> Item {
@@ -338,26 +366,6 @@ extension TableEntry {
     return item
   }
 
-  package static func makeSet(
-    _ key: RawSpan, _ metadata: ItemMetadata, _ version: UInt64, _ seed: SeedReference,
-    _ allocator: inout Allocator
-  ) -> Item {
-    let item = make(.set, key, valueCount: 8, metadata, version, &allocator)
-    let table = unsafe allocator.allocate(MemoryLayout<Table<Member>>.size)
-      .bindMemory(to: Table<Member>.self, capacity: 1)
-    unsafe table.initialize(to: Table<Member>(seed: seed))
-    unsafe item.valueStart.storeBytes(of: UInt(bitPattern: table), as: UInt.self)
-    return item
-  }
-
-  /// The members of a set.
-  package var members: MemberTable {
-    precondition(kind == .set)
-    let bits = unsafe valueStart.loadUnaligned(as: UInt.self)
-    return unsafe MemberTable(
-      UnsafeMutablePointer(bitPattern: bits).unsafelyUnwrapped)
-  }
-
   /// Writes a string's new value in place, if it has the same length and metadata; whether it did.
   @inline(__always)
   package func overwrite(_ value: RawSpan, _ metadata: ItemMetadata, _ version: UInt64) -> Bool {
@@ -376,7 +384,7 @@ extension TableEntry {
   ) -> Item {
     let made = Self.make(kind, key, valueCount: valueCount, metadata, version, &allocator)
     unsafe made.valueStart.copyMemory(from: valueStart, byteCount: valueCount)
-    made.lengths |= lengths & Self.marks
+    made.carryMarks(of: self)
     unsafe allocator.deallocate(address, size)
     return made
   }
@@ -400,24 +408,29 @@ extension TableEntry {
     unsafe Self.copy(bytes, to: valueStart + offset)
   }
 
+  /// Takes over what is known about another item besides its value and metadata.
+  func carryMarks(of other: Item) {
+    lengths |= other.lengths & Self.marks
+    if other.hasExpiringMembers { hasExpiringMembers = true }
+  }
+
   /// A copy of all of it, at the same key and version. O(n).
   func clone(_ seed: SeedReference, _ allocator: inout Allocator) -> Item {
-    switch kind {
-    case .string: return Item.makeString(key, value, metadata, version, &allocator)
-    case .set:
-      let copy = Item.makeSet(key, metadata, version, seed, &allocator)
-      let table = copy.members
-      members.forEach { _ = table.insert($0.key, &allocator) }
-      return copy
-    }
+    isString
+      ? Item.makeString(key, value, metadata, version, &allocator) : cloneCollection(seed, &allocator)
+  }
+
+  /// A copy of the allocation.
+  func duplicate(_ allocator: inout Allocator) -> Item {
+    let size = size
+    let copy = unsafe allocator.allocate(size, .item)
+    unsafe copy.copyMemory(from: address, byteCount: size)
+    return unsafe Item(address: copy)
   }
 
   /// Frees the item and all it owns. O(n) for a collection.
   package func destroy(_ allocator: inout Allocator) {
-    if kind == .set {
-      let table = members
-      table.destroy(&allocator)
-    }
+    if !isString, let table = members.table { table.destroy(&allocator) }
     unsafe allocator.deallocate(address, size)
   }
 
@@ -433,139 +446,15 @@ extension TableEntry {
 
   @inline(never)
   private func destroyCollection(_ allocator: inout Allocator, _ doomed: inout Doomed) {
-    guard members.count > Doomed.entriesAtOnce else { return destroy(&allocator) }
-    doomed.append(members)
+    guard let table = members.table, table.count > Doomed.entriesAtOnce else { return destroy(&allocator) }
+    doomed.append(table)
     unsafe allocator.deallocate(address, size)
   }
 
   /// Moves the item elsewhere in memory; the old allocation is gone.
   func moved(_ allocator: inout Allocator) -> Item {
-    let size = size
-    let moved = unsafe allocator.allocate(size, .item)
-    unsafe moved.copyMemory(from: address, byteCount: size)
+    let copy = duplicate(&allocator)
     unsafe allocator.deallocate(address, size)
-    return unsafe Item(address: moved)
-  }
-}
-
-/// The address of one member of a set: its length in 4 bytes, then its bytes.
-@safe package struct Member: TableEntry {
-  package let address: UnsafeMutableRawPointer
-
-  package init(address: UnsafeMutableRawPointer) { unsafe self.address = unsafe address }
-
-  package var keyCount: Int { Int(unsafe address.load(as: UInt32.self)) }
-  package var keyStart: UnsafeRawPointer { unsafe UnsafeRawPointer(address) + 4 }
-
-  static func make(_ bytes: RawSpan, _ allocator: inout Allocator) -> Member {
-    let address = unsafe allocator.allocate(4 + bytes.byteCount)
-    unsafe address.storeBytes(of: UInt32(bytes.byteCount), as: UInt32.self)
-    unsafe bytes.withUnsafeBytes { source in
-      guard let start = source.baseAddress, source.count > 0 else { return }
-      unsafe (address + 4).copyMemory(from: start, byteCount: source.count)
-    }
-    return unsafe Member(address: address)
-  }
-
-  func destroy(_ allocator: inout Allocator) {
-    unsafe allocator.deallocate(address, 4 + keyCount)
-  }
-}
-
-/// The members of one set, wherever they are. Good as long as its item.
-@safe package struct MemberTable {
-  private let table: UnsafeMutablePointer<Table<Member>>
-
-  init(_ table: UnsafeMutablePointer<Table<Member>>) { unsafe self.table = unsafe table }
-
-  package var count: Int { unsafe table.pointee.count }
-
-  package func contains(_ member: RawSpan) -> Bool {
-    unsafe table.pointee.find(member, table.pointee.hash(member)) != nil
-  }
-
-  /// Adds a member; whether it is new. O(1).
-  package func insert(_ member: RawSpan, _ allocator: inout Allocator) -> Bool {
-    let hash = unsafe table.pointee.hash(member)
-    if unsafe table.pointee.find(member, hash) != nil { return false }
-    unsafe table.pointee.insert(Member.make(member, &allocator), hash, &allocator)
-    return true
-  }
-
-  /// Removes a member; whether it was there. O(1).
-  package func remove(_ member: RawSpan, _ allocator: inout Allocator) -> Bool {
-    guard let removed = takeOut(member, &allocator) else { return false }
-    removed.destroy(&allocator)
-    return true
-  }
-
-  /// Removes a member, which is then the caller's to destroy; nil when it isn't there. O(1).
-  func takeOut(_ member: RawSpan, _ allocator: inout Allocator) -> Member? {
-    unsafe table.pointee.remove(member, table.pointee.hash(member), &allocator)
-  }
-
-  /// Whether both are the members of the same item.
-  func isSame(as other: MemberTable) -> Bool { unsafe table == other.table }
-
-  /// Where a member stands in the order in which `scan` goes.
-  func scanPlace(_ member: RawSpan) -> UInt64 {
-    unsafe Table<Member>.scanPlace(table.pointee.hash(member))
-  }
-
-  package func forEach(_ body: (Member) -> Void) { unsafe table.pointee.forEach(body) }
-
-  /// A member by chance; nil when there are none.
-  package func random(_ random: inout RandomSource) -> Member? { unsafe table.pointee.randomEntry(&random) }
-
-  /// Different members by chance, `wanted` of them, fewer than there are. O(wanted) while that is a small part, O(n)
-  /// when it isn't.
-  func randomMembers(_ wanted: Int, _ random: inout RandomSource, _ body: (Member) -> Void) {
-    if wanted <= count / 8 {
-      // Draw again what has been drawn already: one in eight at the worst.
-      var drawn: Set<UInt> = []
-      while drawn.count < wanted, let member = self.random(&random) {
-        if unsafe drawn.insert(UInt(bitPattern: member.address)).inserted { body(member) }
-      }
-      return
-    }
-    // Selection sampling: Knuth, TAOCP volume 2, 3.4.2, algorithm S.
-    var left = count
-    var needed = wanted
-    forEach { member in
-      if needed > 0 && Int.random(in: 0..<left, using: &random) < needed {
-        body(member)
-        needed -= 1
-      }
-      left -= 1
-    }
-  }
-
-  /// Visits the bucket at `cursor`; the next cursor, 0 at the end. See `Table.scan`.
-  package func scan(_ cursor: UInt64, _ body: (Member) -> Void) -> UInt64 {
-    unsafe table.pointee.scan(cursor, body)
-  }
-
-  fileprivate func destroy(_ allocator: inout Allocator) {
-    unsafe table.pointee.forEach { $0.destroy(&allocator) }
-    unsafe table.pointee.removeAll(&allocator)
-    end(&allocator)
-  }
-
-  /// Frees up to about `entries` members of a set that nobody can reach any more, and at last the table; how many they
-  /// were, and whether that was all.
-  func destroySome(_ entries: Int, _ allocator: inout Allocator) -> (freed: Int, isDone: Bool) {
-    let before = count
-    while count > 0 && before - count < entries {
-      unsafe table.pointee.removeLastBucket(&allocator) { $0.destroy(&$1) }
-    }
-    guard count == 0 else { return (before - count, false) }
-    unsafe table.pointee.removeAll(&allocator)
-    end(&allocator)
-    return (before, true)
-  }
-
-  private func end(_ allocator: inout Allocator) {
-    unsafe table.deinitialize(count: 1)
-    unsafe allocator.deallocate(UnsafeMutableRawPointer(table), MemoryLayout<Table<Member>>.size)
+    return copy
   }
 }

@@ -560,6 +560,11 @@ extension Table {
 
   fileprivate init(_ word: UnsafeMutablePointer<UInt64>) { unsafe self.word = unsafe word }
 
+  var entry: Entry {
+    unsafe Entry(
+      address: UnsafeMutableRawPointer(bitPattern: UInt(word.pointee & 0xffff_ffff_ffff)).unsafelyUnwrapped)
+  }
+
   /// Points the slot to where its entry has moved; the key, and so the tag, stays.
   func point(to entry: Entry) {
     unsafe word.pointee = word.pointee & ~0xffff_ffff_ffff | UInt64(UInt(bitPattern: entry.address))

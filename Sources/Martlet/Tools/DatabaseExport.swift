@@ -11,7 +11,7 @@ package struct DatabaseExport: ~Copyable {
 
   /// How much is written at once, in bytes.
   private static let pieceBytes = 256 << 10
-  /// A line of a set's members is closed when it has this many bytes.
+  /// A line of a collection's members is closed when it has this many bytes.
   private static let lineBytes = 4 << 10
 
   private let format: Format
@@ -44,7 +44,7 @@ package struct DatabaseExport: ~Copyable {
       for shard in 0..<keyspace.shardCount { keyspace[shard].shard.forEach(database) { items.append($0) } }
       items.sort { $0.key.precedes($1.key) }
       for item in items {
-        if item.expires && item.expiry <= now {
+        if item.mayHaveExpired && item.hasExpired(now) {
           expired += 1
         } else {
           keys += 1
@@ -65,7 +65,7 @@ package struct DatabaseExport: ~Copyable {
 
   private func sortedMembers(_ item: Item) -> [Member] {
     var members: [Member] = []
-    item.members.forEach { members.append($0) }
+    item.members.forEach { if !$0.hasExpired(now) { members.append($0) } }
     members.sort { $0.key.precedes($1.key) }
     return members
   }
@@ -95,30 +95,50 @@ package struct DatabaseExport: ~Copyable {
       }
       if item.isStale { bytes.append(" STALE") }
       bytes.append(byte: UInt8(ascii: "\n"))
-    case .set:
-      var start: Int?
-      for member in sortedMembers(item) {
-        if let begun = start, bytes.count - begun > Self.lineBytes {
-          bytes.append(byte: UInt8(ascii: "\n"))
-          start = nil
-        }
-        if start == nil {
-          start = bytes.count
-          bytes.append("SADD ")
-          bytes.append(quotedWord: item.key)
-        }
-        bytes.append(byte: UInt8(ascii: " "))
-        bytes.append(quotedWord: member.key)
-      }
-      bytes.append(byte: UInt8(ascii: "\n"))
-      if item.expires {
-        bytes.append("PEXPIREAT ")
-        bytes.append(quotedWord: item.key)
-        bytes.append(byte: UInt8(ascii: " "))
-        bytes.append(decimal: Int(item.expiry))
-        bytes.append(byte: UInt8(ascii: "\n"))
-      }
+    case .set, .hash: appendMembers(item)
     }
+  }
+
+  /// The commands that make a collection: members that expire have one each.
+  private mutating func appendMembers(_ item: Item) {
+    let members = sortedMembers(item)
+    var start: Int?
+    for member in members where !member.expires {
+      if let begun = start, bytes.count - begun > Self.lineBytes {
+        bytes.append(byte: UInt8(ascii: "\n"))
+        start = nil
+      }
+      if start == nil {
+        start = bytes.count
+        bytes.append(item.kind == .hash ? "HSET " : "SADD ")
+        bytes.append(quotedWord: item.key)
+      }
+      append(member)
+    }
+    if start != nil { bytes.append(byte: UInt8(ascii: "\n")) }
+    for member in members where member.expires {
+      bytes.append("HSETEX ")
+      bytes.append(quotedWord: item.key)
+      bytes.append(" PXAT ")
+      bytes.append(decimal: Int(member.expiry))
+      bytes.append(" FIELDS 1")
+      append(member)
+      bytes.append(byte: UInt8(ascii: "\n"))
+    }
+    guard item.expires else { return }
+    bytes.append("PEXPIREAT ")
+    bytes.append(quotedWord: item.key)
+    bytes.append(byte: UInt8(ascii: " "))
+    bytes.append(decimal: Int(item.expiry))
+    bytes.append(byte: UInt8(ascii: "\n"))
+  }
+
+  private mutating func append(_ member: Member) {
+    bytes.append(byte: UInt8(ascii: " "))
+    bytes.append(quotedWord: member.key)
+    guard member.hasValue else { return }
+    bytes.append(byte: UInt8(ascii: " "))
+    bytes.append(quotedWord: member.value)
   }
 
   // MARK: Objects
@@ -141,6 +161,20 @@ package struct DatabaseExport: ~Copyable {
         $0.append(base64: $1)
         $0.append(byte: UInt8(ascii: "\""))
       }
+    case .hash:
+      bytes.append(",\"type\":\"hash\",\"fields\":[")
+      for (index, member) in sortedMembers(item).enumerated() {
+        bytes.append(index == 0 ? "{" : ",{")
+        append("field", "fieldBase64", member.key)
+        bytes.append(byte: UInt8(ascii: ","))
+        append("value", "valueBase64", member.value)
+        if member.expires {
+          bytes.append(",\"expiry\":")
+          bytes.append(decimal: Int(member.expiry))
+        }
+        bytes.append(byte: UInt8(ascii: "}"))
+      }
+      bytes.append(byte: UInt8(ascii: "]"))
     }
     if item.expires {
       bytes.append(",\"expiry\":")

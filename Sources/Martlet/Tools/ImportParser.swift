@@ -7,7 +7,7 @@
 package struct ImportParser: ~Copyable {
   /// The longest line, in bytes: that of a value of the greatest length with every byte escaped, and its key.
   package static let maximumLineBytes = 4 * Limits.valueBytes + (64 << 20)
-  /// A set is imported by commands with at most so many members, or bytes.
+  /// A collection is imported by commands with at most so many members, or bytes.
   private static let maximumMembers = 1000
   private static let membersBytes = 64 << 10
 
@@ -202,11 +202,7 @@ package struct ImportParser: ~Copyable {
     typealias Problem = JSONObjectReader.Problem
     let fields = try JSONObjectReader.read(bytes)
     func integer(_ name: String, _ range: ClosedRange<Int64>) throws(Problem) -> Int64? {
-      guard let value = fields[name], value != .null else { return nil }
-      guard let number = value.integer, range.contains(number) else {
-        throw Problem(text: "\(name) has to be an integer from \(range.lowerBound) to \(range.upperBound)")
-      }
-      return number
+      try Self.integer(name, fields, range)
     }
     let key = try text("key", fields)
     let database = try integer("database", 0...Int64(ToolLimits.databases - 1)) ?? 0
@@ -244,12 +240,53 @@ package struct ImportParser: ~Copyable {
         }
       }
       guard !members.isEmpty else { throw Problem(text: "a set needs members") }
-      addMembers(members, to: key, &entries)
-      if let expiry {
-        entries.append(.command([Array("PEXPIREAT".utf8), key, Array("\(expiry)".utf8)], line: line))
+      addMembers(members.map { [$0] }, by: "SADD", to: key, &entries)
+      expire(key, at: expiry, &entries)
+    case "hash":
+      guard let objects = fields["fields"]?.objects, !objects.isEmpty else {
+        throw Problem(text: "a hash needs fields, which are an array of objects")
       }
+      try addFields(objects, to: key, &entries)
+      expire(key, at: expiry, &entries)
     default: throw Problem(text: "values of the type '\(type)' are not known")
     }
+  }
+
+  private static func integer(
+    _ name: String, _ fields: [String: JSONValue], _ range: ClosedRange<Int64>
+  ) throws(JSONObjectReader.Problem) -> Int64? {
+    guard let value = fields[name], value != .null else { return nil }
+    guard let number = value.integer, range.contains(number) else {
+      throw JSONObjectReader.Problem(
+        text: "\(name) has to be an integer from \(range.lowerBound) to \(range.upperBound)")
+    }
+    return number
+  }
+
+  /// Fields of a hash, each with a name, a value and maybe an expiry.
+  private mutating func addFields(
+    _ objects: [[String: JSONValue]], to key: [UInt8], _ entries: inout [Request]
+  ) throws(JSONObjectReader.Problem) {
+    var plain: [[[UInt8]]] = []
+    var expiring: [[[UInt8]]] = []
+    for object in objects {
+      let pair = [try text("field", object), try text("value", object)]
+      if let expiry = try Self.integer("expiry", object, 1...Int64.max) {
+        let words = ["HSETEX", nil, "PXAT", "\(expiry)", "FIELDS", "1"].map {
+          $0.map { Array($0.utf8) } ?? key
+        }
+        expiring.append(words + pair)
+      } else {
+        plain.append(pair)
+      }
+    }
+    if !plain.isEmpty { addMembers(plain, by: "HSET", to: key, &entries) }
+    for words in expiring { entries.append(.command(words, line: line)) }
+  }
+
+  private func expire(_ key: [UInt8], at expiry: Int64?, _ entries: inout [Request]) {
+    guard let expiry else { return }
+    entries.append(.command([Array("PEXPIREAT".utf8), key, Array("\(expiry)".utf8)], line: line))
   }
 
   /// The bytes of a field that is a text, or base64 under another name.
@@ -266,17 +303,23 @@ package struct ImportParser: ~Copyable {
     return decoded
   }
 
-  private func addMembers(_ members: [[UInt8]], to key: [UInt8], _ entries: inout [Request]) {
-    var words = [Array("SADD".utf8), key]
+  /// Members of a collection, each of one word or more, by as many commands as they need.
+  private func addMembers(
+    _ members: [[[UInt8]]], by command: String, to key: [UInt8], _ entries: inout [Request]
+  ) {
+    var words = [Array(command.utf8), key]
+    var count = 0
     var length = 0
     for member in members {
-      if words.count - 2 >= Self.maximumMembers || length >= Self.membersBytes {
+      if count >= Self.maximumMembers || length >= Self.membersBytes {
         entries.append(.command(words, line: line))
         words.removeLast(words.count - 2)
+        count = 0
         length = 0
       }
-      words.append(member)
-      length += member.count
+      words += member
+      count += 1
+      length += member.reduce(0) { $0 + $1.count }
     }
     entries.append(.command(words, line: line))
   }

@@ -40,12 +40,15 @@ enum JSONValue: Equatable {
   /// An integer's digits.
   case number(String)
   case strings([[UInt8]])
+  case objects([[String: JSONValue]])
   case boolean(Bool)
   case null
 
   var string: [UInt8]? { if case .string(let bytes) = self { bytes } else { nil } }
 
   var strings: [[UInt8]]? { if case .strings(let all) = self { all } else { nil } }
+
+  var objects: [[String: JSONValue]]? { if case .objects(let all) = self { all } else { nil } }
 
   var boolean: Bool? { if case .boolean(let value) = self { value } else { nil } }
 
@@ -64,22 +67,27 @@ struct JSONObjectReader {
 
   private init(_ bytes: [UInt8]) { self.bytes = bytes }
 
-  /// The fields of an object whose values are strings, integers, booleans, null and arrays of strings.
+  /// The fields of an object whose values are strings, integers, booleans, null, and arrays of strings or of objects
+  /// that have no arrays of objects themselves.
   static func read(_ line: [UInt8]) throws(Problem) -> [String: JSONValue] {
     var reader = JSONObjectReader(line)
-    var fields: [String: JSONValue] = [:]
-    try reader.expect("{")
-    if try !reader.skip("}") {
-      repeat {
-        let name = String(decoding: try reader.string(), as: UTF8.self)
-        try reader.expect(":")
-        guard fields[name] == nil else { throw Problem(text: "the field \(name) is there twice") }
-        fields[name] = try reader.value()
-      } while try reader.skip(",")
-      try reader.expect("}")
-    }
+    let fields = try reader.object(isInner: false)
     reader.skipSpace()
     guard reader.index == reader.bytes.count else { throw Problem(text: "something follows the object") }
+    return fields
+  }
+
+  private mutating func object(isInner: Bool) throws(Problem) -> [String: JSONValue] {
+    var fields: [String: JSONValue] = [:]
+    try expect("{")
+    if try skip("}") { return fields }
+    repeat {
+      let name = String(decoding: try string(), as: UTF8.self)
+      try expect(":")
+      guard fields[name] == nil else { throw Problem(text: "the field \(name) is there twice") }
+      fields[name] = try value(isInner: isInner)
+    } while try skip(",")
+    try expect("}")
     return fields
   }
 
@@ -100,7 +108,7 @@ struct JSONObjectReader {
     }
   }
 
-  private mutating func value() throws(Problem) -> JSONValue {
+  private mutating func value(isInner: Bool) throws(Problem) -> JSONValue {
     skipSpace()
     guard index < bytes.count else { throw Problem(text: "a value is missing at its end") }
     switch bytes[index] {
@@ -109,6 +117,12 @@ struct JSONObjectReader {
       index += 1
       var strings: [[UInt8]] = []
       if try skip("]") { return .strings([]) }
+      if !isInner && index < bytes.count && bytes[index] == UInt8(ascii: "{") {
+        var objects: [[String: JSONValue]] = []
+        repeat { objects.append(try object(isInner: true)) } while try skip(",")
+        try expect("]")
+        return .objects(objects)
+      }
       repeat { strings.append(try string()) } while try skip(",")
       try expect("]")
       return .strings(strings)

@@ -11,8 +11,8 @@ struct Export: AsyncParsableCommand {
       server, over the connection. Keys are in order, so two exports of the same data are the same.
 
       text: commands that redis-cli and martlet cli understand. jsonl: an object a line with database, key, type, \
-      value or members, expiry (milliseconds since 1970), flags and version; bytes that aren't UTF-8 are in keyBase64, \
-      valueBase64 and membersBase64.
+      value, members or fields, expiry (milliseconds since 1970), flags and version; bytes that aren't UTF-8 are in \
+      keyBase64, valueBase64, membersBase64 and fieldBase64.
 
       EXAMPLES
         martlet export data > data.txt

@@ -76,6 +76,8 @@ struct ExportAndImportTests {
       SELECT 2
       SADD set z a "\\xff"
       PEXPIREAT set 4000000000001
+      HSET z b 1 "\\xff" "a value" a 2
+      HSETEX z PXAT 4000000000002 FIELDS 1 c 3
       SET "\\x00\\x01\\x02\\x03\\x04\\x05" b64"AAECAwQF"
       select 0
         SET  a   "Zo\u{eb}"  
@@ -88,9 +90,12 @@ struct ExportAndImportTests {
       SET "\\x00\\x01\\x02\\x03\\x04\\x05" "\\x00\\x01\\x02\\x03\\x04\\x05"
       SADD set a z "\\xff"
       PEXPIREAT set 4000000000001
+      HSET z a 2 b 1 "\\xff" "a value"
+      HSETEX z PXAT 4000000000002 FIELDS 1 c 3
 
       """
     #expect(try export(disk, .text) == expected)
+    #expect(try !export(disk, .text, now: 4_000_000_000_002).contains("HSETEX"))
     // Who has expired is left out.
     #expect(try !export(disk, .text, now: 4_000_000_000_000).contains("two words"))
   }
@@ -100,11 +105,14 @@ struct ExportAndImportTests {
     let disk = SimulatedDisk()
     #expect(
       try load(
-        "SET \"a\\xff\" \"q\\\"\\n\"\nSADD s x \"\\xfe\"\nPEXPIREAT s 4000000000000\n", .text, into: disk)
+        "SET \"a\\xff\" \"q\\\"\\n\"\nHSET h x y \"\\xff\" \"\\xfe\"\n"
+          + "HSETEX h PXAT 4000000000000 FIELDS 1 z 1\nSADD s x \"\\xfe\"\nPEXPIREAT s 4000000000000\n",
+        .text, into: disk)
         == [])
     let expected = """
       {"database":0,"keyBase64":"Yf8=","type":"string","value":"q\\"\\n","version":1}
-      {"database":0,"key":"s","type":"set","members":["x"],"membersBase64":["/g=="],"expiry":4000000000000,"version":3}
+      {"database":0,"key":"h","type":"hash","fields":[{"field":"x","value":"y"},{"field":"z","value":"1","expiry":4000000000000},{"fieldBase64":"/w==","valueBase64":"/g=="}],"version":3}
+      {"database":0,"key":"s","type":"set","members":["x"],"membersBase64":["/g=="],"expiry":4000000000000,"version":5}
 
       """
     #expect(try export(disk, .jsonl) == expected)
@@ -133,6 +141,9 @@ struct ExportAndImportTests {
       (.jsonl, "{\"key\":\"a\",\"value\":\"b\"} x"),
       (.jsonl, "{\"key\":\"a\",\"value\":\"b\",\"flags\":-1}"),
       (.jsonl, "{\"key\":\"a\",\"type\":\"set\",\"members\":[]}"),
+      (.jsonl, "{\"key\":\"a\",\"type\":\"hash\",\"fields\":[]}"),
+      (.jsonl, "{\"key\":\"a\",\"type\":\"hash\",\"fields\":[{\"field\":\"b\"}]}"),
+      (.jsonl, "{\"key\":\"a\",\"type\":\"hash\",\"fields\":[{\"fields\":[{\"field\":\"b\"}]}]}"),
       (.jsonl, "{\"key\":\"a\",\"type\":\"tree\",\"value\":\"b\"}"),
       (.jsonl, "{\"key\":\"\\ud800\",\"value\":\"b\"}"),
       (.jsonl, "{\"keyBase64\":\"?\",\"value\":\"b\"}"),
