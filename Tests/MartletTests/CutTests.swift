@@ -87,6 +87,24 @@ struct CutTests {
     }
   }
 
+  /// Expects a cut to be exact although the server changes after some steps of each shard, or after the first shard.
+  private func expectExact(_ server: inout TestServer, _ changes: [[String]], after before: Int) {
+    let expected = server.store.contents()
+    begin(server.store, outlivesFlush: true)
+    var reader = CollectingReader(databaseCount: Self.databases)
+    for shard in 0..<server.store.keyspace.shardCount {
+      var steps = 0
+      while server.store.keyspace[shard].shard.advanceCut(5, &reader) {
+        steps += 1
+        if steps == before { for change in changes { server.send(redis: change.map(bytes)) } }
+      }
+      if shard == 0 && before == 0 { for change in changes { server.send(redis: change.map(bytes)) } }
+    }
+    #expect(reader.databases == expected)
+    #expect(reader.repeated.isEmpty)
+    end(server.store)
+  }
+
   /// A large set, and the cut begun.
   private func withLargeSet(_ members: Int) -> TestServer {
     var server = TestServer.inMemory(databases: Self.databases)
@@ -107,20 +125,7 @@ struct CutTests {
   func largeSet(changes: [[String]], members: Int) {
     for before in [0, 3, 20] {
       var server = withLargeSet(members)
-      let expected = server.store.contents()
-      begin(server.store, outlivesFlush: true)
-      var reader = CollectingReader(databaseCount: Self.databases)
-      for shard in 0..<server.store.keyspace.shardCount {
-        var steps = 0
-        while server.store.keyspace[shard].shard.advanceCut(5, &reader) {
-          steps += 1
-          if steps == before { for change in changes { server.send(redis: change.map(bytes)) } }
-        }
-        if shard == 0 && before == 0 { for change in changes { server.send(redis: change.map(bytes)) } }
-      }
-      #expect(reader.databases == expected)
-      #expect(reader.repeated.isEmpty)
-      end(server.store)
+      expectExact(&server, changes, after: before)
     }
   }
 
@@ -143,20 +148,7 @@ struct CutTests {
         server.send(
           redis: ["HSETEX", "h", "PXAT", "800000000000\(index)", "FIELDS", "1", "e\(index)", "v"].map(bytes))
       }
-      let expected = server.store.contents()
-      begin(server.store, outlivesFlush: true)
-      var reader = CollectingReader(databaseCount: Self.databases)
-      for shard in 0..<server.store.keyspace.shardCount {
-        var steps = 0
-        while server.store.keyspace[shard].shard.advanceCut(5, &reader) {
-          steps += 1
-          if steps == before { for change in changes { server.send(redis: change.map(bytes)) } }
-        }
-        if shard == 0 && before == 0 { for change in changes { server.send(redis: change.map(bytes)) } }
-      }
-      #expect(reader.databases == expected)
-      #expect(reader.repeated.isEmpty)
-      end(server.store)
+      expectExact(&server, changes, after: before)
     }
   }
 

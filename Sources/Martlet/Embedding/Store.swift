@@ -176,8 +176,7 @@ public final class Store: Sendable {
   /// Adds members to the set at a key, which is made if there is none; how many are new. O(members).
   @discardableResult
   public func insert(_ members: [String], into key: String) async throws(StoreError) -> Int {
-    let packed = PackedWords(members)
-    guard packed.fits else { throw .tooLong(limit: Limits.valueBytes) }
+    let packed = try PackedWords(members)
     guard packed.count > 0 else { return 0 }
     return try await change(key.utf8) { key, execution throws(StoreError) in
       if let item = execution.findToChange(key, 0), item.kind != .set { throw .wrongType }
@@ -188,8 +187,7 @@ public final class Store: Sendable {
   /// Takes members out of the set at a key; how many were in it. O(members).
   @discardableResult
   public func remove(_ members: [String], from key: String) async throws(StoreError) -> Int {
-    let packed = PackedWords(members)
-    guard packed.fits else { throw .tooLong(limit: Limits.valueBytes) }
+    let packed = try PackedWords(members)
     guard packed.count > 0 else { return 0 }
     return try await change(key.utf8) { key, execution throws(StoreError) in
       guard let item = execution.findToChange(key, 0) else { return 0 }
@@ -214,8 +212,7 @@ public final class Store: Sendable {
   /// Sets fields of the hash at a key, which is made if there is none; how many are new. They don't expire. O(fields).
   @discardableResult
   public func setFields(_ fields: [String: String], of key: String) async throws(StoreError) -> Int {
-    let packed = PackedWords(fields.flatMap { [$0.key, $0.value] })
-    guard packed.fits else { throw .tooLong(limit: Limits.valueBytes) }
+    let packed = try PackedWords(fields.flatMap { [$0.key, $0.value] })
     guard packed.count > 0 else { return 0 }
     return try await change(key.utf8) { key, execution throws(StoreError) in
       if let item = execution.findToChange(key, 0), item.kind != .hash { throw .wrongType }
@@ -226,8 +223,7 @@ public final class Store: Sendable {
   /// Deletes fields of the hash at a key, which goes with its last one; how many were there. O(fields).
   @discardableResult
   public func removeFields(_ fields: [String], of key: String) async throws(StoreError) -> Int {
-    let packed = PackedWords(fields)
-    guard packed.fits else { throw .tooLong(limit: Limits.valueBytes) }
+    let packed = try PackedWords(fields)
     guard packed.count > 0 else { return 0 }
     return try await change(key.utf8) { key, execution throws(StoreError) in
       let (members, isRefused) = execution.findToChange(key, 0, fields: packed.words)
@@ -336,17 +332,16 @@ public final class Store: Sendable {
 /// Texts as the words of a command.
 private struct PackedWords: ~Copyable {
   private var chosen = ChosenMembers()
-  private(set) var count = 0
-  /// Whether each of them, and all together, are within the limits.
-  private(set) var fits = true
+  let count: Int
 
-  init(_ texts: [String]) {
+  /// - Throws: ``StoreError/tooLong(limit:)`` if one of them, or all together, are over the limits.
+  init(_ texts: [String]) throws(StoreError) {
+    count = texts.count
     for text in texts {
+      guard text.utf8.count <= Limits.valueBytes else { throw .tooLong(limit: Limits.valueBytes) }
       chosen.append(Array(text.utf8).span.raw)
-      if text.utf8.count > Limits.valueBytes { fits = false }
-      count += 1
     }
-    if chosen.isOverfull { fits = false }
+    guard !chosen.isOverfull else { throw .tooLong(limit: Limits.valueBytes) }
   }
 
   var words: Words {
