@@ -109,13 +109,14 @@ extension Execution {
   @inline(__always)
   mutating func get(_ words: borrowing Words, _ database: Int) {
     counters.value.gets.add()
-    guard let item = find(keyspace.place(words[1]), database) else {
+    let key = keyspace.place(words[1])
+    guard let item = find(key, database) else {
       counters.value.misses.add()
       return reply.null()
     }
     guard item.isString else { return replyWrongType() }
     counters.value.hits.add()
-    reply.bulk(item.value)
+    replyBulk(item, key.shard)
   }
 
   mutating func getAll(_ words: borrowing Words, _ database: Int) {
@@ -123,9 +124,10 @@ extension Execution {
     for index in 1..<words.count {
       if (index - 1) % KeysAhead.capacity == 0 { fetchLocked(words, from: index, database) }
       counters.value.gets.add()
-      if let item = find(keyspace.place(words[index]), database), item.isString {
+      let key = keyspace.place(words[index])
+      if let item = find(key, database), item.isString {
         counters.value.hits.add()
-        reply.bulk(item.value)
+        replyBulk(item, key.shard)
       } else {
         counters.value.misses.add()
         reply.null()
