@@ -186,7 +186,9 @@ internal import CMartlet
     if old > Self.largestSlot && new > Self.largestSlot {
       if unsafe isLent(block) {
         // It stays what it is, and another takes its place.
-      } else if let resized = unsafe runs.resizeInPlace(block, from: old, to: new) { return unsafe resized }
+      } else if let resized = unsafe runs.resizeInPlace(block, from: old, to: new) {
+        return unsafe resized
+      }
     } else if old <= Self.largestSlot && new <= Self.largestSlot
       && Self.sizeClass(max(old, 1)) == Self.sizeClass(max(new, 1))
     {
