@@ -29,10 +29,8 @@ final class RawSocket: @unchecked Sendable {
         unsafe connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
       }
     }
-    guard result == 0 else {
-      close(descriptor)
-      throw Failure(code: errno)
-    }
+    // What was made so far closes the socket.
+    guard result == 0 else { throw Failure(code: errno) }
   }
 
   private func limitWaiting() {
@@ -61,10 +59,7 @@ final class RawSocket: @unchecked Sendable {
       // After an interruption it goes on connecting, and the next call waits for that.
     } while result < 0 && errno == EINTR
     if result < 0 && errno == EISCONN { result = 0 }
-    guard result == 0 else {
-      close(descriptor)
-      throw Failure(code: errno)
-    }
+    guard result == 0 else { throw Failure(code: errno) }
   }
 
   deinit { close(descriptor) }
