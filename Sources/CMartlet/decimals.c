@@ -49,3 +49,22 @@ int martlet_add_decimals(
   }
   return length;
 }
+
+/// The longest text that is read as a double, in bytes.
+#define LONGEST_DOUBLE 1023
+
+int martlet_parse_double(const char *text, size_t length, double *number) {
+  char copy[LONGEST_DOUBLE + 1];
+  if (length == 0 || length > LONGEST_DOUBLE) return 0;
+  for (size_t index = 0; index < length; index++) {
+    // No hexadecimal digits, no spaces in front.
+    if (text[index] == 'x' || text[index] == 'X' || isspace((unsigned char)text[index])) return 0;
+    copy[index] = text[index];
+  }
+  copy[length] = 0;
+  char *end;
+  errno = 0;
+  *number = strtod(copy, &end);
+  if (end != copy + length || isnan(*number)) return 0;
+  return errno == ERANGE && (isinf(*number) || fpclassify(*number) == FP_ZERO) ? -1 : 1;
+}

@@ -6,7 +6,8 @@
 public struct CommandDeclaration: Sendable {
   /// Which family of the reference a command belongs to; the raw value is Redis's own name of the group.
   public enum Group: String, Sendable, CaseIterable {
-    case connection, generic, hash, server, set, string, transactions
+    case connection, generic, geo, hash, server, set, string, transactions
+    case sortedSet = "sorted-set"
   }
 
   /// What a command does to the data and what it needs, as `COMMAND INFO` tells it.

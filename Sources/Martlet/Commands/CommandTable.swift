@@ -21,6 +21,11 @@ package enum CommandID: UInt16, CaseIterable {
   case hsetex, hsetnx, hstrlen, httl, hvals
   // set
   case sadd, scard, sismember, smembers, smismember, spop, srandmember, srem, sscan
+  // sorted set
+  case zadd, zcard, zcount, zdiff, zdiffstore, zincrby, zinter, zintercard, zinterstore, zlexcount, zmpop
+  case zmscore, zpopmax, zpopmin, zrandmember, zrange, zrangebylex, zrangebyscore, zrangestore, zrank, zrem
+  case zremrangebylex, zremrangebyrank, zremrangebyscore, zrevrange, zrevrangebylex, zrevrangebyscore
+  case zrevrank, zscan, zscore, zunion, zunionstore
 }
 
 /// What the dispatcher needs of a declaration.
@@ -169,6 +174,7 @@ extension CommandDeclaration {
   public static let all: [CommandDeclaration] =
     accessCommands + connectionCommands + waitCommands + transactionCommands + serverCommands
     + checkpointCommands + genericCommands + stringCommands + hashCommands + fieldExpiryCommands + setCommands
+    + sortedSetCommands + sortedSetRangeCommands + sortedSetAlgebraCommands
 
   /// The name as Redis shows it: `get`, `client|info`.
   var shownName: String { String(name.lowercased().map { $0 == " " ? "|" : $0 }) }

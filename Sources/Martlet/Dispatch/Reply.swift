@@ -130,6 +130,15 @@ extension Reply {
 
   mutating func array(_ count: Int) { header("*", count) }
 
+  /// A score, or another number with a fraction: in version 2 its text.
+  mutating func double(_ number: Double) {
+    let text = ScoreText(number)
+    if version < 3 { return bulk(text.bytes) }
+    buffer.append(byte: UInt8(ascii: ","))
+    buffer.append(text.bytes)
+    endLine()
+  }
+
   /// A map of `count` pairs; in version 2 an array of twice as many.
   mutating func map(_ count: Int) {
     if version >= 3 { header("%", count) } else { header("*", count * 2) }
