@@ -1,5 +1,5 @@
 // Decimal fractions as Redis's INCRBYFLOAT and HINCRBYFLOAT count with them: in `long double`, which Swift doesn't have on
-// every machine, and which has other digits on each.
+// every machine, and which has other digits on each. And doubles as text, read and written by the C library.
 #include "CMartlet.h"
 
 #include <ctype.h>
@@ -67,4 +67,9 @@ int martlet_parse_double(const char *text, size_t length, double *number) {
   *number = strtod(copy, &end);
   if (end != copy + length || isnan(*number)) return 0;
   return errno == ERANGE && (isinf(*number) || fpclassify(*number) == FP_ZERO) ? -1 : 1;
+}
+
+int martlet_print_decimal(double number, int digits, char *text, size_t size) {
+  int length = snprintf(text, size, "%.*f", digits, number);
+  return length > 0 && (size_t)length < size ? length : 0;
 }

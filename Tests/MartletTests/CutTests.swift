@@ -175,7 +175,9 @@ struct CutTests {
   func largeSortedSet(changes: [[String]], members: Int) {
     for before in [0, 3, 20] {
       var server = TestServer.inMemory(databases: Self.databases)
-      server.send(redis: ["ZADD", "z"].map(bytes) + (0..<members).flatMap { [bytes("\($0 % 50)"), bytes("m\($0)")] })
+      server.send(
+        redis: ["ZADD", "z"].map(bytes)
+          + (0..<members).flatMap { [bytes("\($0 % 50)"), bytes("m\($0)")] })
       expectExact(&server, changes, after: before)
     }
   }

@@ -55,11 +55,15 @@ struct SortedSetTests {
     }
   }
 
+  private static let oddScores: [Double] = [
+    -.infinity, .infinity, 127, 128, -129, 32_768, 2_147_483_648,
+  ]
+
   private static func score(_ random: inout RandomSource, _ spread: Int) -> Double {
     switch Int.random(in: 0..<8, using: &random) {
     case 0: Double(Int.random(in: -spread...spread, using: &random)) / 8
     case 1: Double(Int.random(in: -spread...spread, using: &random)) * 1e15
-    case 2: [-Double.infinity, .infinity, 127, 128, -129, 32_768, 2_147_483_648].randomElement(using: &random)!
+    case 2: oddScores.randomElement(using: &random) ?? 0
     default: Double(Int.random(in: -spread...spread, using: &random))
     }
   }
@@ -231,7 +235,8 @@ struct SortedSetTests {
     var server = TestServer(try openStore(on: disk))
     var random = RandomSource(seed: 11)
     var scores: [Double] = [
-      0.1, 1.0 / 3, 1e23, .leastNonzeroMagnitude, .greatestFiniteMagnitude, -.leastNormalMagnitude, 9_007_199_254_740_992,
+      0.1, 1.0 / 3, 1e23, .leastNonzeroMagnitude, .greatestFiniteMagnitude, -.leastNormalMagnitude,
+      9_007_199_254_740_992,
       0x1p62, -0x1p62, 0x1p63, 1e17, 123_456.789_012_3, .infinity, -.infinity, 1e-5, 1e-7, 2_147_483_647,
       -2_147_483_648, 2_147_483_648,
     ]

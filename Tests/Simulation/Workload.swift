@@ -192,7 +192,8 @@ package struct Workload {
     case 59: .removeScores(aSortedSetKey(), fields())
     case 60: .removeRanks(aSortedSetKey(), number(0...6), through: number(0...6))
     case 61: .popScores(aSortedSetKey(), number(0...3), highest: chance(2))
-    case 62: .storeUnion(aSortedSetKey(), (0..<number(1...2)).map { _ in chance(2) ? aSortedSetKey() : key() })
+    case 62:
+      .storeUnion(aSortedSetKey(), (0..<number(1...2)).map { _ in chance(2) ? aSortedSetKey() : key() })
     default: chance(4) ? .flushAll : .flush
     }
   }

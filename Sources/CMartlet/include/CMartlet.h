@@ -45,6 +45,9 @@ int martlet_is_decimal(const char *text, size_t length);
 int martlet_add_decimals(
     const char *first, size_t first_length, const char *second, size_t second_length, char *sum, size_t size);
 
+/// Writes a finite number with so many digits behind the point; its length. 400 bytes are room for up to 17 of them.
+int martlet_print_decimal(double number, int digits, char *text, size_t size);
+
 /// The double that a decimal text is, `inf` and `infinity` among them: 1 if it is one, -1 if it is one beyond what a double
 /// can hold (the number is infinite or zero then), 0 if it isn't, is not a number, or is longer than 1023 bytes.
 int martlet_parse_double(const char *text, size_t length, double *number);

@@ -105,7 +105,9 @@ private struct CombinedMembers {
     if capacity > 0 { slots = Array(repeating: 0, count: slotCount) }
   }
 
-  mutating func append(_ member: Member, _ score: Double) { entries.append(Entry(member: member, score: score)) }
+  mutating func append(_ member: Member, _ score: Double) {
+    entries.append(Entry(member: member, score: score))
+  }
 
   /// Adds a member, or combines its score with the one it has.
   mutating func combine(_ member: Member, _ score: Double, _ aggregate: ScoreAggregate) {
@@ -262,7 +264,9 @@ extension Execution {
 
   /// Smaller sets first; those of the same size in the order of the request.
   private func bySize(_ sources: [SetSource]) -> [SetSource] {
-    sources.enumerated().sorted { ($0.element.count, $0.offset) < ($1.element.count, $1.offset) }.map(\.element)
+    sources.enumerated()
+      .sorted { ($0.element.count, $0.offset) < ($1.element.count, $1.offset) }
+      .map(\.element)
   }
 
   /// Visits the members that all sets have, with what they are in the sets behind the first, until `body` returns false.
@@ -326,7 +330,9 @@ extension Execution {
         bytes += members[end].byteCount
         end += 1
       }
-      _ = putScores(key, database, scores[start..<end].map { $0 == 0 ? 0 : $0 }, members.extracting(start..<end), step: 1)
+      // Zero has no sign.
+      let some = scores[start..<end].map { $0 == 0 ? 0 : $0 }
+      _ = putScores(key, database, some, members.extracting(start..<end), step: 1)
       start = end
     }
   }

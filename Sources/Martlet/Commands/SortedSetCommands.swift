@@ -57,7 +57,7 @@ internal let sortedSetCommands: [CommandDeclaration] = [
 ]
 
 /// Which of the members of a sorted set are to be changed, and what is told of it.
-private struct ScoreOptions: OptionSet {
+struct ScoreOptions: OptionSet {
   let rawValue: UInt8
 
   static let onlyAbsent = ScoreOptions(rawValue: 1)
@@ -194,45 +194,53 @@ extension Execution {
     if options.contains(.isIncrement) && words.count - start > 2 {
       return reply.error("ERR INCR option supports a single increment-element pair")
     }
-    setScores(words, pairsFrom: start, database, limits, options)
+    addScores(keyspace.place(words[1]), words.from(start), database, limits, options)
   }
 
   mutating func incrementScore(_ words: borrowing Words, _ database: Int, _ limits: SessionLimits) {
-    setScores(words, pairsFrom: 2, database, limits, .isIncrement)
+    addScores(keyspace.place(words[1]), words.from(2), database, limits, .isIncrement)
   }
 
-  private mutating func setScores(
-    _ words: borrowing Words, pairsFrom start: Int, _ database: Int, _ limits: SessionLimits,
+  /// Adds pairs of scores and members.
+  private mutating func addScores(
+    _ key: borrowing Key, _ pairs: borrowing Words, _ database: Int, _ limits: SessionLimits,
     _ options: ScoreOptions
   ) {
-    let pairs = words.from(start)
     var scores: [Double] = []
     scores.reserveCapacity(pairs.count / 2)
     for index in stride(from: 0, to: pairs.count, by: 2) {
       guard let score = pairs[index].score else { return reply.error(Self.notFloat) }
       scores.append(score)
     }
-    let key = keyspace.place(words[1])
+    addScores(key, database, scores, pairs, step: 2, limits, options)
+  }
+
+  /// Gives members scores, as the options have it, and replies.
+  ///
+  /// - Parameter words: as many members as scores, each the last of `step` words.
+  mutating func addScores(
+    _ key: borrowing Key, _ database: Int, _ scores: [Double], _ words: borrowing Words, step: Int,
+    _ limits: SessionLimits, _ options: ScoreOptions
+  ) {
     let (members, isRefused) = findToChange(.sortedSet, key, database)
     if isRefused { return }
-    for index in stride(from: 1, to: pairs.count, by: 2) {
-      guard accepts(pairs[index], limits) else { return }
+    for index in stride(from: step - 1, to: words.count, by: step) {
+      guard accepts(words[index], limits) else { return }
     }
-    if options.contains(.isIncrement) {
-      return increment(key, database, scores[0], pairs, members?.find(pairs[1])?.score, options)
-    }
+    if options.contains(.isIncrement) { return increment(key, database, scores[0], words, members, options) }
     let (added, changed) =
       options.isDisjoint(with: .conditions)
-      ? setScores(key, database, scores, pairs, of: members)
-      : setScores(key, database, scores, pairs, of: members, where: options)
+      ? setScores(key, database, scores, words, step: step, of: members)
+      : setScores(key, database, scores, words, step: step, of: members, where: options)
     reply.integer(options.contains(.countsChanges) ? added + changed : added)
   }
 
   /// Adds to one score, and replies with the sum.
   private mutating func increment(
-    _ key: borrowing Key, _ database: Int, _ amount: Double, _ pair: borrowing Words, _ old: Double?,
-    _ options: ScoreOptions
+    _ key: borrowing Key, _ database: Int, _ amount: Double, _ pair: borrowing Words,
+    _ members: LiveMembers?, _ options: ScoreOptions
   ) {
+    let old = members?.find(pair[1])?.score
     if options.contains(.onlyAbsent) && old != nil || options.contains(.onlyPresent) && old == nil {
       return reply.null()
     }
@@ -246,27 +254,29 @@ extension Execution {
 
   /// Gives members their scores, unless all have them.
   private mutating func setScores(
-    _ key: borrowing Key, _ database: Int, _ scores: [Double], _ pairs: borrowing Words, of members: LiveMembers?
+    _ key: borrowing Key, _ database: Int, _ scores: [Double], _ words: borrowing Words, step: Int,
+    of members: LiveMembers?
   ) -> (added: Int, changed: Int) {
     var changesAny = false
-    for (index, score) in scores.enumerated() where members?.find(pairs[2 * index + 1])?.score != score {
+    for (index, score) in scores.enumerated()
+    where members?.find(words[index * step + step - 1])?.score != score {
       changesAny = true
       break
     }
-    return changesAny ? putScores(key, database, scores, pairs, step: 2) : (0, 0)
+    return changesAny ? putScores(key, database, scores, words, step: step) : (0, 0)
   }
 
   /// Gives those members their scores for which the conditions hold, one after the other: of one that comes twice the
   /// second time counts with what the first has made of it.
   private mutating func setScores(
-    _ key: borrowing Key, _ database: Int, _ scores: [Double], _ pairs: borrowing Words,
+    _ key: borrowing Key, _ database: Int, _ scores: [Double], _ words: borrowing Words, step: Int,
     of members: LiveMembers?, where options: ScoreOptions
   ) -> (added: Int, changed: Int) {
     var allowed: [Double] = []
     var chosen = ChosenMembers()
     var earlier: [[UInt8]: Double] = [:]
     for (index, score) in scores.enumerated() {
-      let member = pairs[2 * index + 1]
+      let member = words[index * step + step - 1]
       let before = scores.count > 1 ? earlier[member.array] : nil
       let old = before ?? members?.find(member)?.score
       guard old != score, options.allow(score, over: old) else { continue }

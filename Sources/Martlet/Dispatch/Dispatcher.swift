@@ -222,6 +222,17 @@ extension Execution {
     case .srem: removeMembers(words, database)
     case .sscan: scanMembers(.set, words, database)
 
+    case .geoadd: addPositions(words, database, session.limits)
+    case .geodist: distance(words, database)
+    case .geohash: geohashes(words, database)
+    case .geopos: positions(words, database)
+    case .georadius: searchArea(words, database, .around)
+    case .georadiusro: searchArea(words, database, [.around, .readOnly])
+    case .georadiusbymember: searchArea(words, database, .aroundMember)
+    case .georadiusbymemberro: searchArea(words, database, [.aroundMember, .readOnly])
+    case .geosearch: searchArea(words, database, [])
+    case .geosearchstore: searchArea(words, database, .stores)
+
     case .zadd: addScores(words, database, session.limits)
     case .zcard: countMembers(.sortedSet, words, database)
     case .zcount: countRange(words, database, .score)

@@ -130,12 +130,15 @@ extension Reply {
 
   mutating func array(_ count: Int) { header("*", count) }
 
-  /// A score, or another number with a fraction: in version 2 its text.
-  mutating func double(_ number: Double) {
-    let text = ScoreText(number)
-    if version < 3 { return bulk(text.bytes) }
+  /// A score: in version 2 its text.
+  mutating func double(_ score: Double) { double(ScoreText(score).bytes) }
+
+  /// The digits of a number with a fraction.
+  mutating func double(_ digits: RawSpan) {
+    if version < 3 { return bulk(digits) }
+    guard hasRoom(for: digits.byteCount) else { return }
     buffer.append(byte: UInt8(ascii: ","))
-    buffer.append(text.bytes)
+    buffer.append(digits)
     endLine()
   }
 

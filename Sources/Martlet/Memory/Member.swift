@@ -64,7 +64,8 @@ struct MemberContent: ~Escapable {
   }
 
   fileprivate var shape: UInt8 {
-    (hasValue ? Member.withValue : 0) | (expiry != 0 ? Member.hasExpiry : 0) | (isLong ? Member.isLong : 0) | scoreForm
+    (hasValue ? Member.withValue : 0) | (expiry != 0 ? Member.hasExpiry : 0) | (isLong ? Member.isLong : 0)
+      | scoreForm
   }
 
   /// The bytes that it takes as a member.

@@ -43,7 +43,9 @@ struct OrderPlace: ~Escapable {
 
   /// Before or behind the members with a score.
   @_lifetime(immortal)
-  init(score: Double, isBehindEqual: Bool) { self.init(.score, score, RawSpan(), isBehindEqual: isBehindEqual) }
+  init(score: Double, isBehindEqual: Bool) {
+    self.init(.score, score, RawSpan(), isBehindEqual: isBehindEqual)
+  }
 
   /// Before or behind a member, where all have the same score.
   @_lifetime(copy key)
@@ -174,7 +176,9 @@ struct OrderPlace: ~Escapable {
 
     func setMembers(_ index: Int, _ count: Int) { self[word: OrderIndex.children + index] = UInt64(count) }
 
-    func leastScore(_ index: Int) -> Double { Double(bitPattern: self[word: 2 * OrderIndex.children + index]) }
+    func leastScore(_ index: Int) -> Double {
+      Double(bitPattern: self[word: 2 * OrderIndex.children + index])
+    }
 
     func least(_ index: Int) -> Member { Self.member(self[word: 3 * OrderIndex.children + index]) }
 
@@ -490,7 +494,8 @@ struct OrderPlace: ~Escapable {
   }
 
   /// Joins the child at an index with the one behind it, if that leaves some room.
-  private mutating func joinChildren(_ index: Int, of node: Node, _ height: Int, _ allocator: inout Allocator) {
+  private mutating func joinChildren(_ index: Int, of node: Node, _ height: Int, _ allocator: inout Allocator)
+  {
     var first = node.child(index)
     let second = node.child(index + 1)
     let sum = first.count + second.count

@@ -102,7 +102,8 @@ extension RESPValue {
     guard let elements else { return nil }
     var members: [MartletConnection.ScoredMember] = []
     for element in elements {
-      guard let pair = element.elements, pair.count == 2, let member = pair[0].bytes, let score = pair[1].double
+      guard let pair = element.elements, pair.count == 2, let member = pair[0].bytes,
+        let score = pair[1].double
       else { return nil }
       members.append((member, score))
     }
