@@ -26,6 +26,8 @@ def ordered(scores: dict[bytes, float]) -> list[tuple[bytes, float]]:
 def pairs_of(reply: object) -> list[tuple[bytes, float]]:
     """Members with scores, as redis-py makes them of either version of the protocol."""
     assert isinstance(reply, list)
+    if reply and isinstance(reply[0], bytes):
+        reply = list(zip(reply[::2], reply[1::2], strict=True))
     return [(member, float(score)) for member, score in reply]
 
 
@@ -66,7 +68,7 @@ def test_members_come_and_go(client: redis.Redis, count: int) -> None:
         assert pairs_of(client.zrange("z", 0, -1, withscores=True)) == ordered(scores)
     rest = ordered(scores)
     assert pairs_of(client.zpopmin("z", 1)) == rest[:1]
-    assert pairs_of(client.zpopmax("z", 2)) == rest[:-3:-1]
+    assert pairs_of(client.zpopmax("z", 2)) == rest[1:][:-3:-1]
     assert client.zremrangebyrank("z", 0, 0) == min(1, max(0, len(rest) - 3))
     client.zremrangebyscore("z", "-inf", "+inf")
     assert client.exists("z") == 0

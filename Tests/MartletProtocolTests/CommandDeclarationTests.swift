@@ -232,7 +232,6 @@ struct CommandDeclarationTests {
     }
     for name in [
       "GET", "SET", "TTL", "ECHO", "MGET", "EXISTS", "EXPIREAT", "EXPIRETIME", "PEXPIRETIME",
-      "GEORADIUSBYMEMBER_RO",
     ] {
       let right = bytes(name)
       #expect(isKnown(bytes(name.lowercased())))
@@ -250,6 +249,17 @@ struct CommandDeclarationTests {
           }
         }
       }
+    }
+  }
+
+  @Test("Names that are too long for the table are known, too")
+  func longNames() {
+    let client = TestServer().redisClient()
+    for name in ["GEORADIUSBYMEMBER", "georadiusbymember_ro", "GeoRadiusByMember_RO"] {
+      #expect(!text(client.send(bytes("\(name)\r\n"))).contains("unknown command"))
+    }
+    for name in ["GEORADIUSBYMEMBER_R", "georadiusbymember\u{7f}ro", "GEORADIUSBYMEMBERS_RO"] {
+      #expect(text(client.send(bytes("\(name)\r\n"))).contains("unknown command"))
     }
   }
 

@@ -87,12 +87,12 @@ private struct CombinationOptions {
 
 /// Members of sets, each once, with what their scores have become. They are good until a set changes.
 private struct CombinedMembers {
-  struct Entry {
+  struct Combined {
     let member: Member
     var score: Double
   }
 
-  private(set) var entries: [Entry] = []
+  private(set) var entries: [Combined] = []
   /// Open addressing: for each slot the number of an entry and one, or 0. A power of two of them.
   private var slots: [UInt32] = []
   private let seed: SeedReference
@@ -106,7 +106,7 @@ private struct CombinedMembers {
   }
 
   mutating func append(_ member: Member, _ score: Double) {
-    entries.append(Entry(member: member, score: score))
+    entries.append(Combined(member: member, score: score))
   }
 
   /// Adds a member, or combines its score with the one it has.
@@ -330,8 +330,7 @@ extension Execution {
         bytes += members[end].byteCount
         end += 1
       }
-      // Zero has no sign.
-      let some = scores[start..<end].map { $0 == 0 ? 0 : $0 }
+      let some = scores[start..<end].map(\.withoutSignOfZero)
       _ = putScores(key, database, some, members.extracting(start..<end), step: 1)
       start = end
     }

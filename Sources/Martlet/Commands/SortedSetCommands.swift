@@ -210,7 +210,7 @@ extension Execution {
     scores.reserveCapacity(pairs.count / 2)
     for index in stride(from: 0, to: pairs.count, by: 2) {
       guard let score = pairs[index].score else { return reply.error(Self.notFloat) }
-      scores.append(score)
+      scores.append(options.contains(.isIncrement) ? score : score.withoutSignOfZero)
     }
     addScores(key, database, scores, pairs, step: 2, limits, options)
   }
@@ -244,11 +244,10 @@ extension Execution {
     if options.contains(.onlyAbsent) && old != nil || options.contains(.onlyPresent) && old == nil {
       return reply.null()
     }
-    var sum = (old ?? 0) + amount
+    let sum = old.map { $0 + amount } ?? amount
     guard !sum.isNaN else { return reply.error("ERR resulting score is not a number (NaN)") }
-    if sum == 0 { sum = 0 }
     guard options.allow(sum, over: old) else { return reply.null() }
-    if sum != old { _ = putScores(key, database, [sum], pair, step: 2) }
+    if sum != old { _ = putScores(key, database, [sum.withoutSignOfZero], pair, step: 2) }
     reply.double(sum)
   }
 
@@ -341,12 +340,13 @@ extension Execution {
     index += 1
     var wanted = 1
     if index < words.count {
-      guard words.count == index + 2, words[index].equalsIgnoringCase("count") else {
+      guard index + 1 < words.count, words[index].equalsIgnoringCase("count") else {
         return reply.error(Self.syntaxError)
       }
       guard let count = words[index + 1].decimal, count > 0 else {
         return reply.error("ERR count should be greater than 0")
       }
+      guard words.count == index + 2 else { return reply.error(Self.syntaxError) }
       wanted = count
     }
     for index in 2..<2 + keyCount {

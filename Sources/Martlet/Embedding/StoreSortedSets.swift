@@ -10,8 +10,7 @@ extension Store {
     guard !scores.values.contains(where: \.isNaN) else { throw .notANumber }
     let members = try PackedWords(Array(scores.keys))
     guard members.count > 0 else { return 0 }
-    // Zero has no sign.
-    let values = scores.values.map { $0 == 0 ? 0 : $0 }
+    let values = scores.values.map(\.withoutSignOfZero)
     return try await change(key.utf8) { key, execution throws(StoreError) in
       if let item = execution.findToChange(key, 0), item.kind != .sortedSet { throw .wrongType }
       return execution.putScores(key, 0, values, members.words, step: 1).added
@@ -32,7 +31,7 @@ extension Store {
       if let item, item.kind != .sortedSet { throw .wrongType }
       let sum = (item?.members.find(packed.words[0])?.score ?? 0) + amount
       guard !sum.isNaN else { throw .notANumber }
-      _ = execution.putScores(key, 0, [sum == 0 ? 0 : sum], packed.words, step: 1)
+      _ = execution.putScores(key, 0, [sum.withoutSignOfZero], packed.words, step: 1)
       return sum
     }
   }

@@ -44,7 +44,7 @@ struct MemberContent: ~Escapable {
     value = key
     hasValue = false
     expiry = 0
-    self.score = score
+    self.score = score.withoutSignOfZero
     scoreForm = Member.scoreForm(score)
   }
 
@@ -104,10 +104,7 @@ struct MemberContent: ~Escapable {
 
   /// The shortest form that holds a score.
   fileprivate static func scoreForm(_ score: Double) -> UInt8 {
-    // Zero below zero is no integer.
-    guard let integer = Int32(exactly: score), score.bitPattern != (-0.0).bitPattern else {
-      return scoreAsDouble
-    }
+    guard let integer = Int32(exactly: score) else { return scoreAsDouble }
     if Int8(exactly: integer) != nil { return scoreOf8Bits }
     return Int16(exactly: integer) != nil ? scoreOf16Bits : scoreOf32Bits
   }

@@ -6,12 +6,17 @@
 
 internal import CMartlet
 
+extension Double {
+  /// What a sorted set keeps of a score: Redis's small ones don't keep the sign of zero either.
+  var withoutSignOfZero: Double { self == 0 ? 0 : self }
+}
+
 extension RawSpan {
-  /// The score that a text is; nil for none and for one that a double can't hold. Zero has no sign.
+  /// The score that a text is; nil for none and for one that a double can't hold.
   var score: Double? {
     if byteCount <= 15, let integer = decimal { return Double(integer) }
     guard let (number, isExact) = double, isExact else { return nil }
-    return number == 0 ? 0 : number
+    return number
   }
 
   /// The score that bounds a range: nothing counts as 0, and what is too large for a double as infinite.

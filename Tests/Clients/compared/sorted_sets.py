@@ -476,6 +476,16 @@ DIFFERENCES = [
         r".*",
         "Scores have as few digits as tell them apart, as since Redis 7.2; Redis 7.0 writes 17.",
     ),
+    *(
+        Difference(
+            "both",
+            command,
+            start + r".*(\$2\r\n|,)-0\r\n.*",
+            r".*",
+            "Zero has no sign in a sorted set; in Redis and Valkey it has in large ones.",
+        )
+        for command, start in [("Z.*", ""), ("GET", r"\*")]
+    ),
 ]
 
 
