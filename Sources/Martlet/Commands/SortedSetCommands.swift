@@ -376,7 +376,7 @@ extension Execution {
 
   /// Shows members of some ranks at an end of a sorted set, the outermost first, and takes them out, unless they are more
   /// than a reply can hold.
-  private mutating func takeOut(
+  mutating func takeOut(
     _ key: borrowing Key, _ database: Int, _ members: Members, _ ranks: Range<Int>, _ end: SortedSetEnd,
     _ show: (inout Reply, Member) -> Void
   ) {
