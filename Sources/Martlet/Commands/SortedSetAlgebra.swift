@@ -37,12 +37,12 @@ internal let sortedSetAlgebraCommands: [CommandDeclaration] = [
 ]
 
 /// What is made of several sets.
-enum SetOperation {
+enum SortedSetOperation {
   case union, intersection, difference
 }
 
 /// What becomes of the result.
-enum SetOutcome {
+enum SortedSetOutcome {
   case reply, store, count
 }
 
@@ -63,7 +63,7 @@ private enum ScoreAggregate {
 }
 
 /// One of the sets.
-private struct SetSource {
+private struct ScoreSource {
   /// Nil for a key that isn't there.
   let members: Members?
   var weight = 1.0
@@ -137,7 +137,7 @@ private struct CombinedMembers {
 extension Execution {
   /// `ZUNION`, `ZINTER`, `ZDIFF`, and those of their kin that store or count.
   mutating func combine(
-    _ words: borrowing Words, _ database: Int, _ operation: SetOperation, _ outcome: SetOutcome
+    _ words: borrowing Words, _ database: Int, _ operation: SortedSetOperation, _ outcome: SortedSetOutcome
   ) {
     let countIndex = outcome == .store ? 2 : 1
     guard let keyCount = words[countIndex].decimal else { return reply.error(Self.notInteger) }
@@ -146,7 +146,7 @@ extension Execution {
     }
     let firstKey = countIndex + 1
     guard keyCount <= words.count - firstKey else { return reply.error(Self.syntaxError) }
-    var sources: [SetSource] = []
+    var sources: [ScoreSource] = []
     for index in firstKey..<firstKey + keyCount {
       guard let source = findSource(keyspace.place(words[index]), database) else { return }
       sources.append(source)
@@ -171,19 +171,19 @@ extension Execution {
   }
 
   /// The members of a sorted set or a set; nil when the reply says that it is of another type.
-  private mutating func findSource(_ key: borrowing Key, _ database: Int) -> SetSource? {
-    guard let item = find(key, database) else { return SetSource(members: nil) }
+  private mutating func findSource(_ key: borrowing Key, _ database: Int) -> ScoreSource? {
+    guard let item = find(key, database) else { return ScoreSource(members: nil) }
     guard item.kind == .sortedSet || item.kind == .set else {
       replyWrongType()
       return nil
     }
-    return SetSource(members: item.members)
+    return ScoreSource(members: item.members)
   }
 
   /// Reads the options, and the weights of the sets; nil when the reply says what is wrong.
   private mutating func readCombination(
-    _ words: borrowing Words, from start: Int, _ operation: SetOperation, _ outcome: SetOutcome,
-    _ sources: inout [SetSource]
+    _ words: borrowing Words, from start: Int, _ operation: SortedSetOperation, _ outcome: SortedSetOutcome,
+    _ sources: inout [ScoreSource]
   ) -> CombinationOptions? {
     var options = CombinationOptions()
     let isScored = operation != .difference && outcome != .count
@@ -231,7 +231,9 @@ extension Execution {
     return options
   }
 
-  private func combined(_ sources: [SetSource], _ operation: SetOperation, _ aggregate: ScoreAggregate)
+  private func combined(
+    _ sources: [ScoreSource], _ operation: SortedSetOperation, _ aggregate: ScoreAggregate
+  )
     -> CombinedMembers
   {
     switch operation {
@@ -263,7 +265,7 @@ extension Execution {
   }
 
   /// Smaller sets first; those of the same size in the order of the request.
-  private func bySize(_ sources: [SetSource]) -> [SetSource] {
+  private func bySize(_ sources: [ScoreSource]) -> [ScoreSource] {
     sources.enumerated()
       .sorted { ($0.element.count, $0.offset) < ($1.element.count, $1.offset) }
       .map(\.element)
@@ -271,11 +273,11 @@ extension Execution {
 
   /// Visits the members that all sets have, with what they are in the sets behind the first, until `body` returns false.
   private func forEachShared(
-    _ sources: [SetSource],
-    _ body: (Member, _ others: [(source: SetSource, member: Member)], _ first: SetSource) -> Bool
+    _ sources: [ScoreSource],
+    _ body: (Member, _ others: [(source: ScoreSource, member: Member)], _ first: ScoreSource) -> Bool
   ) {
     guard let first = sources.first, let members = first.members else { return }
-    var others: [(source: SetSource, member: Member)] = []
+    var others: [(source: ScoreSource, member: Member)] = []
     _ = members.contains { member in
       others.removeAll(keepingCapacity: true)
       for source in sources.dropFirst() {
@@ -286,7 +288,7 @@ extension Execution {
     }
   }
 
-  private func countIntersection(_ sources: [SetSource], _ limit: Int) -> Int {
+  private func countIntersection(_ sources: [ScoreSource], _ limit: Int) -> Int {
     var count = 0
     forEachShared(bySize(sources)) { _, _, _ in
       count += 1
