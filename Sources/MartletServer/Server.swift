@@ -388,6 +388,8 @@ public final class Server: Sendable {
       fixed("unixsocket", settings.unixSocket ?? ""),
       fixed("unixsocketperm", String(settings.unixSocketMode, radix: 8)),
       fixed("write-timeout", "\(settings.writeTimeout.components.seconds)"),
+      entries("zset-max-listpack-entries", packing.sortedSets),
+      valueBytes("zset-max-listpack-value", packing.sortedSets),
     ]
   }
 }

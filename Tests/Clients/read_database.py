@@ -13,7 +13,8 @@ CLOSING = re.compile(
 WORD = re.compile(rb'(?:"((?:[^"\\]|\\(?:[nrt"\\]|x[0-9a-fA-F]{2}))*)"|b64"([^"]*)"|([^ "]+))(?: |$)')
 ESCAPE = re.compile(rb"\\(?:x(..)|(.))")
 ESCAPED = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b'"': b'"', b"\\": b"\\"}
-# A value is bytes, a set of them, or a dictionary of fields to (value, expiry); an expiry is in milliseconds, or 0; the token is what `gets` shows.
+# A value is bytes, a set of them, a dictionary of fields to (value, expiry), or for a sorted set a tuple of (score, member)
+# in order; an expiry is in milliseconds, or 0; the token is what `gets` shows.
 Item = namedtuple("Item", "value version expiry flags token stale", defaults=[0, 0, 0, 0, False])
 class Refused(ValueError): """The file is damaged, or no file of this format."""
 
@@ -38,7 +39,7 @@ def numbers(options):
 
 def apply(keys, database, version, name, *words):
     key, gone, changed = (database, *words[:1]), [], dict(version=version, token=version, stale=False)
-    empty = {b"SADD": frozenset(), b"HSET": {}, b"HSETEX": {}}.get(name, b"")
+    empty = {b"SADD": frozenset(), b"HSET": {}, b"HSETEX": {}, b"ZADD": ()}.get(name, b"")
     old = keys.get(key, Item(empty))
     match name, *words:
         case b"SET", _, value, *options:
@@ -74,6 +75,16 @@ def apply(keys, database, version, name, *words):
             time, fields = (int(rest[0]), rest[3:]) if name == b"HPEXPIREAT" else (0, rest[2:])
             value = {field: (each[0], time if field in fields else each[1]) for field, each in old.value.items()}
             keys |= {key: old._replace(value=value, **changed)} if key in keys else {}
+        case b"ZADD", _, *pairs:
+            scores = {each: score for score, each in old.value}
+            scores |= {each: float(score) for score, each in zip(pairs[::2], pairs[1::2], strict=True)}
+            keys[key] = old._replace(value=tuple(sorted((score, each) for each, score in scores.items())), **changed)
+        case b"ZREM", _, *members:
+            value = tuple(each for each in old.value if each[1] not in members)
+            keys[key], gone = old._replace(value=value, **changed), [] if value else [key]
+        case b"ZREMRANGEBYRANK", _, first, last:
+            value = old.value[: int(first)] + old.value[int(last) + 1 :]
+            keys[key], gone = old._replace(value=value, **changed), [] if value else [key]
         case (b"PEXPIREAT" | b"PERSIST"), _, *expiry:  # the value stays, and so does its token
             keys |= {key: old._replace(version=version, expiry=int([*expiry, 0][0]))} if key in keys else {}
         case (b"RENAME" | b"COPY"), _, target, *number:

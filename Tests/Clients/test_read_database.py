@@ -89,6 +89,13 @@ def random_command(chance: random.Random) -> tuple[bytes | str | int, ...]:
             ("HPEXPIREAT", "hash", FAR + chance.randrange(1000), "FIELDS", 2, value, chance.randrange(1000)),
             ("HPERSIST", "hash", "FIELDS", 2, value, member),
             ("HDEL", "hash", value, chance.randrange(1000)),
+            ("ZADD", key, chance.randrange(-9, 9), value, chance.choice(["0.1", "-inf", "1e300", "2.5"]), member),
+            ("ZADD", "sorted", *[each for _ in range(20) for each in (chance.randrange(50), chance.randrange(1000))]),
+            ("ZINCRBY", "sorted", "1.1", member),
+            ("ZREM", "sorted", value, chance.randrange(1000)),
+            ("ZPOPMIN", "sorted", 3),
+            ("ZREMRANGEBYRANK", "sorted", 10, chance.randrange(200)),
+            ("ZUNIONSTORE", key, 2, "sorted", "set", "WEIGHTS", "0.3", 2),
             ("SELECT", chance.randrange(DATABASES)),
         ]
     )
@@ -136,6 +143,10 @@ def fill_with_every_record(server: MartletServer) -> None:
             + [("SADD", "gone", "a"), ("SREM", "gone", "a")]
             + [("HSET", "fields", *AWKWARD, *AWKWARD), ("HDEL", "fields", AWKWARD[2], AWKWARD[9])]
             + [("HSET", "gone", "a", "b"), ("HDEL", "gone", "a")]
+            + [("ZADD", "sorted", *[each for place, word in enumerate(AWKWARD) for each in (f"{place % 7 / 10}", word)])]
+            + [("ZREM", "sorted", AWKWARD[2], AWKWARD[9]), ("ZADD", "gone", 1, "a"), ("ZREM", "gone", "a")]
+            + [("ZADD", "ranks", *[each for place in range(200) for each in (place, f"m{place}")])]
+            + [("ZREMRANGEBYRANK", "ranks", 20, 150)]
         )
         for words in [
             ("SELECT", 2),
@@ -179,8 +190,9 @@ def server_keys(redis: RedisConnection, memcached: MemcachedConnection) -> dict[
         redis("SELECT", database)
         keys = redis("KEYS", "*")
         types = redis.pipeline([("TYPE", key) for key in keys])
-        read_by = {"set": "SMEMBERS", "hash": "HGETALL", "string": "GET"}
-        reads = [(read_by[kind.text], key) for key, kind in zip(keys, types, strict=True)]
+        read_by = {"set": "SMEMBERS", "hash": "HGETALL", "string": "GET", "zset": "ZRANGE"}
+        rest = {"zset": ("0", "-1", "WITHSCORES")}
+        reads = [(read_by[kind.text], key, *rest.get(kind.text, ())) for key, kind in zip(keys, types, strict=True)]
         values = redis.pipeline(reads)
         expiries = redis.pipeline([("PEXPIRETIME", key) for key in keys])
         for key, kind, value, expiry in zip(keys, types, values, expiries, strict=True):
@@ -192,6 +204,8 @@ def server_keys(redis: RedisConnection, memcached: MemcachedConnection) -> dict[
                     field: (each, max(time, 0))
                     for field, each, time in zip(fields, value[1::2], times, strict=True)
                 }
+            elif kind.text == "zset":
+                value = tuple((float(score), member) for member, score in zip(value[::2], value[1::2], strict=True))
             elif isinstance(value, list):
                 value = frozenset(value)
             elif database == 0 and len(key) <= 250 and not any(byte <= 0x20 or byte == 0x7F for byte in key):
@@ -227,7 +241,7 @@ def test_every_kind_of_record(martlet: MartletServer, end: str) -> None:
     content = martlet.database.read_bytes()
     names = {line.split(b" ")[0] for line in content.splitlines()}
     written = b"# SET MSET APPEND PREPEND SETRANGE DEL PEXPIREAT PERSIST RENAME COPY SADD SREM FLUSHDB FLUSHALL SELECT STALE"
-    written += b" HSET HSETEX HDEL HPEXPIREAT HPERSIST"
+    written += b" HSET HSETEX HDEL HPEXPIREAT HPERSIST ZADD ZREM ZREMRANGEBYRANK"
     assert names == set(written.split())
     items = read(content)
     assert items[0, b"v9"].value == bytes(range(256)) + b" "

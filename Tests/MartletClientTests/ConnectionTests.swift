@@ -87,6 +87,41 @@ struct ConnectionTests {
     try await server.stop()
   }
 
+  @Test func membersOfASortedSetComeWithTheirScores() async throws {
+    let pair = RESPValue.array([.blobString(ascii("Ada")), .double(1.5)])
+    let server = try await ScriptedServer { words in
+      switch words.joined(separator: " ") {
+      case "ZADD z 1.5 Ada inf Zoe": .reply(.number(2))
+      case "ZINCRBY z 0.25 Ada": .reply(.double(1.75))
+      case "ZSCORE z Ada": .reply(.double(1.5))
+      case "ZRANK z Ada": .reply(.number(3))
+      case "ZRANGE z 0 -1 WITHSCORES", "ZRANGE z 1 2 REV WITHSCORES", "ZRANGE z 1.0 inf BYSCORE WITHSCORES",
+        "ZPOPMAX z 2":
+        .reply(.array([pair]))
+      case "ZREM z Ada Zoe": .reply(.number(1))
+      case let line: .reply(line.hasSuffix("none") ? .null : .error(ServerError(line)))
+      }
+    }
+    let connection = try await connect(to: server)
+    #expect(try await connection.setScores(["Ada": 1.5, "Zoe": .infinity], of: "z") == 2)
+    #expect(try await connection.incrementScore(of: "Ada", by: 0.25, in: "z") == 1.75)
+    #expect(try await connection.score(of: "Ada", in: "z") == 1.5)
+    #expect(try await connection.score(of: "none", in: "z") == nil)
+    #expect(try await connection.rank(of: "Ada", in: "z") == 3)
+    #expect(try await connection.rank(of: "none", in: "z") == nil)
+    for found in [
+      try await connection.scores(of: "z"),
+      try await connection.scores(of: "z", from: 1, through: 2, isReversed: true),
+      try await connection.scores(of: "z", in: 1...Double.infinity),
+      try await connection.popScores(2, highest: true, from: "z"),
+    ] {
+      #expect(found.map(\.member) == [ascii("Ada")] && found.map(\.score) == [1.5])
+    }
+    #expect(try await connection.removeScores(of: "Ada", "Zoe", in: "z") == 1)
+    await connection.close()
+    try await server.stop()
+  }
+
   @Test func anErrorReplyIsThrownWithItsText() async throws {
     let server = try await ScriptedServer { _ in .reply(.error(ServerError("WRONGTYPE not a number"))) }
     let connection = try await connect(to: server)

@@ -10,6 +10,7 @@ private struct CollectingReader: CutReader, ~Copyable {
   /// Keys and members that came more than once.
   private(set) var repeated: [[UInt8]] = []
   private var members: [ObjectIdentifier: [[UInt8]: StoredField]] = [:]
+  private var scores: [ObjectIdentifier: [[UInt8]: Double]] = [:]
 
   init(databaseCount: Int) { databases = Array(repeating: [:], count: databaseCount) }
 
@@ -20,6 +21,7 @@ private struct CollectingReader: CutReader, ~Copyable {
   mutating func take(_ item: Item, _ database: Int) { put(item.key.array, database, item.stored) }
 
   mutating func take(_ member: Member, of collection: CutCollection) {
+    scores[ObjectIdentifier(collection), default: [:]][member.key.array] = member.score
     let field = StoredField(member.value.array, expiry: member.expiry)
     if members[ObjectIdentifier(collection), default: [:]].updateValue(field, forKey: member.key.array) != nil
     {
@@ -29,7 +31,13 @@ private struct CollectingReader: CutReader, ~Copyable {
 
   mutating func finish(_ collection: CutCollection) {
     let members = members.removeValue(forKey: ObjectIdentifier(collection)) ?? [:]
-    let content: StoredItem.Content = collection.kind == .hash ? .hash(members) : .set(Set(members.keys))
+    let scores = scores.removeValue(forKey: ObjectIdentifier(collection)) ?? [:]
+    let content: StoredItem.Content =
+      switch collection.kind {
+      case .hash: .hash(members)
+      case .sortedSet: .sortedSet(scores)
+      default: .set(Set(members.keys))
+      }
     put(
       collection.key, collection.database,
       StoredItem(content: content, metadata: collection.metadata, version: collection.version))
@@ -148,6 +156,28 @@ struct CutTests {
         server.send(
           redis: ["HSETEX", "h", "PXAT", "800000000000\(index)", "FIELDS", "1", "e\(index)", "v"].map(bytes))
       }
+      expectExact(&server, changes, after: before)
+    }
+  }
+
+  @Test(
+    "of a large sorted set is exact when it changes at once",
+    arguments: [
+      [["DEL", "z"]], [["ZADD", "z", "5", "new"], ["ZREM", "z", "m1"], ["ZADD", "z", "7", "m1"]],
+      [["ZADD", "z", "700", "m1", "-3", "m2"], ["ZADD", "z", "0.5", "m1"], ["ZREM", "z", "m1"]],
+      [["ZADD", "z", "17", "m1"], ["RENAME", "z", "t"], ["ZINCRBY", "t", "1", "m1"]],
+      [["ZREM", "z", "m1"], ["ZADD", "z", "3", "m1"], ["ZADD", "z", "1e300", "m1"]],
+      [["ZREMRANGEBYRANK", "z", "10", "100"], ["ZADD", "z", "3", "m20"], ["ZPOPMAX", "z", "5"]],
+      [["ZUNIONSTORE", "z", "1", "z", "WEIGHTS", "2"], ["ZINCRBY", "z", "1", "m3"]],
+      [["ZRANGESTORE", "t", "z", "0", "-1"], ["ZADD", "z", "9", "m3"]],
+      [["COPY", "z", "t"], ["ZADD", "z", "9", "m3"]], [["FLUSHALL"], ["ZADD", "z", "1", "m1"]],
+    ], [129, 1000])
+  func largeSortedSet(changes: [[String]], members: Int) {
+    for before in [0, 3, 20] {
+      var server = TestServer.inMemory(databases: Self.databases)
+      server.send(
+        redis: ["ZADD", "z"].map(bytes)
+          + (0..<members).flatMap { [bytes("\($0 % 50)"), bytes("m\($0)")] })
       expectExact(&server, changes, after: before)
     }
   }

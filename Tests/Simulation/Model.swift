@@ -31,6 +31,13 @@ package enum Operation: Sendable {
   case removeFields([UInt8], [[UInt8]])
   case expireFields([UInt8], [[UInt8]], at: Int64)
   case persistFields([UInt8], [[UInt8]])
+  case setScores([UInt8], [(member: [UInt8], score: Double)])
+  case incrementScore([UInt8], [UInt8], by: Double)
+  case removeScores([UInt8], [[UInt8]])
+  case removeRanks([UInt8], Int, through: Int)
+  case popScores([UInt8], Int, highest: Bool)
+  /// The sums of scores in sorted sets and sets, stored at the first key.
+  case storeUnion([UInt8], [[UInt8]])
   case select(Int)
   case flush
   case flushAll
@@ -68,6 +75,17 @@ package enum Operation: Sendable {
       return [bytes("HPEXPIREAT"), key, text(time), bytes("FIELDS"), text(fields.count)] + fields
     case .persistFields(let key, let fields):
       return [bytes("HPERSIST"), key, bytes("FIELDS"), text(fields.count)] + fields
+    case .setScores(let key, let pairs):
+      return [bytes("ZADD"), key] + pairs.flatMap { [text($0.score), $0.member] }
+    case .incrementScore(let key, let member, let amount):
+      return [bytes("ZINCRBY"), key, text(amount), member]
+    case .removeScores(let key, let members): return [bytes("ZREM"), key] + members
+    case .removeRanks(let key, let first, let last):
+      return [bytes("ZREMRANGEBYRANK"), key, text(first), text(last)]
+    case .popScores(let key, let count, let highest):
+      return [bytes(highest ? "ZPOPMAX" : "ZPOPMIN"), key, text(count)]
+    case .storeUnion(let target, let keys):
+      return [bytes("ZUNIONSTORE"), target, text(keys.count)] + keys
     case .select(let database): return [bytes("SELECT"), text(database)]
     case .flush: return [bytes("FLUSHDB")]
     case .flushAll: return [bytes("FLUSHALL")]
@@ -166,6 +184,57 @@ package struct Model {
     version += 1
     if fields.isEmpty { return remove(key, database) }
     put(key, database, .hash(fields), databases[database][key]?.metadata ?? ItemMetadata())
+  }
+
+  /// Has a sorted set hold other members.
+  private mutating func putScores(_ key: [UInt8], _ database: Int, _ scores: [[UInt8]: Double]) {
+    version += 1
+    if scores.isEmpty { return remove(key, database) }
+    put(key, database, .sortedSet(scores), databases[database][key]?.metadata ?? ItemMetadata())
+  }
+
+  /// Takes the members of some ranks out of a sorted set.
+  private mutating func removeScores(
+    _ key: [UInt8], _ database: Int, _ scores: [[UInt8]: Double], _ ranks: Range<Int>
+  ) {
+    let ordered = scores.sorted {
+      $0.value == $1.value ? $0.key.lexicographicallyPrecedes($1.key) : $0.value < $1.value
+    }
+    var left = scores
+    for (member, _) in ordered[ranks] { left[member] = nil }
+    putScores(key, database, left)
+  }
+
+  /// How many members one record of a stored result has.
+  private static let storedAtOnce = 1000
+
+  private mutating func storeUnion(
+    _ target: [UInt8], _ database: Int, _ keys: [[UInt8]], _ now: Int64
+  ) -> UInt64 {
+    var seen: UInt64 = 0
+    var sums: [[UInt8]: Double] = [:]
+    isRead = true
+    for key in keys {
+      seen = max(seen, shown(key, database))
+      switch live(key, database, now)?.content {
+      case .sortedSet(let scores): sums.merge(scores, uniquingKeysWith: +)
+      case .set(let members): for member in members { sums[member, default: 0] += 1 }
+      case nil: break
+      default: return seen
+      }
+    }
+    isRead = false
+    let isReplaced = liveToChange(target, database, now) != nil
+    guard isReplaced || !sums.isEmpty else { return max(seen, shown(target, database)) }
+    if isReplaced {
+      version += 1
+      remove(target, database)
+    }
+    guard !sums.isEmpty else { return version }
+    // Each of the records is a change.
+    version += UInt64((sums.count + Self.storedAtOnce - 1) / Self.storedAtOnce)
+    put(target, database, .sortedSet(sums), ItemMetadata())
+    return version
   }
 
   /// The item for a command that changes it: one that has expired is deleted first, by a change of its own.
@@ -326,6 +395,37 @@ package struct Model {
       else { return shown(key, database) }
       for field in named { fields[field]?.expiry = 0 }
       putFields(key, database, fields)
+    case .setScores(let key, let pairs):
+      let old = liveToChange(key, database, now)
+      guard case .sortedSet(var scores) = old?.content ?? .sortedSet([:]),
+        pairs.contains(where: { scores[$0.member] != $0.score })
+      else { return shown(key, database) }
+      for pair in pairs { scores[pair.member] = pair.score }
+      putScores(key, database, scores)
+    case .incrementScore(let key, let member, let amount):
+      let old = liveToChange(key, database, now)
+      guard case .sortedSet(var scores) = old?.content ?? .sortedSet([:]),
+        scores[member] != (scores[member] ?? 0) + amount
+      else { return shown(key, database) }
+      scores[member] = (scores[member] ?? 0) + amount
+      putScores(key, database, scores)
+    case .removeScores(let key, let members):
+      guard let old = liveToChange(key, database, now), case .sortedSet(var scores) = old.content,
+        members.contains(where: { scores[$0] != nil })
+      else { return shown(key, database) }
+      for member in members { scores[member] = nil }
+      putScores(key, database, scores)
+    case .removeRanks(let key, let first, let last):
+      guard let old = liveToChange(key, database, now), case .sortedSet(let scores) = old.content,
+        first <= last, first < scores.count
+      else { return shown(key, database) }
+      removeScores(key, database, scores, first..<min(last + 1, scores.count))
+    case .popScores(let key, let count, let highest):
+      guard let old = liveToChange(key, database, now), case .sortedSet(let scores) = old.content, count > 0
+      else { return shown(key, database) }
+      let some = min(count, scores.count)
+      removeScores(key, database, scores, highest ? scores.count - some..<scores.count : 0..<some)
+    case .storeUnion(let target, let keys): return storeUnion(target, database, keys, now)
     case .select(let number): selected = number
     case .flush:
       version += 1

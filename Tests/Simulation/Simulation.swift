@@ -183,6 +183,7 @@ package struct Simulation {
     case .string(let value): content = "\(value.count) bytes"
     case .set(let members): content = "\(members.count) members"
     case .hash(let fields): content = "\(fields.count) fields"
+    case .sortedSet(let scores): content = "\(scores.count) scores"
     }
     let metadata = item.metadata
     return

@@ -1,4 +1,4 @@
-// Commands by chance, on few keys, so that they meet; now and then on many, or with large sets and hashes and long values.
+// Commands by chance, on few keys, so that they meet; now and then on many, or with large collections and long values.
 internal import Martlet
 
 /// Makes commands from a seed.
@@ -15,7 +15,7 @@ package struct Workload {
   private let databaseCount: Int
   /// How many keys there are besides those above.
   private let manyKeys: Int
-  /// How many members a large set, or fields a large hash, may have; 0 for no large ones.
+  /// How many members a large set or sorted set, or fields a large hash, may have; 0 for no large ones.
   private let largeSet: Int
   /// How long a value may be, in bytes.
   private let longestValue: Int
@@ -37,7 +37,13 @@ package struct Workload {
 
   private mutating func key() -> [UInt8] {
     if manyKeys > 0 && chance(2) { return manyKey() }
-    if largeSet > 0 && chance(4) { return chance(2) ? setKey() : hashKey() }
+    if largeSet > 0 && chance(4) {
+      switch number(0...2) {
+      case 0: return setKey()
+      case 1: return hashKey()
+      default: return sortedSetKey()
+      }
+    }
     return chance(3) ? Self.awkwardKeys.randomElement(using: &random) ?? [] : plainKey()
   }
 
@@ -48,6 +54,39 @@ package struct Workload {
 
   /// A key that more often than others holds a hash.
   private mutating func hashKey() -> [UInt8] { bytes("hash\(number(0...2))") }
+
+  /// A key that more often than others holds a sorted set.
+  private mutating func sortedSetKey() -> [UInt8] { bytes("sorted\(number(0...2))") }
+
+  private mutating func aSortedSetKey() -> [UInt8] { chance(3) ? key() : sortedSetKey() }
+
+  /// (Sums are made of two scores at the most, so that their order doesn't matter.)
+  private mutating func score() -> Double {
+    switch number(0...9) {
+    case 0: .infinity
+    case 1: Double(number(-1_000_000...1_000_000)) * 65_536
+    case 2, 3: Double(number(-300...300)) / 4
+    default: Double(number(-5...5))
+    }
+  }
+
+  private mutating func scores(_ members: [[UInt8]]) -> [(member: [UInt8], score: Double)] {
+    members.map { ($0, score()) }
+  }
+
+  /// A command on a large sorted set.
+  private mutating func wideSortedSet() -> Operation {
+    let few = (0..<number(1...4)).map { _ in bytes("m\(number(0...largeSet))") }
+    return switch number(0...9) {
+    case 0...3: .setScores(sortedSetKey(), scores(members()))
+    case 4: .removeScores(sortedSetKey(), chance(2) ? few : members())
+    case 5: .removeRanks(sortedSetKey(), number(0...largeSet), through: number(0...largeSet))
+    case 6: .popScores(sortedSetKey(), number(1...largeSet), highest: chance(2))
+    case 7: .storeUnion(sortedSetKey(), [sortedSetKey(), chance(2) ? sortedSetKey() : setKey()])
+    case 8: .incrementScore(sortedSetKey(), few[0], by: Double(number(-9...9)))
+    default: .setScores(sortedSetKey(), scores(few))
+    }
+  }
 
   private mutating func field() -> [UInt8] { chance(3) ? key() : bytes("f\(number(0...9))") }
 
@@ -86,7 +125,11 @@ package struct Workload {
       return chance(2) ? .delete(keys) : .setAll(keys.map { ($0, bytes("\(number(0...9999))")) })
     }
     guard largeSet > 0 else { return .get(key()) }
-    if chance(2) { return wideHash(now: now) }
+    switch number(0...2) {
+    case 0: return wideHash(now: now)
+    case 1: return wideSortedSet()
+    default: break
+    }
     switch number(0...5) {
     case 0...2: return .addMembers(setKey(), members())
     case 3: return .removeMembers(setKey(), members())
@@ -113,7 +156,7 @@ package struct Workload {
 
   package mutating func next(now: Int64) -> Operation {
     if (manyKeys > 0 || largeSet > 0) && chance(5) { return wide(now: now) }
-    return switch number(0...54) {
+    return switch number(0...63) {
     case 0...3: .get(key())
     case 4...9: .set(key(), value(), expiry: chance(3) ? expiry(now) : nil)
     case 10: .setKeepingExpiry(key(), value())
@@ -144,6 +187,13 @@ package struct Workload {
     case 50: .removeFields(aHashKey(), fields())
     case 51...52: .expireFields(aHashKey(), fields(), at: expiry(now))
     case 53: .persistFields(aHashKey(), fields())
+    case 54...57: .setScores(aSortedSetKey(), scores(fields()))
+    case 58: .incrementScore(aSortedSetKey(), field(), by: Double(number(-3...3)))
+    case 59: .removeScores(aSortedSetKey(), fields())
+    case 60: .removeRanks(aSortedSetKey(), number(0...6), through: number(0...6))
+    case 61: .popScores(aSortedSetKey(), number(0...3), highest: chance(2))
+    case 62:
+      .storeUnion(aSortedSetKey(), (0..<number(1...2)).map { _ in chance(2) ? aSortedSetKey() : key() })
     default: chance(4) ? .flushAll : .flush
     }
   }

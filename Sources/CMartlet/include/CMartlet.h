@@ -59,6 +59,13 @@ int martlet_is_plain(const void *bytes, size_t length);
 /// How many of the first bytes are visible ASCII or spaces, but neither double quotes nor the backslash.
 size_t martlet_quotable_run(const void *bytes, size_t length);
 
+/// Writes a finite number with so many digits behind the point; its length. 400 bytes are room for up to 17 of them.
+int martlet_print_decimal(double number, int digits, char *text, size_t size);
+
+/// The double that a decimal text is, `inf` and `infinity` among them: 1 if it is one, -1 if it is one beyond what a double
+/// can hold (the number is infinite or zero then), 0 if it isn't, is not a number, or is longer than 1023 bytes.
+int martlet_parse_double(const char *text, size_t length, double *number);
+
 /// Has malloc give all whole pages that hold nothing back to the system.
 void martlet_trim_memory(void);
 

@@ -293,7 +293,7 @@ package struct BodyWriter: CutReader, ~Copyable {
     keys += 1
     switch item.kind {
     case .string: records.recordSet(item.key, item.value, item.metadata, version: item.version)
-    case .set, .hash:
+    case .set, .hash, .sortedSet:
       records.recordMembers(item)
       recordRest(item.key, item.metadata, item.version)
     }

@@ -6,7 +6,8 @@
 public struct CommandDeclaration: Sendable {
   /// Which family of the reference a command belongs to; the raw value is Redis's own name of the group.
   public enum Group: String, Sendable, CaseIterable {
-    case connection, generic, hash, server, set, string, transactions
+    case connection, generic, geo, hash, server, set, string, transactions
+    case sortedSet = "sorted-set"
   }
 
   /// What a command does to the data and what it needs, as `COMMAND INFO` tells it.
@@ -49,6 +50,8 @@ public struct CommandDeclaration: Sendable {
     public var step: Int
     /// The position of the argument that says how many keys follow it; 0 when there is none.
     public var count = 0
+    /// Whether an option may name a key in which the result is stored.
+    public var isStored = false
 
     public static let none = KeyPositions(first: 0, last: 0, step: 0)
     public static let one = KeyPositions(first: 1, last: 1, step: 1)
@@ -66,8 +69,14 @@ public struct CommandDeclaration: Sendable {
     /// The first argument, and the keys behind the second, which says how many there are.
     public static let destinationAndCounted = KeyPositions(first: 1, last: 1, step: 1, count: 2)
 
+    /// The first argument, and the key behind an option `STORE` or `STOREDIST`.
+    public static let oneAndStored = KeyPositions(first: 1, last: 1, step: 1, isStored: true)
+
     /// Whether a request must be looked at to know how many keys it has.
     public var areCounted: Bool { count != 0 }
+
+    /// Whether a request must be looked at to know which of its words are keys.
+    var areMovable: Bool { areCounted || isStored }
   }
 
   /// The command's name in capitals; a subcommand's holds a space (`CLIENT GETNAME`).
@@ -97,7 +106,7 @@ public struct CommandDeclaration: Sendable {
   ) {
     self.name = name
     self.arity = arity
-    self.flags = keys.areCounted ? flags.union(.movableKeys) : flags
+    self.flags = keys.areMovable ? flags.union(.movableKeys) : flags
     self.keys = keys
     self.group = group
     self.summary = summary

@@ -21,6 +21,14 @@ package enum CommandID: UInt16, CaseIterable {
   case hsetex, hsetnx, hstrlen, httl, hvals
   // set
   case sadd, scard, sismember, smembers, smismember, spop, srandmember, srem, sscan
+  // geo
+  case geoadd, geodist, geohash, geopos, georadius, georadiusbymember, georadiusbymemberro, georadiusro
+  case geosearch, geosearchstore
+  // sorted set
+  case zadd, zcard, zcount, zdiff, zdiffstore, zincrby, zinter, zintercard, zinterstore, zlexcount, zmpop
+  case zmscore, zpopmax, zpopmin, zrandmember, zrange, zrangebylex, zrangebyscore, zrangestore, zrank, zrem
+  case zremrangebylex, zremrangebyrank, zremrangebyscore, zrevrange, zrevrangebylex, zrevrangebyscore
+  case zrevrank, zscan, zscore, zunion, zunionstore
 }
 
 /// What the dispatcher needs of a declaration.
@@ -41,7 +49,25 @@ struct CommandEntry {
       positions.step = keys.step
     }
     if let counted = countedKeys(words) { positions.counted = counted }
+    if keys.isStored { positions.stored = storedKey(words) }
     return positions
+  }
+
+  /// How many words a command with a `STORE` option has before its options, at least.
+  private static let wordsBeforeStored = 5
+
+  /// The position of the key that an option `STORE` or `STOREDIST` names; of several the last one counts.
+  private func storedKey(_ words: borrowing Words) -> Int? {
+    var stored: Int?
+    var index = Self.wordsBeforeStored
+    while index + 1 < words.count {
+      if words[index].equalsIgnoringCase("store") || words[index].equalsIgnoringCase("storedist") {
+        stored = index + 1
+        index += 1
+      }
+      index += 1
+    }
+    return stored
   }
 
   /// The positions of the keys that an argument counts; nil if it isn't a number that the request can have. Then the
@@ -60,13 +86,16 @@ struct KeySequence: Sequence, IteratorProtocol {
   fileprivate var last = 0
   fileprivate var step = 1
   fileprivate var counted = 0..<0
+  fileprivate var stored: Int?
 
   mutating func next() -> Int? {
     if position <= last {
       defer { position += step }
       return position
     }
-    return counted.popFirst()
+    if let next = counted.popFirst() { return next }
+    defer { stored = nil }
+    return stored
   }
 }
 
@@ -81,35 +110,53 @@ struct CommandTable: Sendable {
   static let shared = CommandTable()
 
   private let slots: PinnedArray<Slot?>
+  /// Those whose names don't fit into a slot.
+  private let longNames: [(name: [UInt8], entry: CommandEntry)]
   private static let capacity = 1024
 
   private init() {
     var slots = [Slot?](repeating: nil, count: Self.capacity)
+    var longNames: [(name: [UInt8], entry: CommandEntry)] = []
     for (index, declaration) in CommandDeclaration.all.enumerated() where !declaration.isSubcommand {
-      guard let id = CommandID(named: declaration.name), let name = Self.pack(declaration.name.utf8.span.raw)
-      else {
+      guard let id = CommandID(named: declaration.name) else {
         preconditionFailure("\(declaration.name) is declared and has no code")
+      }
+      let entry = CommandEntry(
+        id: id, arity: declaration.arity, flags: declaration.flags, keys: declaration.keys, index: index)
+      guard let name = Self.pack(declaration.name.utf8.span.raw) else {
+        longNames.append((Array(declaration.name.utf8), entry))
+        continue
       }
       var place = Self.place(name)
       while slots[place] != nil { place = (place + 1) % Self.capacity }
-      slots[place] = Slot(
-        name: name,
-        entry: CommandEntry(
-          id: id, arity: declaration.arity, flags: declaration.flags, keys: declaration.keys, index: index))
+      slots[place] = Slot(name: name, entry: entry)
     }
     self.slots = PinnedArray(slots)
+    self.longNames = longNames
   }
 
   /// The command with this name; nil when there is none.
   @inline(__always)
   func find(_ name: RawSpan) -> CommandEntry? {
-    guard let packed = Self.pack(name) else { return nil }
+    guard let packed = Self.pack(name) else { return findLong(name) }
     var place = Self.place(packed)
     while let slot = slots[place] {
       if slot.name == packed { return slot.entry }
       place = (place + 1) % Self.capacity
     }
     return nil
+  }
+
+  @inline(never)
+  private func findLong(_ name: RawSpan) -> CommandEntry? {
+    longNames.first { long in
+      guard long.name.count == name.byteCount else { return false }
+      return long.name.indices.allSatisfy { index in
+        let byte = name.byte(index)
+        let isLetter = byte >= UInt8(ascii: "a") && byte <= UInt8(ascii: "z")
+        return long.name[index] == (isLetter ? byte & ~0x20 : byte)
+      }
+    }?.entry
   }
 
   /// Up to 16 bytes in capitals; nil for longer names.
@@ -158,7 +205,7 @@ struct CommandTable: Sendable {
 
 extension CommandID {
   fileprivate init?(named name: String) {
-    let lowercased = name.lowercased()
+    let lowercased = name.lowercased().filter { $0 != "_" }
     guard let id = Self.allCases.first(where: { "\($0)" == lowercased }) else { return nil }
     self = id
   }
@@ -169,6 +216,7 @@ extension CommandDeclaration {
   public static let all: [CommandDeclaration] =
     accessCommands + connectionCommands + waitCommands + transactionCommands + serverCommands
     + checkpointCommands + genericCommands + stringCommands + hashCommands + fieldExpiryCommands + setCommands
+    + geoCommands + sortedSetCommands + sortedSetRangeCommands + sortedSetAlgebraCommands
 
   /// The name as Redis shows it: `get`, `client|info`.
   var shownName: String { String(name.lowercased().map { $0 == " " ? "|" : $0 }) }

@@ -484,9 +484,11 @@ extension CommandDeclaration {
     switch group {
     case .connection: names.append("@connection")
     case .generic: names.append("@keyspace")
+    case .geo: names.append("@geo")
     case .hash: names.append("@hash")
     case .server: break
     case .set: names.append("@set")
+    case .sortedSet: names.append("@sortedset")
     case .string: names.append("@string")
     case .transactions: names.append("@transaction")
     }

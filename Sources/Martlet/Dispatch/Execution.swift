@@ -428,6 +428,26 @@ package struct Execution: ~Copyable {
       kind, key.bytes, key.hash, database, members, expiry, version)
   }
 
+  /// Gives members of a sorted set their scores, one after the other, or makes one.
+  ///
+  /// - Parameter words: as many members as scores, each the last of `step` words.
+  /// - Returns: how many are new, and how many others have got another score.
+  mutating func putScores(
+    _ key: borrowing Key, _ database: Int, _ scores: [Double], _ words: borrowing Words, step: Int
+  ) -> (added: Int, changed: Int) {
+    record.recordScores(key.bytes, scores, words, step: step)
+    let version = commitRecord(database)
+    return keyspace[key.shard].shard.putScores(
+      key.bytes, key.hash, database, scores, words, step: step, version)
+  }
+
+  /// Takes the members of some ranks, which there are, out of a sorted set.
+  mutating func removeRanks(_ key: borrowing Key, _ database: Int, _ ranks: Range<Int>) {
+    record.recordRemoveRanks(key.bytes, ranks)
+    let version = commitRecord(database)
+    keyspace[key.shard].shard.removeRanks(key.bytes, key.hash, database, ranks, version)
+  }
+
   /// Takes members out of a collection that is there; how many were in it.
   @discardableResult
   mutating func removeMembers(

@@ -164,6 +164,18 @@ extension Reply {
 
   mutating func array(_ count: Int) { header("*", count) }
 
+  /// A score: in version 2 its text.
+  mutating func double(_ score: Double) { double(ScoreText(score).bytes) }
+
+  /// The digits of a number with a fraction.
+  mutating func double(_ digits: RawSpan) {
+    if version < 3 { return bulk(digits) }
+    guard hasRoom(for: digits.byteCount) else { return }
+    buffer.append(byte: UInt8(ascii: ","))
+    buffer.append(digits)
+    endLine()
+  }
+
   /// A map of `count` pairs; in version 2 an array of twice as many.
   mutating func map(_ count: Int) {
     if version >= 3 { header("%", count) } else { header("*", count * 2) }

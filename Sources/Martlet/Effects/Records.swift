@@ -1,6 +1,26 @@
 // The records of the database file: one function for each effect, which writes it as a person would type it.
 // `Replay` reads what is written here; docs/FORMAT.md lists it.
 
+extension ItemKind {
+  /// The record that puts members into a collection of this type.
+  fileprivate var recordOfMembers: StaticString {
+    switch self {
+    case .hash: "HSET"
+    case .sortedSet: "ZADD"
+    case .set, .string: "SADD"
+    }
+  }
+
+  /// The record that takes members out of a collection of this type.
+  fileprivate var recordOfRemoval: StaticString {
+    switch self {
+    case .hash: "HDEL"
+    case .sortedSet: "ZREM"
+    case .set, .string: "SREM"
+    }
+  }
+}
+
 extension ByteQueue {
   /// A record of a command with one key.
   @inline(__always)
@@ -168,10 +188,11 @@ extension ByteQueue {
 
   /// The beginning of `SADD key member [member ...]` or its kin: members follow, and a newline.
   mutating func recordMembersStart(_ kind: ItemKind, _ key: RawSpan) {
-    begin(kind == .hash ? "HSET" : "SADD", key)
+    begin(kind.recordOfMembers, key)
   }
 
   mutating func recordNextMember(_ member: Member) {
+    if member.hasScore { next(member.score) }
     next(member.key)
     if member.hasValue { next(member.value) }
   }
@@ -196,9 +217,36 @@ extension ByteQueue {
     append(decimal: count)
   }
 
-  /// `SREM key member [member ...]` or `HDEL key field [field ...]`
+  /// `ZADD key score member [score member ...]`
+  ///
+  /// - Parameter words: as many members as scores, each the last of `step` words.
+  mutating func recordScores(_ key: RawSpan, _ scores: [Double], _ words: borrowing Words, step: Int) {
+    recordMembersStart(.sortedSet, key)
+    for (index, score) in scores.enumerated() {
+      next(score)
+      next(words[index * step + step - 1])
+    }
+    end()
+  }
+
+  private mutating func next(_ score: Double) {
+    append(byte: UInt8(ascii: " "))
+    append(score: score)
+  }
+
+  /// `ZREMRANGEBYRANK key first last`
+  mutating func recordRemoveRanks(_ key: RawSpan, _ ranks: Range<Int>) {
+    begin("ZREMRANGEBYRANK", key)
+    append(byte: UInt8(ascii: " "))
+    append(decimal: ranks.lowerBound)
+    append(byte: UInt8(ascii: " "))
+    append(decimal: ranks.upperBound - 1)
+    end()
+  }
+
+  /// `SREM key member [member ...]` or its kin: `HDEL`, `ZREM`.
   mutating func recordRemoveMembers(_ kind: ItemKind, _ key: RawSpan, _ members: borrowing Words) {
-    begin(kind == .hash ? "HDEL" : "SREM", key)
+    begin(kind.recordOfRemoval, key)
     for index in 0..<members.count { next(members[index]) }
     end()
   }

@@ -90,6 +90,12 @@ struct Replay {
       guard count >= 3, removeMembers(.set, words, version) else { return .rejected }
     } else if name.equalsIgnoringCase("hdel") {
       guard count >= 3, removeMembers(.hash, words, version) else { return .rejected }
+    } else if name.equalsIgnoringCase("zadd") {
+      guard count >= 4, putScores(words, version) else { return .rejected }
+    } else if name.equalsIgnoringCase("zrem") {
+      guard count >= 3, removeMembers(.sortedSet, words, version) else { return .rejected }
+    } else if name.equalsIgnoringCase("zremrangebyrank") {
+      guard count == 4, removeRanks(words, version) else { return .rejected }
     } else if name.equalsIgnoringCase("hpexpireat") {
       guard count >= 6, let milliseconds = words[2].decimal, milliseconds != 0,
         setFieldExpiry(words, from: 3, Int64(milliseconds), version)
@@ -194,6 +200,32 @@ struct Replay {
     guard holds(words, kind) else { return false }
     let key = place(words, 1)
     _ = keyspace[key.shard].shard.removeMembers(key.bytes, key.hash, database, words.from(2), version)
+    return true
+  }
+
+  /// Gives the members of the sorted set that the record names their scores; whether they are scores.
+  private func putScores(_ words: borrowing Words, _ version: UInt64) -> Bool {
+    guard words.count % 2 == 0, holds(words, .sortedSet) else { return false }
+    var scores: [Double] = []
+    for index in stride(from: 2, to: words.count, by: 2) {
+      guard let score = words[index].score else { return false }
+      scores.append(score)
+    }
+    let key = place(words, 1)
+    _ = keyspace[key.shard].shard.putScores(
+      key.bytes, key.hash, database, scores, words.from(2), step: 2, version)
+    return true
+  }
+
+  private func removeRanks(_ words: borrowing Words, _ version: UInt64) -> Bool {
+    guard holds(words, .sortedSet), let first = words[2].decimal, let last = words[3].decimal else {
+      return false
+    }
+    let key = place(words, 1)
+    let count =
+      keyspace[key.shard].shard.find(key.bytes, key.hash, database)?.members.count ?? 0
+    guard first >= 0, first <= last, last < count else { return false }
+    keyspace[key.shard].shard.removeRanks(key.bytes, key.hash, database, first..<last + 1, version)
     return true
   }
 

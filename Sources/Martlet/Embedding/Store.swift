@@ -255,7 +255,7 @@ public final class Store: Sendable {
   // MARK: Running
 
   /// Runs `body` under the lock of a key's shard and returns when what it showed is durable.
-  private func read<Result: Sendable>(
+  func read<Result: Sendable>(
     _ key: some Sequence<UInt8>, _ body: (borrowing Key, inout Execution) throws(StoreError) -> Result
   ) async throws(StoreError) -> Result {
     let key = Array(key)
@@ -276,7 +276,7 @@ public final class Store: Sendable {
   }
 
   /// The same for a body that may change the key, when the journal has room.
-  private func change<Result: Sendable>(
+  func change<Result: Sendable>(
     _ key: some Sequence<UInt8>,
     _ body: (borrowing Key, inout Execution) throws(StoreError) -> Result
   ) async throws(StoreError) -> Result {
@@ -330,7 +330,7 @@ public final class Store: Sendable {
 }
 
 /// Texts as the words of a command.
-private struct PackedWords: ~Copyable {
+struct PackedWords: ~Copyable {
   private var chosen = ChosenMembers()
   let count: Int
 

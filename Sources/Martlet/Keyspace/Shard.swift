@@ -299,7 +299,7 @@ package struct Shard: ~Copyable {
     switch item.kind {
     case .string:
       setString(key, hash, database, item.content.bytes, item.metadata, version)
-    case .set, .hash:
+    case .set, .hash, .sortedSet:
       remove(key, hash, database, version)
       putCollection(item, key, hash, database, version)
     }

@@ -28,6 +28,7 @@ package enum ItemKind: UInt8 {
   case string = 0
   case set = 1
   case hash = 2
+  case sortedSet = 4
 }
 
 /// What a string carries besides its value.

@@ -63,8 +63,13 @@ package struct DatabaseExport: ~Copyable {
     progress(total, total)
   }
 
+  /// The members in the order of their bytes, of a sorted set in that of their scores.
   private func sortedMembers(_ item: Item) -> [Member] {
     var members: [Member] = []
+    if item.kind == .sortedSet {
+      item.members.forEach(in: 0..<item.members.count) { members.append($0) }
+      return members
+    }
     item.members.forEach { if !$0.hasExpired(now) { members.append($0) } }
     members.sort { $0.key.precedes($1.key) }
     return members
@@ -95,7 +100,7 @@ package struct DatabaseExport: ~Copyable {
       }
       if item.isStale { bytes.append(" STALE") }
       bytes.append(byte: UInt8(ascii: "\n"))
-    case .set, .hash: appendMembers(item)
+    case .set, .hash, .sortedSet: appendMembers(item)
     }
   }
 
@@ -110,7 +115,11 @@ package struct DatabaseExport: ~Copyable {
       }
       if start == nil {
         start = bytes.count
-        bytes.append(item.kind == .hash ? "HSET " : "SADD ")
+        switch item.kind {
+        case .hash: bytes.append("HSET ")
+        case .sortedSet: bytes.append("ZADD ")
+        case .set, .string: bytes.append("SADD ")
+        }
         bytes.append(quotedWord: item.key)
       }
       append(member)
@@ -134,6 +143,10 @@ package struct DatabaseExport: ~Copyable {
   }
 
   private mutating func append(_ member: Member) {
+    if member.hasScore {
+      bytes.append(byte: UInt8(ascii: " "))
+      bytes.append(score: member.score)
+    }
     bytes.append(byte: UInt8(ascii: " "))
     bytes.append(quotedWord: member.key)
     guard member.hasValue else { return }
@@ -173,6 +186,17 @@ package struct DatabaseExport: ~Copyable {
           bytes.append(decimal: Int(member.expiry))
         }
         bytes.append(byte: UInt8(ascii: "}"))
+      }
+      bytes.append(byte: UInt8(ascii: "]"))
+    case .sortedSet:
+      bytes.append(",\"type\":\"zset\",\"members\":[")
+      for (index, member) in sortedMembers(item).enumerated() {
+        bytes.append(index == 0 ? "{" : ",{")
+        append("member", "memberBase64", member.key)
+        // JSON has no infinite number.
+        bytes.append(member.score.isFinite ? ",\"score\":" : ",\"score\":\"")
+        bytes.append(score: member.score)
+        bytes.append(member.score.isFinite ? "}" : "\"}")
       }
       bytes.append(byte: UInt8(ascii: "]"))
     }

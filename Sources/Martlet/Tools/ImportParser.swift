@@ -248,6 +248,14 @@ package struct ImportParser: ~Copyable {
       }
       try addFields(objects, to: key, &entries)
       expire(key, at: expiry, &entries)
+    case "zset":
+      guard let objects = fields["members"]?.objects, !objects.isEmpty else {
+        throw Problem(text: "a sorted set needs members, which are an array of objects")
+      }
+      var members: [[[UInt8]]] = []
+      for object in objects { members.append(try scoredMember(object)) }
+      addMembers(members, by: "ZADD", to: key, &entries)
+      expire(key, at: expiry, &entries)
     default: throw Problem(text: "values of the type '\(type)' are not known")
     }
   }
@@ -282,6 +290,17 @@ package struct ImportParser: ~Copyable {
     }
     if !plain.isEmpty { addMembers(plain, by: "HSET", to: key, &entries) }
     for words in expiring { entries.append(.command(words, line: line)) }
+  }
+
+  /// A member of a sorted set: its score, a number or a text (`inf`), and its name.
+  private mutating func scoredMember(
+    _ object: [String: JSONValue]
+  ) throws(JSONObjectReader.Problem) -> [[UInt8]] {
+    let member = try text("member", object)
+    guard let digits = object["score"]?.digits, digits.span.raw.score != nil else {
+      throw JSONObjectReader.Problem(text: "score has to be a number, or \"inf\" or \"-inf\"")
+    }
+    return [digits, member]
   }
 
   private func expire(_ key: [UInt8], at expiry: Int64?, _ entries: inout [Request]) {

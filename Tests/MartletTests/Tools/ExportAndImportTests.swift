@@ -78,6 +78,7 @@ struct ExportAndImportTests {
       PEXPIREAT set 4000000000001
       HSET z b 1 "\\xff" "a value" a 2
       HSETEX z PXAT 4000000000002 FIELDS 1 c 3
+      ZADD zset 2 b 1.5 c inf "\\xff" 2 a
       SET "\\x00\\x01\\x02\\x03\\x04\\x05" b64"AAECAwQF"
       select 0
         SET  a   "Zo\u{eb}"  
@@ -92,6 +93,7 @@ struct ExportAndImportTests {
       PEXPIREAT set 4000000000001
       HSET z a 2 b 1 "\\xff" "a value"
       HSETEX z PXAT 4000000000002 FIELDS 1 c 3
+      ZADD zset 1.5 c 2 a 2 b inf "\\xff"
 
       """
     #expect(try export(disk, .text) == expected)
