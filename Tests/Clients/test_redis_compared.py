@@ -231,8 +231,11 @@ def first_difference(company: Company, peer: str, protocol: int, commands: list[
         if there is None or here is None:
             return f"database {place[0]} has {show([place[1]])} only in {peer if there else 'martlet'}"
         for part, theirs_of_it in there.items():
-            same = agree_on_times if part.startswith("expiry") else Raw.__eq__
-            if not same(theirs_of_it, here[part]):
+            if part.startswith("expiry"):
+                is_same = agree_on_times(theirs_of_it, here[part])
+            else:
+                is_same = agree(peer, [b"GET"], theirs_of_it, here[part], is_ordered=True)
+            if not is_same:
                 name = f"{part} of {show([place[1]])} in database {place[0]}"
                 return difference([name.encode()], peer, theirs_of_it, here[part])
     return None

@@ -57,6 +57,8 @@ package struct Workload {
     (0..<number(1...4)).map { _ in (field(), value()) }
   }
 
+  private mutating func aSetKey() -> [UInt8] { chance(3) ? key() : setKey() }
+
   private mutating func aHashKey() -> [UInt8] { chance(3) ? key() : hashKey() }
 
   /// A command on a large hash.
@@ -113,7 +115,15 @@ package struct Workload {
 
   package mutating func next(now: Int64) -> Operation {
     if (manyKeys > 0 || largeSet > 0) && chance(5) { return wide(now: now) }
-    return switch number(0...54) {
+    return switch number(0...68) {
+    case 55...56: .move(key(), database: number(0...databaseCount - 1))
+    case 57: .swap(number(0...databaseCount - 1), number(0...databaseCount - 1))
+    case 58...59: .moveMember(aSetKey(), aSetKey(), chance(3) ? key() : bytes("m\(number(0...9))"))
+    case 60...62: .storeUnion(aSetKey(), (0..<number(1...3)).map { _ in aSetKey() })
+    case 63: .setAllExpiring((0..<number(1...4)).map { _ in (key(), value()) }, at: expiry(now))
+    case 64...65: .setBit(key(), number(0...400), chance(2))
+    case 66...67:
+      .setBytes(key(), (0..<number(1...4)).map { _ in (number(0...30), UInt8(number(0...255))) })
     case 0...3: .get(key())
     case 4...9: .set(key(), value(), expiry: chance(3) ? expiry(now) : nil)
     case 10: .setKeepingExpiry(key(), value())

@@ -8,19 +8,28 @@ package enum CommandID: UInt16, CaseIterable {
   case discard, exec, multi, unwatch, watch
   // server
   case acl, bgrewriteaof, bgsave, command, config, database, dbsize, flushall, flushdb, info, lastsave
-  case save, time
+  case save, swapdb, time
   // generic
-  case copy, del, exists, expire, expireat, expiretime, keys, persist, pexpire, pexpireat, pexpiretime, pttl
+  case copy, del, exists, expire, expireat, expiretime, keys, move, object, persist, pexpire, pexpireat
+  case pexpiretime, pttl
   case randomkey, rename, renamenx, scan, touch, ttl, type, unlink
   // string
-  case append, decr, decrby, get, getdel, getex, getrange, getset, incr, incrby, mget, mset, msetnx, prepend
+  case append, decr, decrby, delifeq, get, getdel, getex, getrange, getset, incr, incrby, incrbyfloat, lcs,
+    mget
+  case mset, msetex, msetnx, prepend
   case psetex, set, setex, setnx, setrange, strlen, substr
   // hash
   case hdel, hexists, hexpire, hexpireat, hexpiretime, hget, hgetall, hgetdel, hgetex, hincrby, hincrbyfloat
   case hkeys, hlen, hmget, hmset, hpersist, hpexpire, hpexpireat, hpexpiretime, hpttl, hrandfield, hscan, hset
   case hsetex, hsetnx, hstrlen, httl, hvals
   // set
-  case sadd, scard, sismember, smembers, smismember, spop, srandmember, srem, sscan
+  case sadd, scard, sdiff, sdiffstore, sinter, sintercard, sinterstore, sismember, smembers, smismember,
+    smove, spop
+  case srandmember, srem, sscan, sunion, sunionstore
+  // bitmap
+  case bitcount, bitfield, bitfieldro, bitop, bitpos, getbit, setbit
+  // hyperloglog
+  case pfadd, pfcount, pfmerge
 }
 
 /// What the dispatcher needs of a declaration.
@@ -40,17 +49,18 @@ struct CommandEntry {
       positions.last = keys.last < 0 ? words.count + keys.last : keys.last
       positions.step = keys.step
     }
-    if let counted = countedKeys(words) { positions.counted = counted }
+    if let counted = countedKeys(words) { positions.counted = counted.makeIterator() }
     return positions
   }
 
   /// The positions of the keys that an argument counts; nil if it isn't a number that the request can have. Then the
   /// command has no such keys, and refuses the request.
-  private func countedKeys(_ words: borrowing Words) -> Range<Int>? {
+  private func countedKeys(_ words: borrowing Words) -> StrideTo<Int>? {
     guard keys.areCounted, keys.count < words.count, let count = words[keys.count].decimal else { return nil }
     let first = keys.count + 1
-    guard count > 0 && count <= words.count - first else { return nil }
-    return first..<first + count
+    let step = keys.countedStep
+    guard count > 0 && count <= (words.count - first) / step else { return nil }
+    return stride(from: first, to: first + count * step, by: step)
   }
 }
 
@@ -59,14 +69,14 @@ struct KeySequence: Sequence, IteratorProtocol {
   fileprivate var position = 1
   fileprivate var last = 0
   fileprivate var step = 1
-  fileprivate var counted = 0..<0
+  fileprivate var counted = stride(from: 0, to: 0, by: 1).makeIterator()
 
   mutating func next() -> Int? {
     if position <= last {
       defer { position += step }
       return position
     }
-    return counted.popFirst()
+    return counted.next()
   }
 }
 
@@ -95,7 +105,8 @@ struct CommandTable: Sendable {
       slots[place] = Slot(
         name: name,
         entry: CommandEntry(
-          id: id, arity: declaration.arity, flags: declaration.flags, keys: declaration.keys, index: index))
+          id: id, arity: declaration.arity, flags: declaration.flags, keys: declaration.keysOfAll,
+          index: index))
     }
     self.slots = PinnedArray(slots)
   }
@@ -158,7 +169,7 @@ struct CommandTable: Sendable {
 
 extension CommandID {
   fileprivate init?(named name: String) {
-    let lowercased = name.lowercased()
+    let lowercased = name.lowercased().filter { $0 != "_" }
     guard let id = Self.allCases.first(where: { "\($0)" == lowercased }) else { return nil }
     self = id
   }
@@ -168,10 +179,19 @@ extension CommandDeclaration {
   /// Every command of the Redis protocol that there is, subcommands behind their command.
   public static let all: [CommandDeclaration] =
     accessCommands + connectionCommands + waitCommands + transactionCommands + serverCommands
-    + checkpointCommands + genericCommands + stringCommands + hashCommands + fieldExpiryCommands + setCommands
+    + checkpointCommands + genericCommands + objectCommands + numberedDatabaseCommands + stringCommands
+    + hashCommands + fieldExpiryCommands + setCommands + setOperationCommands + bitmapCommands
+    + bitfieldCommands + hyperLogLogCommands
 
   /// The name as Redis shows it: `get`, `client|info`.
   var shownName: String { String(name.lowercased().map { $0 == " " ? "|" : $0 }) }
+
+  /// Where the keys of a request are: its own, or of a command with subcommands those that any of them has. Each of
+  /// these has its one key at the end.
+  fileprivate var keysOfAll: KeyPositions {
+    guard let first = subcommands.lazy.map(\.keys.first).first(where: { $0 != 0 }) else { return keys }
+    return KeyPositions(first: first, last: -1, step: 1)
+  }
 
   /// Whether this is a subcommand like `CLIENT GETNAME`.
   public var isSubcommand: Bool { name.utf8.contains(UInt8(ascii: " ")) }

@@ -292,10 +292,25 @@ package struct Shard: ~Copyable {
     }
   }
 
+  /// Has two different databases change places. Their items keep their versions: until this one is durable, nobody may be
+  /// shown them. O(keys that are watched and absent).
+  mutating func swapDatabases(_ first: Int, _ second: Int, _ version: UInt64) {
+    touched(version)
+    noteDeletionOfAny(version)
+    let tables = tables
+    if !watchedAbsences.isEmpty {
+      watchedAbsences.noteSwap(first, second, version) { tables[$2].find($0.span.raw, $1) != nil }
+    }
+    tables.swap(first, second)
+    expiringCounts.swapAt(first, second)
+    fieldExpiringCounts.swapAt(first, second)
+    cut.swapDatabases(first, second, of: databaseCount)
+  }
+
   /// Empties one database.
   mutating func removeAll(_ database: Int, _ version: UInt64) {
     touched(version)
-    for cell in deletions.indices { deletions[cell] = max(deletions[cell], version) }
+    noteDeletionOfAny(version)
     flushCut()
     clear(database)
     publish()
@@ -321,6 +336,11 @@ package struct Shard: ~Copyable {
     let freed = doomed.free(entries, &allocator)
     publish()
     return freed
+  }
+
+  /// Notes that any key may have become absent.
+  private mutating func noteDeletionOfAny(_ version: UInt64) {
+    for cell in deletions.indices { deletions[cell] = max(deletions[cell], version) }
   }
 
   private mutating func noteDeletion(_ hash: UInt64, _ version: UInt64) {

@@ -54,6 +54,7 @@ replies at a time is up to the server."""
 
 TIMES = {
     *("TTL", "PTTL", "EXPIRETIME", "PEXPIRETIME", "HTTL", "HPTTL", "HEXPIRETIME", "HPEXPIRETIME"),
+    "OBJECT",
 }
 """Commands that reply with times, in random sequences: they may differ by `TIME_TOLERANCE`."""
 
@@ -200,8 +201,8 @@ def agree_in_sequence(peer: str, command: list[bytes], theirs: Raw, ours: Raw) -
 
 
 def agree_on_times(theirs: Raw, ours: Raw) -> bool:
-    """Whether two replies are the same but for integers above zero, which may be some seconds apart."""
-    times = [each.head[1:] for each in (theirs, ours) if each.head.startswith(b":") and each.head[1:] > b"0"]
+    """Whether two replies are the same but for integers not below zero, which may be some seconds apart."""
+    times = [each.head[1:] for each in (theirs, ours) if each.head[:1] == b":" and each.head[1:] >= b"0"]
     if len(times) == 2 and abs(int(times[0]) - int(times[1])) <= TIME_TOLERANCE:
         return True
     if not theirs.children:

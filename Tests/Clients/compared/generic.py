@@ -161,6 +161,120 @@ SCRIPTS = [
         """,
     ),
     (
+        "moving a key, swapping databases",
+        "both",
+        """
+        SET k zero EX 1000
+        MOVE k 1
+        EXISTS k
+        MOVE k 1
+        SELECT 1
+        GET k
+        TTL k
+        SET j one
+        SELECT 0
+        SET j zero
+        SELECT 1
+        MOVE j 0
+        GET j
+        MOVE j 1
+        MOVE j 16
+        MOVE j -1
+        MOVE j x
+        MOVE j 1.5
+        MOVE j 99999999999
+        MOVE j 9223372036854775808
+        MOVE j
+        SADD s a b
+        MOVE s 2
+        SELECT 2
+        ~SMEMBERS s
+        SWAPDB 0 2
+        KEYS *
+        SELECT 0
+        ~SMEMBERS s
+        DBSIZE
+        SWAPDB 0 0
+        SWAPDB 1 0
+        ~KEYS *
+        TTL k
+        SWAPDB 0 16
+        SWAPDB -1 0
+        SWAPDB x 0
+        SWAPDB 0 x
+        SWAPDB 99999999999 0
+        SWAPDB 0 99999999999
+        SWAPDB 0
+        SELECT 1
+        ~SMEMBERS s
+        """,
+    ),
+    (
+        "a watched key and SWAPDB",
+        "both",
+        """
+        SET k 1
+        WATCH k
+        SWAPDB 0 1
+        MULTI
+        PING
+        EXEC
+        WATCH k
+        SWAPDB 0 1
+        MULTI
+        PING
+        EXEC
+        WATCH missing
+        SWAPDB 0 1
+        MULTI
+        GET k
+        SWAPDB 0 1
+        GET k
+        EXEC
+        """,
+    ),
+    (
+        "OBJECT",
+        "both",
+        """
+        MSET n 123 short abc long 123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890 big 9223372036854775808 zero 01
+        OBJECT ENCODING n
+        OBJECT ENCODING short
+        OBJECT ENCODING big
+        OBJECT ENCODING zero
+        OBJECT ENCODING missing
+        HSET h a 1
+        OBJECT ENCODING h
+        HSET h b 12345678901234567890123456789012345678901234567890123456789012345
+        OBJECT ENCODING h
+        OBJECT IDLETIME short
+        OBJECT IDLETIME missing
+        OBJECT REFCOUNT short
+        OBJECT REFCOUNT missing
+        OBJECT FREQ short
+        OBJECT FREQ missing
+        OBJECT encoding short
+        OBJECT FOO short
+        OBJECT ENCODING
+        OBJECT ENCODING a b
+        OBJECT IDLETIME
+        OBJECT HELP x
+        OBJECT
+        """,
+    ),
+    (
+        "the encoding of a set, and of a long string",
+        "valkey",
+        """
+        SET long 123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890
+        OBJECT ENCODING long
+        SADD s a
+        OBJECT ENCODING s
+        SADD s 12345678901234567890123456789012345678901234567890123456789012345
+        OBJECT ENCODING s
+        """,
+    ),
+    (
         "patterns",
         "both",
         r"""
@@ -198,6 +312,9 @@ def random_command(random: Random) -> list[str | bytes]:
             lambda: ["PERSIST", key],
             lambda: [random.choice(["RENAME", "RENAMENX"]), key, chance.key(random)],
             lambda: ["COPY", key, chance.key(random), *chance.option(random, "DB", target), *chance.option(random, "REPLACE")],
+            lambda: ["MOVE", key, target],
+            lambda: ["SWAPDB", target, random.choice(["0", "1", "2"])],
+            lambda: ["OBJECT", random.choice(["IDLETIME", "FREQ", "FOO"]), key],
             lambda: ["KEYS", random.choice(["*", "k[0-2]", "?1", "x"])],
             lambda: ["DBSIZE"],
             lambda: ["SELECT", target],

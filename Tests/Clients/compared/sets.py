@@ -106,6 +106,123 @@ SCRIPTS = [
         """,
     ),
     (
+        "unions, intersections, differences",
+        "both",
+        """
+        SADD a 1 2 3 x
+        SADD b 2 3 4 y
+        SADD c 3 4 5 y
+        ~SUNION a b c
+        ~SUNION a
+        ~SUNION missing b
+        SUNION missing
+        SUNION missing missing
+        ~SINTER a b
+        SINTER a b c
+        ~SINTER a
+        ~SINTER a a
+        SINTER a missing
+        SINTER missing
+        ~SDIFF a b
+        ~SDIFF a b c
+        ~SDIFF a
+        SDIFF a a
+        ~SDIFF a missing
+        SDIFF missing a
+        SINTERCARD 2 a b
+        SINTERCARD 3 a b c
+        SINTERCARD 1 a
+        SINTERCARD 2 a missing
+        SINTERCARD 2 a b LIMIT 1
+        SINTERCARD 2 a b LIMIT 0
+        SINTERCARD 2 a b LIMIT 10
+        SINTERCARD 2 a b limit 1 LIMIT 2
+        SINTERCARD 0 a
+        SINTERCARD -1 a
+        SINTERCARD x a
+        SINTERCARD 3 a b
+        SINTERCARD 1 a b
+        SINTERCARD 1 a LIMIT
+        SINTERCARD 1 a LIMIT -1
+        SINTERCARD 1 a LIMIT x
+        SINTERCARD 1 a FOO 1
+        SINTERCARD 1
+        SUNION
+        SINTER
+        SDIFF
+        """,
+    ),
+    (
+        "unions, intersections, differences that are kept",
+        "both",
+        """
+        SADD a 1 2 3
+        SADD b 2 3 4
+        SUNIONSTORE u a b
+        ~SMEMBERS u
+        SINTERSTORE i a b
+        ~SMEMBERS i
+        SDIFFSTORE d a b
+        SMEMBERS d
+        SDIFFSTORE a a b
+        SMEMBERS a
+        SUNIONSTORE b a b missing
+        ~SMEMBERS b
+        SINTERSTORE b b missing
+        EXISTS b
+        SUNIONSTORE none missing
+        EXISTS none
+        SET string x EX 100
+        SUNIONSTORE string i
+        TYPE string
+        TTL string
+        EXPIRE u 1000
+        SUNIONSTORE u u
+        TTL u
+        SET string x
+        SINTERSTORE string missing
+        EXISTS string
+        SET string x
+        SUNIONSTORE u a string
+        SINTERSTORE u missing string
+        SDIFFSTORE u missing string
+        ~SMEMBERS u
+        SUNION u string
+        SINTER string
+        SDIFF a string
+        SINTERCARD 2 missing string
+        SUNIONSTORE u
+        SINTERSTORE u
+        SDIFFSTORE
+        """,
+    ),
+    (
+        "moving a member",
+        "both",
+        """
+        SADD a 1 2 3
+        SADD b 3 4
+        SMOVE a b 1
+        SMOVE a b 3
+        SMOVE a b 9
+        SMOVE missing b 1
+        SMOVE a new 2
+        EXISTS a
+        ~SMEMBERS b
+        SMEMBERS new
+        SMOVE b b 4
+        SMOVE b b 9
+        SET string x
+        SMOVE b string 4
+        SMOVE b string 9
+        SMOVE string b 4
+        SMOVE missing string 1
+        SMOVE string string 1
+        SMOVE a b
+        SMOVE a b c d
+        """,
+    ),
+    (
         "wrong types and wrong counts of words",
         "both",
         """
@@ -150,6 +267,10 @@ def random_command(random: Random) -> list[str | bytes]:
             lambda: ["SMEMBERS", key],
             lambda: ["SPOP", key, random.choice(["0", "-1", "x"])],
             lambda: ["SRANDMEMBER", key, chance.number(random)],
+            lambda: [random.choice(["SUNION", "SINTER", "SDIFF"]), *chance.keys(random, "set")],
+            lambda: [random.choice(["SUNIONSTORE", "SINTERSTORE", "SDIFFSTORE"]), key, *chance.keys(random, "set")],
+            lambda: ["SINTERCARD", chance.number(random), *chance.keys(random, "set"), *chance.option(random, "LIMIT", "1")],
+            lambda: ["SMOVE", key, chance.key(random, "set"), chance.word(random)],
             lambda: ["SSCAN", key, random.choice(["0", "x"]), *chance.option(random, "MATCH", "a*")],
         ]
     )()

@@ -177,6 +177,177 @@ SCRIPTS = [
         """,
     ),
     (
+        "numbers with a fraction",
+        "both",
+        """
+        INCRBYFLOAT n 10.50
+        INCRBYFLOAT n 0.1
+        INCRBYFLOAT n -5
+        GET n
+        INCRBYFLOAT n 5.0e3
+        INCRBYFLOAT n -5005.6
+        INCRBYFLOAT n -0
+        SET n 5e-3 EX 100
+        INCRBYFLOAT n 3.0e3
+        TTL n
+        INCRBYFLOAT n 1e17
+        INCRBYFLOAT n 0.1
+        INCRBYFLOAT new -1.5
+        INCRBYFLOAT n x
+        INCRBYFLOAT n ""
+        INCRBYFLOAT n " 1"
+        INCRBYFLOAT n "1 "
+        INCRBYFLOAT n inf
+        INCRBYFLOAT n -inf
+        INCRBYFLOAT n nan
+        INCRBYFLOAT n 0x10
+        INCRBYFLOAT n 1e5000
+        SET n inf
+        INCRBYFLOAT n 1
+        SET n x
+        INCRBYFLOAT n 1
+        INCRBYFLOAT n x
+        SET n ""
+        INCRBYFLOAT n 1
+        SADD s a
+        INCRBYFLOAT s 1
+        INCRBYFLOAT s x
+        INCRBYFLOAT n
+        SET i 3
+        INCRBYFLOAT i 1
+        INCR i
+        """,
+    ),
+    (
+        "longest common subsequences",
+        "both",
+        r"""
+        MSET a ohmytext b mynewtext
+        LCS a b
+        LCS a b LEN
+        LCS a b IDX
+        LCS a b IDX MINMATCHLEN 4
+        LCS a b IDX MINMATCHLEN 4 WITHMATCHLEN
+        LCS a b IDX WITHMATCHLEN MINMATCHLEN 0
+        LCS a b IDX MINMATCHLEN -3
+        LCS a b LEN WITHMATCHLEN MINMATCHLEN 4
+        LCS a b WITHMATCHLEN
+        LCS a a
+        LCS a a IDX
+        LCS a missing
+        LCS missing a LEN
+        LCS missing a IDX
+        LCS missing missing
+        MSET c ABCBDAB d BDCABA e AAAA f AA g "" h "\x00\xff\x00x" i "\xff\x00\x00"
+        LCS c d
+        LCS c d IDX
+        LCS d c
+        LCS d c IDX WITHMATCHLEN
+        LCS e f IDX
+        LCS f e
+        LCS e f
+        LCS a g
+        LCS g g IDX
+        LCS h i
+        LCS h i IDX
+        LCS a b LEN IDX
+        LCS a b FOO
+        LCS a b MINMATCHLEN
+        LCS a b MINMATCHLEN x
+        LCS a
+        SADD s x
+        LCS a s
+        LCS s missing FOO
+        """,
+    ),
+    (
+        "SET if the string is another, and DELIFEQ",
+        "valkey",
+        """
+        SET k v
+        SET k w IFEQ x
+        GET k
+        SET k w IFEQ v
+        GET k
+        SET missing w IFEQ v
+        SET k x IFEQ w GET
+        SET k y IFEQ w GET
+        SET missing y IFEQ w GET
+        GET k
+        SET k y ifeq x EX 100
+        TTL k
+        SET k z IFEQ y KEEPTTL
+        TTL k
+        SET k z IFEQ
+        SET k z IFEQ z NX
+        SET k z NX IFEQ z
+        SET k z XX IFEQ z
+        SET k z IFEQ z IFEQ z
+        SET k IFEQ IFEQ z
+        GET k
+        SADD s a
+        SET s x IFEQ a
+        SET s x IFEQ a GET
+        DELIFEQ s a
+        DELIFEQ k x
+        DELIFEQ k IFEQ
+        EXISTS k
+        DELIFEQ k IFEQ
+        DELIFEQ k
+        DELIFEQ k x y
+        """,
+    ),
+    (
+        "several strings with one expiry",
+        "valkey",
+        """
+        MSETEX 2 a 1 b 2
+        MGET a b
+        MSETEX 2 a 3 b 4 EX 1000
+        TTL a
+        TTL b
+        MSETEX 2 a 5 new 6 KEEPTTL
+        TTL a
+        TTL new
+        MSETEX 2 a 7 b 8 NX
+        MSETEX 2 x 7 y 8 NX PX 1000000
+        TTL y
+        MSETEX 2 x 9 z 8 XX
+        MSETEX 2 x 9 y 8 XX KEEPTTL
+        TTL x
+        MGET a b x y z
+        MSETEX 2 c 1 c 2
+        GET c
+        MSETEX 2 a 1 new2 2 EXAT 1
+        EXISTS a new2
+        MSETEX 1 b 1 PXAT 4000000000123
+        PEXPIRETIME b
+        SADD s x
+        MSETEX 1 s 1 XX
+        TYPE s
+        MSETEX 2 a 1 b
+        MSETEX 2 a 1 b 2 c
+        MSETEX 0 a 1
+        MSETEX -1 a 1
+        MSETEX x a 1
+        MSETEX 2147483647 a 1
+        MSETEX 2147483648 a 1
+        MSETEX 1 a 1 NX XX
+        MSETEX 1 a 1 XX NX
+        MSETEX 1 a 1 NX NX
+        MSETEX 1 a 1 EX
+        MSETEX 1 a 1 EX 0
+        MSETEX 1 a 1 EX x
+        MSETEX 1 a 1 EX 9223372036854775807
+        MSETEX 1 a 1 EX 10 PX 10
+        MSETEX 1 a 1 EX 10 KEEPTTL
+        MSETEX 1 a 1 GET
+        MSETEX 1 a
+        MSETEX 1
+        MSETEX
+        """,
+    ),
+    (
         "wrong types and wrong counts of words",
         "both",
         """
@@ -226,6 +397,7 @@ DIFFERENCES = [
     ),
 ]
 
+FRACTIONS = ["0.5", "-0.25", "1", "3e2", "1e17", "x", "inf", "nan", "", "-0.0"]
 EXPIRIES = ["EX", "PX", "EXAT", "PXAT", "KEEPTTL"]
 
 
@@ -274,6 +446,27 @@ def random_command(random: Random) -> list[str | bytes]:
             lambda: ["SETRANGE", key, random.choice(["0", "1", "5", "30", "-1", "x", "536870912"]), word],
             lambda: [random.choice(["INCR", "DECR"]), key],
             lambda: [random.choice(["INCRBY", "DECRBY"]), key, chance.number(random)],
+            lambda: ["INCRBYFLOAT", key, random.choice(FRACTIONS)],
+            lambda: ["LCS", key, chance.key(random, "string"), *random.choice(LCS_OPTIONS)],
+        ]
+    )()
+    return chance.spoilt(random, made)
+
+
+LCS_OPTIONS: list[list[str | bytes]] = [[], ["LEN"], ["IDX"], ["IDX", "WITHMATCHLEN"], ["IDX", "MINMATCHLEN", "2"], ["FOO"]]
+
+
+def random_command_of_valkey(random: Random) -> list[str | bytes]:
+    key = chance.key(random, "string")
+    keys = chance.keys(random, "string")
+    pairs = [each for key in keys for each in (key, chance.word(random))]
+    count = str(len(keys)) if random.random() < 0.95 else chance.number(random)
+    condition = random.choice([[], [], ["NX"], ["XX"]])
+    made = random.choice(
+        [
+            lambda: ["SET", key, chance.word(random), "IFEQ", chance.word(random), *chance.option(random, "GET")],
+            lambda: ["DELIFEQ", key, chance.word(random)],
+            lambda: ["MSETEX", count, *pairs, *condition, *chance.option(random, *expiry(random))],
         ]
     )()
     return chance.spoilt(random, made)
