@@ -173,6 +173,7 @@ def fill_with_every_record(server: MartletServer) -> None:
             ("APPEND", "v7", "tail"),
             ("SETRANGE", "v8", "3", "xyz"),
             ("SETRANGE", "gap", "5", "xyz"),
+            ("SWAPDB", 2, 1),
         ]:
             reply = redis(*words)
             assert not isinstance(reply, Error), (words, reply)

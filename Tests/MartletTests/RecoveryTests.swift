@@ -102,7 +102,7 @@ struct RecoveryTests {
       ["COPY", "x", "z", "DB", "0"], ["SELECT", "0"], ["RENAME", "Hello", "hello"], ["DEL", "x", "y"],
       ["SREM", "set", "one"], ["SPOP", "set"], ["PEXPIREAT", "hello", "1900000000000"], ["INCR", "n"],
       ["SETBIT", "bits", "9", "1"], ["BITFIELD", "bits", "SET", "u8", "0", "7", "SET", "u4", "90", "9"],
-      ["BITOP", "XOR", "others", "bits", "x"],
+      ["BITOP", "AND", "others", "hello", "hello"],
       ["INCRBYFLOAT", "fraction", "1.5"], ["MSETEX", "2", "x", "1", "y", "2", "PXAT", "1900000000000"],
       ["SADD", "one", "1", "2", "3"], ["SADD", "two", "2", "3", "4"], ["SUNIONSTORE", "all", "one", "two"],
       ["SINTERSTORE", "one", "one", "two"], ["SMOVE", "two", "one", "4"], ["MOVE", "one", "2"],

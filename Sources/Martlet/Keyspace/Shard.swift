@@ -30,6 +30,8 @@ package struct Shard: ~Copyable {
 
   /// The version of the last eviction.
   private(set) var lastEviction: UInt64 = 0
+  /// The version of the last change of places of two databases: until then a key had another table of members.
+  private(set) var lastSwap: UInt64 = 0
   /// The highest version of any change in this shard.
   private(set) var lastVersion: UInt64 = 0
   /// How many items have an expiry, in each database and in all.
@@ -296,6 +298,7 @@ package struct Shard: ~Copyable {
   /// shown them. O(keys that are watched and absent).
   mutating func swapDatabases(_ first: Int, _ second: Int, _ version: UInt64) {
     touched(version)
+    lastSwap = version
     noteDeletionOfAny(version)
     let tables = tables
     if !watchedAbsences.isEmpty {
