@@ -87,10 +87,17 @@ def apply(keys, database, version, name, *words):
             keys[key], gone = old._replace(value=value, **changed), [] if value else [key]
         case (b"PEXPIREAT" | b"PERSIST"), _, *expiry:  # the value stays, and so does its token
             keys |= {key: old._replace(version=version, expiry=int([*expiry, 0][0]))} if key in keys else {}
-        case (b"RENAME" | b"COPY"), _, target, *number:
+        case (b"RENAME" | b"COPY" | b"MOVE"), _, target, *number:
             token = version if old.token == old.version else old.token  # one that a client chose stays
-            keys[int(number[1]) if number else database, target] = old._replace(version=version, token=token)
-            gone = [key] if name == b"RENAME" and target != key[1] else []
+            place = (int(target), key[1]) if name == b"MOVE" else (int(number[1]) if number else database, target)
+            keys[place] = old._replace(version=version, token=token)
+            gone = [key] if name != b"COPY" and place != key else []
+        case b"SWAPDB", *both:
+            first, second = map(int, both)
+            other = {first: second, second: first}
+            swapped = {(other.get(each[0], each[0]), each[1]): item for each, item in keys.items()}
+            keys.clear()
+            keys |= swapped
         case b"VERSION", _, number:
             keys[key] = old._replace(version=int(number), token=int(number))
         case (b"DEL" | b"FLUSHDB" | b"FLUSHALL"), *names:

@@ -75,6 +75,17 @@ def random_command(chance: random.Random) -> tuple[bytes | str | int, ...]:
             ("RENAMENX", key, other),
             ("COPY", key, other, "REPLACE"),
             ("COPY", key, other, "DB", chance.randrange(DATABASES), "REPLACE"),
+            ("MOVE", key, chance.randrange(DATABASES)),
+            ("SWAPDB", chance.randrange(DATABASES), chance.randrange(DATABASES)),
+            ("MSETEX", 2, key, value, other, member, "PXAT", FAR + chance.randrange(1000)),
+            ("SETBIT", key, chance.randrange(100), chance.randrange(2)),
+            ("BITFIELD", key, "SET", "u8", chance.randrange(99), 200, "INCRBY", "i16", chance.randrange(999), 99),
+            ("BITOP", "XOR", key, other, key),
+            ("PFADD", "counted", value, member),
+            ("PFMERGE", "merged", "counted"),
+            ("SMOVE", "set", key, chance.randrange(1000)),
+            ("SUNIONSTORE", key, "set", other),
+            ("SINTERSTORE", key, "set", other),
             ("SADD", key, value, member),
             ("SADD", "set", value, member),
             ("SADD", "set", chance.randrange(1000)),
@@ -159,6 +170,8 @@ def fill_with_every_record(server: MartletServer) -> None:
             ("MSET", "m1", "x", "m2", "y"),
             ("RENAME", "m1", "m3"),
             ("COPY", "m2", "m4", "DB", 1),
+            ("MOVE", "v11", 2),
+            ("SWAPDB", 1, 2),
             ("DEL", "v3", "v4"),
             ("PEXPIREAT", "v5", FAR),
             ("PEXPIREAT", "awkward", FAR),
@@ -171,6 +184,7 @@ def fill_with_every_record(server: MartletServer) -> None:
             ("APPEND", "v7", "tail"),
             ("SETRANGE", "v8", "3", "xyz"),
             ("SETRANGE", "gap", "5", "xyz"),
+            ("SWAPDB", 2, 1),
         ]:
             reply = redis(*words)
             assert not isinstance(reply, Error), (words, reply)
@@ -241,7 +255,7 @@ def test_every_kind_of_record(martlet: MartletServer, end: str) -> None:
     content = martlet.database.read_bytes()
     names = {line.split(b" ")[0] for line in content.splitlines()}
     written = b"# SET MSET APPEND PREPEND SETRANGE DEL PEXPIREAT PERSIST RENAME COPY SADD SREM FLUSHDB FLUSHALL SELECT STALE"
-    written += b" HSET HSETEX HDEL HPEXPIREAT HPERSIST ZADD ZREM ZREMRANGEBYRANK"
+    written += b" HSET HSETEX HDEL HPEXPIREAT HPERSIST MOVE SWAPDB ZADD ZREM ZREMRANGEBYRANK"
     assert names == set(written.split())
     items = read(content)
     assert items[0, b"v9"].value == bytes(range(256)) + b" "

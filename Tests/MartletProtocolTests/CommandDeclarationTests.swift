@@ -10,6 +10,11 @@ struct CommandDeclarationTests {
     ("ACL WHOAMI", 2, "", 0, 0, 0),
     ("APPEND", 3, "denyoom fast write", 1, 1, 1),
     ("AUTH", -2, "fast no_auth", 0, 0, 0),
+    ("BITCOUNT", -2, "readonly", 1, 1, 1),
+    ("BITFIELD", -2, "denyoom write", 1, 1, 1),
+    ("BITFIELD_RO", -2, "fast readonly", 1, 1, 1),
+    ("BITOP", -4, "denyoom write", 2, -1, 1),
+    ("BITPOS", -3, "readonly", 1, 1, 1),
     ("CLIENT", -2, "", 0, 0, 0),
     ("CLIENT GETNAME", 2, "", 0, 0, 0),
     ("CLIENT ID", 2, "", 0, 0, 0),
@@ -38,6 +43,7 @@ struct CommandDeclarationTests {
     ("FLUSHALL", -1, "write", 0, 0, 0),
     ("FLUSHDB", -1, "write", 0, 0, 0),
     ("GET", 2, "fast readonly", 1, 1, 1),
+    ("GETBIT", 3, "fast readonly", 1, 1, 1),
     ("GETDEL", 2, "fast write", 1, 1, 1),
     ("GETEX", -2, "fast write", 1, 1, 1),
     ("GETRANGE", 4, "readonly", 1, 1, 1),
@@ -61,15 +67,27 @@ struct CommandDeclarationTests {
     ("HVALS", 2, "readonly", 1, 1, 1),
     ("INCR", 2, "denyoom fast write", 1, 1, 1),
     ("INCRBY", 3, "denyoom fast write", 1, 1, 1),
+    ("INCRBYFLOAT", 3, "denyoom fast write", 1, 1, 1),
     ("INFO", -1, "", 0, 0, 0),
     ("KEYS", 2, "readonly", 0, 0, 0),
+    ("LCS", -3, "readonly", 1, 2, 1),
     ("MGET", -2, "fast readonly", 1, -1, 1),
+    ("MOVE", 3, "fast write", 1, 1, 1),
     ("MSET", -3, "denyoom write", 1, -1, 2),
     ("MSETNX", -3, "denyoom write", 1, -1, 2),
+    ("OBJECT", -2, "", 0, 0, 0),
+    ("OBJECT ENCODING", 3, "readonly", 2, 2, 1),
+    ("OBJECT FREQ", 3, "readonly", 2, 2, 1),
+    ("OBJECT HELP", 2, "", 0, 0, 0),
+    ("OBJECT IDLETIME", 3, "readonly", 2, 2, 1),
+    ("OBJECT REFCOUNT", 3, "readonly", 2, 2, 1),
     ("PERSIST", 2, "fast write", 1, 1, 1),
     ("PEXPIRE", -3, "fast write", 1, 1, 1),
     ("PEXPIREAT", -3, "fast write", 1, 1, 1),
     ("PEXPIRETIME", 2, "fast readonly", 1, 1, 1),
+    ("PFADD", -2, "denyoom fast write", 1, 1, 1),
+    ("PFCOUNT", -2, "readonly", 1, -1, 1),
+    ("PFMERGE", -2, "denyoom write", 1, -1, 1),
     ("PING", -1, "fast", 0, 0, 0),
     ("PSETEX", 4, "denyoom write", 1, 1, 1),
     ("PTTL", 2, "fast readonly", 1, 1, 1),
@@ -90,20 +108,30 @@ struct CommandDeclarationTests {
     ("SADD", -3, "denyoom fast write", 1, 1, 1),
     ("SCAN", -2, "readonly", 0, 0, 0),
     ("SCARD", 2, "fast readonly", 1, 1, 1),
+    ("SDIFF", -2, "readonly", 1, -1, 1),
+    ("SDIFFSTORE", -3, "denyoom write", 1, -1, 1),
     ("SELECT", 2, "fast", 0, 0, 0),
     ("SET", -3, "denyoom write", 1, 1, 1),
+    ("SETBIT", 4, "denyoom write", 1, 1, 1),
     ("SETEX", 4, "denyoom write", 1, 1, 1),
     ("SETNX", 3, "denyoom fast write", 1, 1, 1),
     ("SETRANGE", 4, "denyoom write", 1, 1, 1),
+    ("SINTER", -2, "readonly", 1, -1, 1),
+    ("SINTERCARD", -3, "movablekeys readonly", 0, 0, 0),
+    ("SINTERSTORE", -3, "denyoom write", 1, -1, 1),
     ("SISMEMBER", 3, "fast readonly", 1, 1, 1),
     ("SMEMBERS", 2, "readonly", 1, 1, 1),
     ("SMISMEMBER", -3, "fast readonly", 1, 1, 1),
+    ("SMOVE", 4, "fast write", 1, 2, 1),
     ("SPOP", -2, "fast write", 1, 1, 1),
     ("SRANDMEMBER", -2, "readonly", 1, 1, 1),
     ("SREM", -3, "fast write", 1, 1, 1),
     ("SSCAN", -3, "readonly", 1, 1, 1),
     ("STRLEN", 2, "fast readonly", 1, 1, 1),
     ("SUBSTR", 4, "readonly", 1, 1, 1),
+    ("SUNION", -2, "readonly", 1, -1, 1),
+    ("SUNIONSTORE", -3, "denyoom write", 1, -1, 1),
+    ("SWAPDB", 3, "fast write", 0, 0, 0),
     ("TIME", 1, "fast", 0, 0, 0),
     ("TOUCH", -2, "fast readonly", 1, -1, 1),
     ("TTL", 2, "fast readonly", 1, 1, 1),
@@ -153,6 +181,7 @@ struct CommandDeclarationTests {
     // As Valkey 9.1.2 says them: Redis 7.0 doesn't have these, or with fewer words.
     ("ZRANK", -3, "fast readonly", 1, 1, 1),
     ("ZREVRANK", -3, "fast readonly", 1, 1, 1),
+    ("DELIFEQ", 3, "fast write", 1, 1, 1),
     ("HEXPIRE", -6, "fast write", 1, 1, 1),
     ("HEXPIREAT", -6, "fast write", 1, 1, 1),
     ("HEXPIRETIME", -5, "fast readonly", 1, 1, 1),
@@ -165,11 +194,12 @@ struct CommandDeclarationTests {
     ("HPTTL", -5, "fast readonly", 1, 1, 1),
     ("HSETEX", -6, "denyoom fast write", 1, 1, 1),
     ("HTTL", -5, "fast readonly", 1, 1, 1),
+    ("MSETEX", -4, "denyoom movablekeys write", 0, 0, 0),
   ]
   /// Commands that Redis 7.0.15 doesn't have: these came with 7.2, and Martlet's own.
   private static let newer: Set<String> = [
     "CLIENT SETINFO", "WAITAOF", "CLIENT DURABILITY", "PREPEND", "DATABASE",
-    "DATABASE INFO", "DATABASE READ",
+    "DATABASE INFO", "DATABASE READ", "OBJECT VERSION",
   ]
 
   private static func names(_ flags: CommandDeclaration.Flags) -> String {
@@ -201,6 +231,7 @@ struct CommandDeclarationTests {
   func oneDeclarationEach() {
     let names = CommandDeclaration.all.map(\.name)
     #expect(Set(names).count == names.count)
+    // The names of cases have no underscores.
     let commands = CommandDeclaration.all.filter { !$0.isSubcommand }
       .map { $0.name.lowercased().filter { $0 != "_" } }
     #expect(commands.sorted() == CommandID.allCases.map { "\($0)" }.sorted())

@@ -29,6 +29,13 @@ struct Conversation: Sendable, CustomTestStringConvertible {
   var testDescription: String { name }
 }
 
+extension Conversation {
+  /// Those of the Redis protocol, of all groups of commands.
+  static let ofRedis: [Conversation] =
+    RedisConversations.all + HashConversations.all + StringConversations.all + SetOperationConversations.all
+    + SortedSetConversations.all + GeoConversations.all
+}
+
 /// The bytes of a text: each letter is the byte of its Latin-1 number.
 func bytes(_ text: String) -> [UInt8] { text.unicodeScalars.map { UInt8($0.value) } }
 

@@ -21,9 +21,7 @@ struct RESPSessionTests {
   }
 
   @Test(
-    "Inline requests are replied to as Redis does",
-    arguments: RedisConversations.all + HashConversations.all + SortedSetConversations.all
-      + GeoConversations.all)
+    "Inline requests are replied to as Redis does", arguments: Conversation.ofRedis)
   func inline(_ conversation: Conversation) {
     #expect(play(conversation, isResp3: false) { $0 + "\r\n" } == [])
     #expect(play(conversation, isResp3: true) { $0 + "\r\n" } == [])
@@ -31,8 +29,7 @@ struct RESPSessionTests {
 
   @Test(
     "Requests in arrays are replied to as Redis does",
-    arguments: RedisConversations.all + HashConversations.all + SortedSetConversations.all
-      + GeoConversations.all)
+    arguments: Conversation.ofRedis)
   func arrays(_ conversation: Conversation) {
     #expect(play(conversation, isResp3: false, Self.asArray) == [])
     #expect(play(conversation, isResp3: true, Self.asArray) == [])
@@ -45,8 +42,7 @@ struct RESPSessionTests {
 
   @Test(
     "A pipeline in any two pieces, or byte by byte, gets the same replies",
-    arguments: RedisConversations.all + HashConversations.all + SortedSetConversations.all
-      + GeoConversations.all)
+    arguments: Conversation.ofRedis)
   func splits(_ conversation: Conversation) {
     for form in [{ $0 + "\r\n" }, Self.asArray] {
       expectSameInPieces(
@@ -188,9 +184,7 @@ struct RESPSessionTests {
   @Test("Garbage never crashes a session", arguments: 0..<40 as Range<UInt64>)
   func garbage(_ seed: UInt64) {
     var random = RandomSource(seed: seed)
-    let pieces =
-      (RedisConversations.all + HashConversations.all + SortedSetConversations.all + GeoConversations.all)
-      .flatMap(\.exchanges).map(\.request)
+    let pieces = Conversation.ofRedis.flatMap(\.exchanges).map(\.request)
     for _ in 0..<30 {
       let client = TestServer().redisClient(
         SessionLimits(keyBytes: 20, valueBytes: 1000))

@@ -22,8 +22,18 @@ package enum Operation: Sendable {
   case persist([UInt8])
   case rename([UInt8], [UInt8])
   case copy([UInt8], [UInt8], database: Int, replaces: Bool)
+  case move([UInt8], database: Int)
+  case swap(Int, Int)
   case addMembers([UInt8], [[UInt8]])
   case removeMembers([UInt8], [[UInt8]])
+  case moveMember([UInt8], [UInt8], [UInt8])
+  /// `SUNIONSTORE`, of sets that come to a few kilobytes at most.
+  case storeUnion([UInt8], [[UInt8]])
+  /// `MSETEX` with one expiry.
+  case setAllExpiring([(key: [UInt8], value: [UInt8])], at: Int64)
+  case setBit([UInt8], Int, Bool)
+  /// `BITFIELD` that sets bytes.
+  case setBytes([UInt8], [(offset: Int, byte: UInt8)])
   case setFields([UInt8], [(field: [UInt8], value: [UInt8])])
   /// Nil for an expiry that stays.
   case setExpiringFields([UInt8], [(field: [UInt8], value: [UInt8])], at: Int64?)
@@ -37,7 +47,7 @@ package enum Operation: Sendable {
   case removeRanks([UInt8], Int, through: Int)
   case popScores([UInt8], Int, highest: Bool)
   /// The sums of scores in sorted sets and sets, stored at the first key.
-  case storeUnion([UInt8], [[UInt8]])
+  case storeScoredUnion([UInt8], [[UInt8]])
   case select(Int)
   case flush
   case flushAll
@@ -62,6 +72,19 @@ package enum Operation: Sendable {
     case .rename(let key, let newKey): return [bytes("RENAME"), key, newKey]
     case .copy(let key, let newKey, let database, let replaces):
       return [bytes("COPY"), key, newKey, bytes("DB"), text(database)] + (replaces ? [bytes("REPLACE")] : [])
+    case .move(let key, let database): return [bytes("MOVE"), key, text(database)]
+    case .swap(let first, let second): return [bytes("SWAPDB"), text(first), text(second)]
+    case .moveMember(let source, let destination, let member):
+      return [bytes("SMOVE"), source, destination, member]
+    case .storeUnion(let destination, let sources): return [bytes("SUNIONSTORE"), destination] + sources
+    case .setAllExpiring(let pairs, let time):
+      return [bytes("MSETEX"), text(pairs.count)] + pairs.flatMap { [$0.key, $0.value] }
+        + [bytes("PXAT"), text(time)]
+    case .setBit(let key, let offset, let bit):
+      return [bytes("SETBIT"), key, text(offset), text(bit ? 1 : 0)]
+    case .setBytes(let key, let changes):
+      return [bytes("BITFIELD"), key]
+        + changes.flatMap { [bytes("SET"), bytes("u8"), text($0.offset * 8), text($0.byte)] }
     case .addMembers(let key, let members): return [bytes("SADD"), key] + members
     case .removeMembers(let key, let members): return [bytes("SREM"), key] + members
     case .setFields(let key, let pairs):
@@ -84,7 +107,7 @@ package enum Operation: Sendable {
       return [bytes("ZREMRANGEBYRANK"), key, text(first), text(last)]
     case .popScores(let key, let count, let highest):
       return [bytes(highest ? "ZPOPMAX" : "ZPOPMIN"), key, text(count)]
-    case .storeUnion(let target, let keys):
+    case .storeScoredUnion(let target, let keys):
       return [bytes("ZUNIONSTORE"), target, text(keys.count)] + keys
     case .select(let database): return [bytes("SELECT"), text(database)]
     case .flush: return [bytes("FLUSHDB")]
@@ -115,10 +138,13 @@ package struct Model {
   /// By which change a key became absent, for each database.
   private var absences: [[[UInt8]: UInt64]]
   private var emptied: [UInt64]
+  /// The last change by which a database got all its items, with the versions that they had.
+  private var swapped: [UInt64]
   /// The version of the last eviction of a key, until it is written again.
   private var evictions: [[[UInt8]: UInt64]]
   /// Whether the command under way only reads where it finds nothing.
   private var isRead = false
+  private var lastVersion: UInt64 = 0
   /// The database that `SELECT` chose.
   package private(set) var selected = 0
 
@@ -127,6 +153,7 @@ package struct Model {
     self.version = version
     absences = Array(repeating: [:], count: databases.count)
     emptied = Array(repeating: 0, count: databases.count)
+    swapped = emptied
     evictions = Array(repeating: [:], count: databases.count)
   }
 
@@ -139,8 +166,12 @@ package struct Model {
   }
 
   /// Does what the command should do; the version that its reply shows.
-  package mutating func apply(_ operation: Operation, now: Int64) -> UInt64 {
+  ///
+  /// - Parameter lastVersion: the version that the store has come to: into how many records a large set is divided
+  ///   depends on the order of its members.
+  package mutating func apply(_ operation: Operation, now: Int64, lastVersion: UInt64) -> UInt64 {
     let before = version
+    self.lastVersion = lastVersion
     switch operation {
     case .get, .copy: isRead = true
     default: isRead = false
@@ -150,7 +181,7 @@ package struct Model {
   }
 
   private func shown(_ key: [UInt8], _ database: Int) -> UInt64 {
-    if let item = databases[database][key] { return item.version }
+    if let item = databases[database][key] { return max(item.version, swapped[database]) }
     let deleted = max(absences[database][key] ?? 0, emptied[database])
     return isRead ? deleted : max(deleted, evictions[database][key] ?? 0)
   }
@@ -208,7 +239,7 @@ package struct Model {
   /// How many members one record of a stored result has.
   private static let storedAtOnce = 1000
 
-  private mutating func storeUnion(
+  private mutating func storeScoredUnion(
     _ target: [UInt8], _ database: Int, _ keys: [[UInt8]], _ now: Int64
   ) -> UInt64 {
     var seen: UInt64 = 0
@@ -343,6 +374,88 @@ package struct Model {
       }
       version += 1
       put(newKey, target, item.content, item.metadata)
+    case .move(let key, let target):
+      if target == database { return 0 }
+      guard let item = liveToChange(key, database, now) else { return shown(key, database) }
+      guard liveToChange(key, target, now) == nil else {
+        return max(shown(key, database), shown(key, target))
+      }
+      version += 1
+      remove(key, database)
+      put(key, target, item.content, item.metadata)
+    case .swap(let first, let second):
+      if first == second { return 0 }
+      version += 1
+      databases.swapAt(first, second)
+      for database in [first, second] {
+        emptied[database] = version
+        swapped[database] = version
+      }
+    case .moveMember(let source, let destination, let member):
+      guard let old = liveToChange(source, database, now), case .set(var members) = old.content else {
+        return shown(source, database)
+      }
+      let other = liveToChange(destination, database, now)
+      guard case .set(let others) = other?.content ?? .set([]), source != destination,
+        members.remove(member) != nil
+      else { return max(shown(source, database), shown(destination, database)) }
+      version += 1
+      if members.isEmpty {
+        remove(source, database)
+      } else {
+        put(source, database, .set(members), old.metadata)
+      }
+      if others.contains(member) { return 0 }
+      version += 1
+      put(destination, database, .set(others.union([member])), other?.metadata ?? ItemMetadata())
+    case .storeUnion(let destination, let sources):
+      isRead = true
+      let items = sources.map { live($0, database, now) }
+      var union: Set<[UInt8]> = []
+      for (source, item) in zip(sources, items) {
+        guard case .set(let members) = item?.content ?? .set([]) else { return shown(source, database) }
+        union.formUnion(members)
+      }
+      let shownOfSources = sources.map { shown($0, database) }.max() ?? 0
+      isRead = false
+      let isThere = liveToChange(destination, database, now) != nil
+      if !isThere && union.isEmpty { return max(shownOfSources, shown(destination, database)) }
+      if isThere {
+        version += 1
+        remove(destination, database)
+      }
+      if union.isEmpty { return 0 }
+      version += records(of: union)
+      put(destination, database, .set(union), ItemMetadata())
+    case .setAllExpiring(let pairs, let time):
+      for pair in pairs {
+        version += 1
+        put(pair.key, database, .string(pair.value), ItemMetadata(expiry: time))
+      }
+    case .setBit(let key, let offset, let bit):
+      let old = liveToChange(key, database, now)
+      guard case .string(var content) = old?.content ?? .string([]) else { return shown(key, database) }
+      let mask = UInt8(0x80) >> UInt8(offset % 8)
+      if offset / 8 < content.count && (content[offset / 8] & mask != 0) == bit {
+        return shown(key, database)
+      }
+      version += 1
+      content += [UInt8](repeating: 0, count: max(0, offset / 8 + 1 - content.count))
+      content[offset / 8] = bit ? content[offset / 8] | mask : content[offset / 8] & ~mask
+      put(key, database, .string(content), valueChanged(old))
+    case .setBytes(let key, let changes):
+      let old = liveToChange(key, database, now)
+      guard case .string(let before) = old?.content ?? .string([]) else { return shown(key, database) }
+      var after = before
+      for change in changes {
+        after += [UInt8](repeating: 0, count: max(0, change.offset + 1 - after.count))
+        after[change.offset] = change.byte
+      }
+      let changed = Set(changes.map(\.offset)).filter { $0 >= before.count || before[$0] != after[$0] }
+      if changed.isEmpty { return shown(key, database) }
+      // A record for each piece without a gap.
+      version += UInt64(changed.count { !changed.contains($0 - 1) })
+      put(key, database, .string(after), valueChanged(old))
     case .addMembers(let key, let members):
       let old = liveToChange(key, database, now)
       guard case .set(let before) = old?.content ?? .set([]) else { return shown(key, database) }
@@ -425,7 +538,7 @@ package struct Model {
       else { return shown(key, database) }
       let some = min(count, scores.count)
       removeScores(key, database, scores, highest ? scores.count - some..<scores.count : 0..<some)
-    case .storeUnion(let target, let keys): return storeUnion(target, database, keys, now)
+    case .storeScoredUnion(let target, let keys): return storeScoredUnion(target, database, keys, now)
     case .select(let number): selected = number
     case .flush:
       version += 1
@@ -435,6 +548,16 @@ package struct Model {
       for database in databases.indices { empty(database) }
     }
     return 0
+  }
+
+  /// Into how many records the members of a set are divided that is stored: each is closed when it has 4 KiB.
+  private func records(of members: Set<[UInt8]>) -> UInt64 {
+    let bytes = members.reduce(0) { $0 + $1.count + 1 }
+    let longest = members.map(\.count).max() ?? 0
+    let most = bytes / 4096 + 1
+    let least = (bytes + 4096 + longest) / (4097 + longest)
+    let found = Int(clamping: lastVersion &- version)
+    return UInt64(found >= least && found <= most ? found : most)
   }
 
   /// What a string carries on after its value has changed: no CAS token from before, and no mark.

@@ -364,7 +364,7 @@ package struct Simulation {
     } else {
       life.server.send(memcached: operation.memcachedInput)
     }
-    let shows = life.model.apply(operation, now: now)
+    let shows = life.model.apply(operation, now: now, lastVersion: life.journal.lastVersion)
     try check(
       life.journal.lastVersion == life.model.version,
       "\(operation) brought version \(life.journal.lastVersion) instead of \(life.model.version)")

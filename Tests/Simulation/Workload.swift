@@ -82,7 +82,7 @@ package struct Workload {
     case 4: .removeScores(sortedSetKey(), chance(2) ? few : members())
     case 5: .removeRanks(sortedSetKey(), number(0...largeSet), through: number(0...largeSet))
     case 6: .popScores(sortedSetKey(), number(1...largeSet), highest: chance(2))
-    case 7: .storeUnion(sortedSetKey(), [sortedSetKey(), chance(2) ? sortedSetKey() : setKey()])
+    case 7: .storeScoredUnion(sortedSetKey(), [sortedSetKey(), chance(2) ? sortedSetKey() : setKey()])
     case 8: .incrementScore(sortedSetKey(), few[0], by: Double(number(-9...9)))
     default: .setScores(sortedSetKey(), scores(few))
     }
@@ -95,6 +95,8 @@ package struct Workload {
   private mutating func pairs() -> [(field: [UInt8], value: [UInt8])] {
     (0..<number(1...4)).map { _ in (field(), value()) }
   }
+
+  private mutating func aSetKey() -> [UInt8] { chance(3) ? key() : setKey() }
 
   private mutating func aHashKey() -> [UInt8] { chance(3) ? key() : hashKey() }
 
@@ -156,7 +158,15 @@ package struct Workload {
 
   package mutating func next(now: Int64) -> Operation {
     if (manyKeys > 0 || largeSet > 0) && chance(5) { return wide(now: now) }
-    return switch number(0...63) {
+    return switch number(0...77) {
+    case 63...64: .move(key(), database: number(0...databaseCount - 1))
+    case 65: .swap(number(0...databaseCount - 1), number(0...databaseCount - 1))
+    case 66...67: .moveMember(aSetKey(), aSetKey(), chance(3) ? key() : bytes("m\(number(0...9))"))
+    case 68...70: .storeUnion(aSetKey(), (0..<number(1...3)).map { _ in aSetKey() })
+    case 71: .setAllExpiring((0..<number(1...4)).map { _ in (key(), value()) }, at: expiry(now))
+    case 72...73: .setBit(key(), number(0...400), chance(2))
+    case 74...75:
+      .setBytes(key(), (0..<number(1...4)).map { _ in (number(0...30), UInt8(number(0...255))) })
     case 0...3: .get(key())
     case 4...9: .set(key(), value(), expiry: chance(3) ? expiry(now) : nil)
     case 10: .setKeepingExpiry(key(), value())
@@ -193,7 +203,7 @@ package struct Workload {
     case 60: .removeRanks(aSortedSetKey(), number(0...6), through: number(0...6))
     case 61: .popScores(aSortedSetKey(), number(0...3), highest: chance(2))
     case 62:
-      .storeUnion(aSortedSetKey(), (0..<number(1...2)).map { _ in chance(2) ? aSortedSetKey() : key() })
+      .storeScoredUnion(aSortedSetKey(), (0..<number(1...2)).map { _ in chance(2) ? aSortedSetKey() : key() })
     default: chance(4) ? .flushAll : .flush
     }
   }

@@ -6,7 +6,7 @@
 public struct CommandDeclaration: Sendable {
   /// Which family of the reference a command belongs to; the raw value is Redis's own name of the group.
   public enum Group: String, Sendable, CaseIterable {
-    case connection, generic, geo, hash, server, set, string, transactions
+    case bitmap, connection, generic, geo, hash, hyperloglog, server, set, string, transactions
     case sortedSet = "sorted-set"
   }
 
@@ -50,6 +50,8 @@ public struct CommandDeclaration: Sendable {
     public var step: Int
     /// The position of the argument that says how many keys follow it; 0 when there is none.
     public var count = 0
+    /// How far one of those is from the next.
+    public var countedStep = 1
     /// Whether an option may name a key in which the result is stored.
     public var isStored = false
 
@@ -64,6 +66,11 @@ public struct CommandDeclaration: Sendable {
     /// The keys behind the argument that says how many there are.
     public static func counted(by position: Int) -> KeyPositions {
       KeyPositions(first: 0, last: 0, step: 0, count: position)
+    }
+
+    /// The first of each pair behind the argument that says how many there are.
+    public static func countedPairs(by position: Int) -> KeyPositions {
+      KeyPositions(first: 0, last: 0, step: 0, count: position, countedStep: 2)
     }
 
     /// The first argument, and the keys behind the second, which says how many there are.

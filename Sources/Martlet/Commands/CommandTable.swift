@@ -8,19 +8,28 @@ package enum CommandID: UInt16, CaseIterable {
   case discard, exec, multi, unwatch, watch
   // server
   case acl, bgrewriteaof, bgsave, command, config, database, dbsize, flushall, flushdb, info, lastsave
-  case save, time
+  case save, swapdb, time
   // generic
-  case copy, del, exists, expire, expireat, expiretime, keys, persist, pexpire, pexpireat, pexpiretime, pttl
+  case copy, del, exists, expire, expireat, expiretime, keys, move, object, persist, pexpire, pexpireat
+  case pexpiretime, pttl
   case randomkey, rename, renamenx, scan, touch, ttl, type, unlink
   // string
-  case append, decr, decrby, get, getdel, getex, getrange, getset, incr, incrby, mget, mset, msetnx, prepend
+  case append, decr, decrby, delifeq, get, getdel, getex, getrange, getset, incr, incrby, incrbyfloat, lcs,
+    mget
+  case mset, msetex, msetnx, prepend
   case psetex, set, setex, setnx, setrange, strlen, substr
   // hash
   case hdel, hexists, hexpire, hexpireat, hexpiretime, hget, hgetall, hgetdel, hgetex, hincrby, hincrbyfloat
   case hkeys, hlen, hmget, hmset, hpersist, hpexpire, hpexpireat, hpexpiretime, hpttl, hrandfield, hscan, hset
   case hsetex, hsetnx, hstrlen, httl, hvals
   // set
-  case sadd, scard, sismember, smembers, smismember, spop, srandmember, srem, sscan
+  case sadd, scard, sdiff, sdiffstore, sinter, sintercard, sinterstore, sismember, smembers, smismember,
+    smove, spop
+  case srandmember, srem, sscan, sunion, sunionstore
+  // bitmap
+  case bitcount, bitfield, bitfieldro, bitop, bitpos, getbit, setbit
+  // hyperloglog
+  case pfadd, pfcount, pfmerge
   // geo
   case geoadd, geodist, geohash, geopos, georadius, georadiusbymember, georadiusbymemberro, georadiusro
   case geosearch, geosearchstore
@@ -48,7 +57,7 @@ struct CommandEntry {
       positions.last = keys.last < 0 ? words.count + keys.last : keys.last
       positions.step = keys.step
     }
-    if let counted = countedKeys(words) { positions.counted = counted }
+    if let counted = countedKeys(words) { positions.counted = counted.makeIterator() }
     if keys.isStored { positions.stored = storedKey(words) }
     return positions
   }
@@ -72,11 +81,12 @@ struct CommandEntry {
 
   /// The positions of the keys that an argument counts; nil if it isn't a number that the request can have. Then the
   /// command has no such keys, and refuses the request.
-  private func countedKeys(_ words: borrowing Words) -> Range<Int>? {
+  private func countedKeys(_ words: borrowing Words) -> StrideTo<Int>? {
     guard keys.areCounted, keys.count < words.count, let count = words[keys.count].decimal else { return nil }
     let first = keys.count + 1
-    guard count > 0 && count <= words.count - first else { return nil }
-    return first..<first + count
+    let step = keys.countedStep
+    guard count > 0 && count <= (words.count - first) / step else { return nil }
+    return stride(from: first, to: first + count * step, by: step)
   }
 }
 
@@ -85,7 +95,7 @@ struct KeySequence: Sequence, IteratorProtocol {
   fileprivate var position = 1
   fileprivate var last = 0
   fileprivate var step = 1
-  fileprivate var counted = 0..<0
+  fileprivate var counted = stride(from: 0, to: 0, by: 1).makeIterator()
   fileprivate var stored: Int?
 
   mutating func next() -> Int? {
@@ -93,7 +103,7 @@ struct KeySequence: Sequence, IteratorProtocol {
       defer { position += step }
       return position
     }
-    if let next = counted.popFirst() { return next }
+    if let next = counted.next() { return next }
     defer { stored = nil }
     return stored
   }
@@ -122,7 +132,7 @@ struct CommandTable: Sendable {
         preconditionFailure("\(declaration.name) is declared and has no code")
       }
       let entry = CommandEntry(
-        id: id, arity: declaration.arity, flags: declaration.flags, keys: declaration.keys, index: index)
+        id: id, arity: declaration.arity, flags: declaration.flags, keys: declaration.keysOfAll, index: index)
       guard let name = Self.pack(declaration.name.utf8.span.raw) else {
         longNames.append((Array(declaration.name.utf8), entry))
         continue
@@ -215,11 +225,20 @@ extension CommandDeclaration {
   /// Every command of the Redis protocol that there is, subcommands behind their command.
   public static let all: [CommandDeclaration] =
     accessCommands + connectionCommands + waitCommands + transactionCommands + serverCommands
-    + checkpointCommands + genericCommands + stringCommands + hashCommands + fieldExpiryCommands + setCommands
-    + geoCommands + sortedSetCommands + sortedSetRangeCommands + sortedSetAlgebraCommands
+    + checkpointCommands + genericCommands + objectCommands + numberedDatabaseCommands + stringCommands
+    + hashCommands + fieldExpiryCommands + setCommands + setOperationCommands + bitmapCommands
+    + bitfieldCommands + hyperLogLogCommands + geoCommands + sortedSetCommands + sortedSetRangeCommands
+    + sortedSetAlgebraCommands
 
   /// The name as Redis shows it: `get`, `client|info`.
   var shownName: String { String(name.lowercased().map { $0 == " " ? "|" : $0 }) }
+
+  /// Where the keys of a request are: its own, or of a command with subcommands those that any of them has. Each of
+  /// these has its one key at the end.
+  fileprivate var keysOfAll: KeyPositions {
+    guard let first = subcommands.lazy.map(\.keys.first).first(where: { $0 != 0 }) else { return keys }
+    return KeyPositions(first: first, last: -1, step: 1)
+  }
 
   /// Whether this is a subcommand like `CLIENT GETNAME`.
   public var isSubcommand: Bool { name.utf8.contains(UInt8(ascii: " ")) }

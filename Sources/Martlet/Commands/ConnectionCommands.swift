@@ -116,7 +116,7 @@ extension Execution {
         name = words[index + 1].text
         index += 2
       } else {
-        return reply.error("ERR Syntax error in HELLO option '\(words[index].extracting(first: 128).text)'")
+        return reply.error("ERR Syntax error in HELLO option '", words[index], "'")
       }
     }
     guard let user else {
@@ -188,7 +188,7 @@ extension Execution {
   private mutating func setClientInfo(_ words: borrowing Words, _ session: SessionState) {
     let isName = words[2].equalsIgnoringCase("lib-name")
     guard isName || words[2].equalsIgnoringCase("lib-ver") else {
-      return reply.error("ERR Unrecognized option '\(words[2].extracting(first: 128).text)'")
+      return reply.error("ERR Unrecognized option '", words[2], "'")
     }
     guard Self.isClientName(words[3]) else {
       return reply.error(
@@ -217,7 +217,7 @@ extension Execution {
           guard
             words[3].equalsIgnoringCase("master") || words[3].equalsIgnoringCase("replica")
               || words[3].equalsIgnoringCase("slave") || words[3].equalsIgnoringCase("pubsub")
-          else { return reply.error("ERR Unknown client type '\(words[3].extracting(first: 128).text)'") }
+          else { return reply.error("ERR Unknown client type '", words[3], "'") }
           clients = []
         }
       } else {
@@ -233,7 +233,11 @@ extension Execution {
     let prefix = words[0].text.uppercased() + " "
     let name = prefix + words[1].extracting(first: 128).text.uppercased()
     guard let index = CommandDeclaration.all.firstIndex(where: { $0.name == name }) else {
-      reply.error("ERR unknown subcommand '\(words[1].extracting(first: 128).text)'. Try \(prefix)HELP.")
+      var text = ByteQueue()
+      text.append("ERR unknown subcommand '")
+      text.append(words[1].shownInError)
+      text.append(text: "'. Try \(prefix)HELP.")
+      reply.error(text.bytes)
       return nil
     }
     let arity = CommandDeclaration.all[index].arity

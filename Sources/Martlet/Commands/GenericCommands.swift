@@ -144,7 +144,7 @@ extension Execution {
       } else if words[index].equalsIgnoringCase("lt") {
         onlyEarlier = true
       } else {
-        return reply.error("ERR Unsupported option \(words[index].extracting(first: 128).text)")
+        return reply.error("ERR Unsupported option ", words[index])
       }
     }
     if onlyWithout && (onlyWith || onlyLater || onlyEarlier) {

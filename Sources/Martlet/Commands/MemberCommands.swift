@@ -194,6 +194,9 @@ struct ChosenMembers: ~Copyable {
     bytes.append(word)
   }
 
+  /// Says that what should be here is more than one reply can hold.
+  mutating func markAsOverfull() { isOverfull = true }
+
   var words: Words {
     @_lifetime(borrow self)
     get { Words(bytes.bytes, ranges.span) }

@@ -167,7 +167,7 @@ extension Execution {
       let name = words[index].text.lowercased()
       guard let parameter = parameters.first(where: { $0.name == name }) else {
         return reply.error(
-          "ERR Unknown option or number of arguments for CONFIG SET - '\(words[index].extracting(first: 128).text)'"
+          "ERR Unknown option or number of arguments for CONFIG SET - '", words[index], "'"
         )
       }
       guard parameter.set != nil else {
@@ -236,7 +236,7 @@ extension Execution {
       ("Persistence", "loading", "0"),
       ("Persistence", "durability", journal.durability.rawValue),
       ("Persistence", "last_version", "\(journal.lastVersion)"),
-      ("Persistence", "durable_version", "\(journal.durable.value)"),
+      ("Persistence", "durable_version", "\(journal.syncedVersion)"),
       ("Persistence", "journal_status", failure.map { "err (\($0))" } ?? "ok"),
       ("Persistence", "rdb_changes_since_last_save", "\(journal.lastVersion - checkpoints.lastVersion)"),
       ("Persistence", "rdb_bgsave_in_progress", checkpoints.isRunning ? "1" : "0"),
@@ -482,10 +482,12 @@ extension CommandDeclaration {
   fileprivate var categories: [StaticString] {
     var names: [StaticString] = []
     switch group {
+    case .bitmap: names.append("@bitmap")
     case .connection: names.append("@connection")
     case .generic: names.append("@keyspace")
     case .geo: names.append("@geo")
     case .hash: names.append("@hash")
+    case .hyperloglog: names.append("@hyperloglog")
     case .server: break
     case .set: names.append("@set")
     case .sortedSet: names.append("@sortedset")

@@ -12,6 +12,10 @@ internal let stringCommands: [CommandDeclaration] = [
     "key decrement",
     "Takes a number from the integer at a key; a missing key counts as 0."),
   .init(
+    "DELIFEQ", arity: 3, [.write, .fast], keys: .one, .string, since: "Valkey 9.0.0",
+    "O(N), N being the value's bytes",
+    "key value", "Deletes a key if it holds just this string."),
+  .init(
     "GET", arity: 2, [.readOnly, .fast], keys: .one, .string, since: "1.0.0", "O(1)", "key",
     "Returns the string at a key."),
   .init(
@@ -36,11 +40,27 @@ internal let stringCommands: [CommandDeclaration] = [
     "key increment",
     "Adds a number to the integer at a key; a missing key counts as 0."),
   .init(
+    "INCRBYFLOAT", arity: 3, [.write, .denyOOM, .fast], keys: .one, .string, since: "2.6.0", "O(1)",
+    "key increment",
+    "Adds a number, which may have a fraction, to the one at a key; a missing key counts as 0."),
+  .init(
+    "LCS", arity: -3, [.readOnly], keys: .two, .string, since: "7.0.0",
+    "O(N*M), N and M being the bytes of the two strings",
+    "key1 key2 [LEN] [IDX] [MINMATCHLEN min-match-len] [WITHMATCHLEN]",
+    "Returns a longest common subsequence of two strings, its length, or where it stands in both."),
+  .init(
     "MGET", arity: -2, [.readOnly, .fast], keys: .all, .string, since: "1.0.0", "O(N), N being the keys",
     "key [key ...]", "Returns the strings at several keys, all of one moment."),
   .init(
     "MSET", arity: -3, [.write, .denyOOM], keys: .pairs, .string, since: "1.0.1", "O(N), N being the keys",
     "key value [key value ...]", "Sets several strings at once."),
+  .init(
+    "MSETEX", arity: -4, [.write, .denyOOM], keys: .countedPairs(by: 1), .string, since: "Valkey 9.1.0",
+    "O(N), N being the keys",
+    "numkeys key value [key value ...] [NX | XX] [EX seconds | PX milliseconds | EXAT unix-time-seconds | "
+      + "PXAT unix-time-milliseconds | KEEPTTL]",
+    "Sets several strings at once, with one expiry, and if that is said only if all of the keys or none of them are there."
+  ),
   .init(
     "MSETNX", arity: -3, [.write, .denyOOM], keys: .pairs, .string, since: "1.0.1", "O(N), N being the keys",
     "key value [key value ...]", "Sets several strings at once, if none of the keys is there."),
@@ -53,10 +73,11 @@ internal let stringCommands: [CommandDeclaration] = [
     "Sets a string that expires after some milliseconds."),
   .init(
     "SET", arity: -3, [.write, .denyOOM], keys: .one, .string, since: "1.0.0", "O(1)",
-    "key value [NX | XX] [GET] [EX seconds | PX milliseconds | EXAT unix-time-seconds | "
+    "key value [NX | XX | IFEQ comparison-value | IFVERSION version] [GET] [EX seconds | PX milliseconds | EXAT unix-time-seconds | "
       + "PXAT unix-time-milliseconds | KEEPTTL] [FLAGS flags] [STALE]",
-    "Sets a string, whatever the key held before. The flags are those of memcached's clients, and to these a stale one "
-      + "is marked as out of date."),
+    "Sets a string, whatever the key held before; with IFEQ if it held just that string, with IFVERSION if OBJECT VERSION "
+      + "is what is given. The flags are those of memcached's clients, and to these a stale one is marked as out of date."
+  ),
   .init(
     "SETEX", arity: 4, [.write, .denyOOM], keys: .one, .string, since: "2.0.0", "O(1)", "key seconds value",
     "Sets a string that expires after some seconds."),
@@ -78,6 +99,15 @@ internal let stringCommands: [CommandDeclaration] = [
 /// The unit of a time in a request.
 enum TimeUnit {
   case seconds, milliseconds
+}
+
+/// When a `SET` is to set.
+private enum SetCondition: Equatable {
+  case none, absent, present
+  /// The key holds the string that is the word at this place.
+  case equal(word: Int)
+  /// The key's last write has this version; with 0 the key is absent.
+  case version(UInt64)
 }
 
 /// What a client asks to become of a key's expiry.
@@ -185,8 +215,7 @@ extension Execution {
 
   @inline(never)
   private mutating func setWithOptions(_ words: borrowing Words, _ database: Int) {
-    var onlyIfAbsent = false
-    var onlyIfPresent = false
+    var condition = SetCondition.none
     var returnsOld = false
     var expiry = ExpiryRequest.unspecified
     var flags: UInt32?
@@ -194,10 +223,17 @@ extension Execution {
     var index = 3
     while index < words.count {
       let option = words[index]
-      if option.equalsIgnoringCase("nx"), !onlyIfPresent {
-        onlyIfAbsent = true
-      } else if option.equalsIgnoringCase("xx"), !onlyIfAbsent {
-        onlyIfPresent = true
+      if option.equalsIgnoringCase("nx"), condition == .none || condition == .absent {
+        condition = .absent
+      } else if option.equalsIgnoringCase("xx"), condition == .none || condition == .present {
+        condition = .present
+      } else if option.equalsIgnoringCase("ifeq"), condition == .none, index + 1 < words.count {
+        index += 1
+        condition = .equal(word: index)
+      } else if option.equalsIgnoringCase("ifversion"), condition == .none, index + 1 < words.count {
+        index += 1
+        guard let version = words[index].unsignedDecimal else { return reply.error(Self.notInteger) }
+        condition = .version(version)
       } else if option.equalsIgnoringCase("get") {
         returnsOld = true
       } else if option.equalsIgnoringCase("keepttl"), expiry == .unspecified {
@@ -222,13 +258,22 @@ extension Execution {
 
     let key = keyspace.place(words[1])
     let old = find(key, database)
+    let isMet: Bool
+    switch condition {
+    case .none: isMet = true
+    case .absent: isMet = old == nil
+    case .present: isMet = old != nil
+    case .version(let version): isMet = old?.version ?? 0 == version
+    case .equal(let word):
+      if let old, !old.isString { return replyWrongType() }
+      isMet = old?.value.equals(words[word]) ?? false
+    }
     if returnsOld, let old, !old.isString { return replyWrongType() }
-    let isRefused = old != nil ? onlyIfAbsent : onlyIfPresent
     if returnsOld {
       if let old { reply.bulk(old.value) } else { reply.null() }
       if reply.isOverfull { return }
     }
-    if isRefused {
+    if !isMet {
       if !returnsOld { reply.null() }
       return
     }
@@ -322,6 +367,82 @@ extension Execution {
     counters.value.sets.add(UInt64(words.count / 2))
     setAll(words.from(1), database)
     if onlyIfAbsent { reply.integer(1) } else { reply.ok() }
+  }
+
+  /// `MSETEX`
+  mutating func setAllExpiring(_ words: borrowing Words, _ database: Int, _ limits: SessionLimits) {
+    guard let count = words[1].decimal, count > 0, count <= Int(Int32.max) else {
+      return reply.error("ERR invalid numkeys value or out of range")
+    }
+    guard 2 + 2 * count <= words.count else { return reply.error(Self.syntaxError) }
+    let pairs = words.extracting(2..<2 + 2 * count)
+    var onlyIfAbsent = false
+    var onlyIfPresent = false
+    var expiry = ExpiryRequest.unspecified
+    var index = 2 + 2 * count
+    while index < words.count {
+      if words[index].equalsIgnoringCase("nx"), !onlyIfPresent {
+        onlyIfAbsent = true
+      } else if words[index].equalsIgnoringCase("xx"), !onlyIfAbsent {
+        onlyIfPresent = true
+      } else if words[index].equalsIgnoringCase("keepttl"), expiry == .unspecified {
+        expiry = .keep
+      } else if expiry == .unspecified, let request = expiryOption(words, &index) {
+        expiry = request
+      } else {
+        return reply.error(Self.syntaxError)
+      }
+      index += 1
+    }
+    if expiry == .notInteger { return reply.error(Self.notInteger) }
+    if expiry == .invalid { return reply.error("ERR invalid expire time in 'msetex' command") }
+    for index in 0..<count {
+      guard accepts(pairs[2 * index + 1], limits) else { return }
+    }
+    if onlyIfAbsent || onlyIfPresent {
+      for index in 0..<count
+      where (find(keyspace.place(pairs[2 * index]), database) != nil) == onlyIfAbsent {
+        return reply.integer(0)
+      }
+    }
+    counters.value.sets.add(UInt64(count))
+    if expiry == .unspecified {
+      setAll(pairs, database)
+    } else {
+      let group = journal.beginGroup()
+      for index in 0..<count {
+        setOrDelete(keyspace.place(pairs[2 * index]), database, pairs[2 * index + 1], expiry)
+      }
+      journal.endGroup(group)
+    }
+    reply.integer(1)
+  }
+
+  /// Sets a string with an expiry; one that has passed deletes the key.
+  private mutating func setOrDelete(
+    _ key: borrowing Key, _ database: Int, _ value: RawSpan, _ expiry: ExpiryRequest
+  ) {
+    var metadata = ItemMetadata()
+    switch expiry {
+    case .at(let time): metadata.expiry = time
+    case .keep: metadata.expiry = find(key, database)?.expiry ?? 0
+    default: break
+    }
+    if metadata.expiry == 0 || metadata.expiry > clock.now() {
+      set(key, database, value, metadata)
+    } else if findToChange(key, database) != nil {
+      delete(key, database)
+    }
+  }
+
+  /// `DELIFEQ`
+  mutating func deleteIfEqual(_ words: borrowing Words, _ database: Int) {
+    let key = keyspace.place(words[1])
+    guard let old = findToChange(key, database) else { return reply.integer(0) }
+    guard old.isString else { return replyWrongType() }
+    guard old.value.equals(words[2]) else { return reply.integer(0) }
+    delete(key, database)
+    reply.integer(1)
   }
 
   mutating func getSet(_ words: borrowing Words, _ database: Int, _ limits: SessionLimits) {
@@ -446,6 +567,21 @@ extension Execution {
     let digits = DecimalText(sum)
     set(key, database, digits.bytes, old?.metadata.ofChangedValue ?? ItemMetadata())
     reply.integer(sum)
+  }
+
+  mutating func incrementByFraction(_ words: borrowing Words, _ database: Int) {
+    let key = keyspace.place(words[1])
+    let old = find(key, database)
+    if let old, !old.isString { return replyWrongType() }
+    guard old?.value.isDecimalFraction != RawSpan.DecimalFraction.none,
+      words[2].isDecimalFraction != .none
+    else { return reply.error("ERR value is not a valid float") }
+    let zero = DecimalText(0)
+    guard let sum = old.map({ DecimalSum($0.value, words[2]) }) ?? DecimalSum(zero.bytes, words[2]) else {
+      return reply.error("ERR increment would produce NaN or Infinity")
+    }
+    set(key, database, sum.bytes, old?.metadata.ofChangedValue ?? ItemMetadata())
+    reply.bulk(sum.bytes)
   }
 }
 

@@ -142,6 +142,7 @@ extension Execution {
     case .flushall: flush(words, nil)
     case .flushdb: flush(words, database)
     case .info: info(words)
+    case .swapdb: swapDatabases(words)
     case .time: time()
 
     case .copy: copy(words, database)
@@ -151,6 +152,8 @@ extension Execution {
     case .expireat: expire(words, database, .seconds, isAbsolute: true)
     case .expiretime: expiryTime(words, database, .seconds)
     case .keys: keys(words, database)
+    case .move: move(words, database)
+    case .object: object(words, session)
     case .persist: persist(words, database)
     case .pexpire: expire(words, database, .milliseconds, isAbsolute: false)
     case .pexpireat: expire(words, database, .milliseconds, isAbsolute: true)
@@ -167,14 +170,18 @@ extension Execution {
     case .append: append(words, database, session.limits)
     case .decr: increment(words, database, by: -1)
     case .decrby: decrementBy(words, database)
+    case .delifeq: deleteIfEqual(words, database)
     case .getdel: getDelete(words, database)
     case .getex: getExpire(words, database)
     case .getrange, .substr: getRange(words, database)
     case .getset: getSet(words, database, session.limits)
     case .incr: increment(words, database, by: 1)
     case .incrby: incrementBy(words, database)
+    case .incrbyfloat: incrementByFraction(words, database)
+    case .lcs: commonSubsequence(words, database)
     case .mget: getAll(words, database)
     case .mset: setAll(words, database, session.limits, onlyIfAbsent: false)
+    case .msetex: setAllExpiring(words, database, session.limits)
     case .msetnx: setAll(words, database, session.limits, onlyIfAbsent: true)
     case .prepend: prepend(words, database, session.limits)
     case .psetex: setExpiring(words, database, session.limits, .milliseconds)
@@ -214,13 +221,33 @@ extension Execution {
 
     case .sadd: addMembers(words, database, session.limits)
     case .scard: countMembers(.set, words, database)
+    case .sdiff: combineSets(words, database, .difference)
+    case .sdiffstore: storeCombinedSets(words, database, .difference)
+    case .sinter: combineSets(words, database, .intersection)
+    case .sintercard: countIntersection(words, database)
+    case .sinterstore: storeCombinedSets(words, database, .intersection)
     case .sismember: isMember(words, database)
     case .smembers: members(words, database)
     case .smismember: areMembers(words, database)
+    case .smove: moveMember(words, database)
     case .spop: popMembers(words, database)
     case .srandmember: randomMembers(words, database)
     case .srem: removeMembers(words, database)
     case .sscan: scanMembers(.set, words, database)
+    case .sunion: combineSets(words, database, .union)
+    case .sunionstore: storeCombinedSets(words, database, .union)
+
+    case .bitcount: countBits(words, database)
+    case .bitfield: bitfield(words, database, session.limits, readsOnly: false)
+    case .bitfieldro: bitfield(words, database, session.limits, readsOnly: true)
+    case .bitop: combineBits(words, database, session.limits)
+    case .bitpos: findBit(words, database)
+    case .getbit: getBit(words, database, session.limits)
+    case .setbit: setBit(words, database, session.limits)
+
+    case .pfadd: addElements(words, database)
+    case .pfcount: countElements(words, database)
+    case .pfmerge: mergeElements(words, database)
 
     case .geoadd: addPositions(words, database, session.limits)
     case .geodist: distance(words, database)
@@ -304,14 +331,19 @@ extension Execution {
   @inline(never)
   private mutating func replyUnknown(_ words: borrowing Words) {
     // Redis shows up to 128 bytes of the name, and of the arguments with their quotes.
-    var text = "ERR unknown command '\(words[0].extracting(first: 128).text)', with args beginning with: "
+    var text = ByteQueue()
+    text.append("ERR unknown command '")
+    text.append(words[0].shownInError)
+    text.append("', with args beginning with: ")
     var shownBytes = 0
     for index in 1..<max(1, words.count) where shownBytes < 128 {
-      let argument = words[index].extracting(first: 128 - shownBytes)
-      text += "'\(argument.text)' "
+      let argument = words[index].extracting(first: 128 - shownBytes).shownInError
+      text.append("'")
+      text.append(argument)
+      text.append("' ")
       shownBytes += argument.byteCount + 3
     }
-    reply.error(text)
+    reply.error(text.bytes)
   }
 
   /// Refuses a command that has too few or too many words.

@@ -415,6 +415,22 @@ package struct Execution: ~Copyable {
     keyspace[newKey.shard].shard.adopt(item, newKey.bytes, newKey.hash, newDatabase, version)
   }
 
+  /// Moves what is at a key into another database, where the key is free.
+  mutating func move(_ key: borrowing Key, _ database: Int, to newDatabase: Int) {
+    record.recordMove(key.bytes, newDatabase)
+    let version = commitRecord(database)
+    guard let item = keyspace[key.shard].shard.release(key.bytes, key.hash, database, version) else { return }
+    keyspace[key.shard].shard.adopt(item, key.bytes, key.hash, newDatabase, version)
+  }
+
+  /// Has two different databases change places. Every shard is locked.
+  mutating func swapDatabases(_ first: Int, _ second: Int) {
+    record.recordSwap(first, second)
+    let version = commitRecord(0)
+    for shard in 0..<keyspace.shardCount { keyspace[shard].shard.swapDatabases(first, second, version) }
+    journal.holdReplies(until: version)
+  }
+
   /// Adds members to a collection or gives them other values, or makes one; how many are new.
   ///
   /// - Parameter members: members of a set, or fields and values of a hash in turn.

@@ -115,9 +115,22 @@ extension Reply {
   }
 
   /// An error with words of the client's in it: its line breaks become spaces.
-  mutating func error(_ text: String) {
+  mutating func error(_ text: String) { error(text.utf8.span.raw) }
+
+  /// The same with a word of the client's as it is: see `shownInError`.
+  mutating func error(_ before: StaticString, _ word: RawSpan, _ after: StaticString = "") {
+    var text = ByteQueue()
+    text.append(before)
+    text.append(word.shownInError)
+    text.append(after)
+    error(text.bytes)
+  }
+
+  /// The same of bytes.
+  mutating func error(_ text: RawSpan) {
     buffer.append(byte: UInt8(ascii: "-"))
-    for byte in text.utf8 {
+    for index in 0..<text.byteCount {
+      let byte = text.byte(index)
       buffer.append(byte: byte == UInt8(ascii: "\r") || byte == UInt8(ascii: "\n") ? UInt8(ascii: " ") : byte)
     }
     endLine()
@@ -182,4 +195,15 @@ extension Reply {
   }
 
   mutating func set(_ count: Int) { header(version >= 3 ? "~" : "*", count) }
+}
+
+extension RawSpan {
+  /// What errors show of a word of the client's: its first 128 bytes, and like Redis's none from the first zero on.
+  var shownInError: RawSpan {
+    @_lifetime(copy self)
+    get {
+      let start = extracting(0..<Swift.min(128, byteCount))
+      return start.extracting(0..<(start.firstIndex(of: 0) ?? start.byteCount))
+    }
+  }
 }

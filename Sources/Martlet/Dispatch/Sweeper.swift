@@ -13,6 +13,8 @@ package struct Sweeper: ~Copyable {
   /// Hashes that have been come to and whose fields are still to be gone through, and how far the last of them is.
   private var hashes: [(key: [UInt8], database: Int)] = []
   private var fieldCursor: UInt64 = 0
+  /// The last change of places of databases when that was begun.
+  private var swapBeforeFields: UInt64 = 0
   private var freedMemory = FreedMemoryWatch()
 
   package init(_ store: StoreCore, _ context: ServerContext, seed: UInt64) {
@@ -85,6 +87,12 @@ package struct Sweeper: ~Copyable {
     let place = keyspace.place(key.span.raw)
     keyspace.lock(place.shard)
     defer { keyspace.unlock(place.shard) }
+    let lastSwap = keyspace[place.shard].shard.lastSwap
+    if swapBeforeFields != lastSwap {
+      // What is at the key may be another hash, whose fields have to be gone through from the first.
+      swapBeforeFields = lastSwap
+      fieldCursor = 0
+    }
     fieldCursor = execution.deleteExpiredFields(place, database, fieldCursor, visiting: Self.entriesAtOnce)
     if fieldCursor == 0 { hashes.removeLast() }
     return true

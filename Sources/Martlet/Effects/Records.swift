@@ -150,6 +150,23 @@ extension ByteQueue {
     end()
   }
 
+  /// `MOVE key number`
+  mutating func recordMove(_ key: RawSpan, _ database: Int) {
+    begin("MOVE", key)
+    append(byte: UInt8(ascii: " "))
+    append(decimal: database)
+    end()
+  }
+
+  /// `SWAPDB number number`
+  mutating func recordSwap(_ first: Int, _ second: Int) {
+    append("SWAPDB ")
+    append(decimal: first)
+    append(byte: UInt8(ascii: " "))
+    append(decimal: second)
+    end()
+  }
+
   // MARK: Collections
 
   /// `SADD key member [member ...]`, `HSET key field value [field value ...]`, or for fields whose expiry is said

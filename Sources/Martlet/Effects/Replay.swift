@@ -42,6 +42,7 @@ struct Replay {
     }
     if name.equalsIgnoringCase("del") { return words.count == 2 ? .key : .eachKey(step: 1) }
     if name.equalsIgnoringCase("mset") { return .eachKey(step: 2) }
+    if name.equalsIgnoringCase("swapdb") { return .everything }
     if name.equalsIgnoringCase("rename") || name.equalsIgnoringCase("copy") { return .severalKeys }
     return .key
   }
@@ -140,13 +141,27 @@ struct Replay {
       }
       keyspace[newKey.shard].shard.adopt(item, newKey.bytes, newKey.hash, database, version)
     } else if name.equalsIgnoringCase("copy") {
-      guard count == 5, words[3].equalsIgnoringCase("db"), let target = words[4].decimal,
-        target >= 0, target < keyspace.databaseCount
-      else { return .rejected }
+      guard count == 5, words[3].equalsIgnoringCase("db"), let target = databaseNumber(words[4]) else {
+        return .rejected
+      }
       let key = place(words, 1)
       let newKey = place(words, 2)
       guard let item = keyspace[key.shard].shard.copy(key.bytes, key.hash, database) else { return .rejected }
       keyspace[newKey.shard].shard.adopt(item, newKey.bytes, newKey.hash, target, version)
+    } else if name.equalsIgnoringCase("move") {
+      guard count == 3, let target = databaseNumber(words[2]), target != database else { return .rejected }
+      let key = place(words, 1)
+      guard let item = keyspace[key.shard].shard.release(key.bytes, key.hash, database, version) else {
+        return .rejected
+      }
+      keyspace[key.shard].shard.adopt(item, key.bytes, key.hash, target, version)
+    } else if name.equalsIgnoringCase("swapdb") {
+      guard count == 3, let first = databaseNumber(words[1]), let second = databaseNumber(words[2]),
+        first != second
+      else { return .rejected }
+      for shard in 0..<keyspace.shardCount where isMine(shard) {
+        keyspace[shard].shard.swapDatabases(first, second, version)
+      }
     } else if name.equalsIgnoringCase("version") {
       guard count == 3, let named = words[2].unsignedDecimal, named <= version else { return .rejected }
       let key = place(words, 1)
@@ -171,6 +186,12 @@ struct Replay {
   @_lifetime(copy words)
   private func place(_ words: borrowing Words, _ index: Int) -> Key {
     keyspace.place(words[index])
+  }
+
+  /// The number of a database that there is.
+  private func databaseNumber(_ word: RawSpan) -> Int? {
+    guard let number = word.decimal, number >= 0, number < keyspace.databaseCount else { return nil }
+    return number
   }
 
   /// Whether the key is free or has a value of this type.

@@ -112,6 +112,7 @@ extension Shard {
     let item = Item.makeCollection(
       collection.kind, key, collection.metadata, version, collection.content, count: collection.memberCount,
       isPacked: collection.isPacked, seed, &allocator)
+    item.noteWritten(accessTime)
     countExpiry(database, old: false, new: item.expires)
     tables[database].insert(item, hash, &allocator)
     noteExpiringMembers(of: item, database, hasGained: collection.kind == .hash)

@@ -7,6 +7,8 @@
 // is put aside instead of freed, one that changes in place is copied first. What is put aside the reader takes next,
 // so that little of it collects; its bytes are counted in `retainedBytes`, and writers wait when there are too many.
 //
+// The reader knows databases by the numbers that they had at the cut, whatever `SWAPDB` has made of them since.
+//
 // A large collection is neither copied nor handed out whole. It is followed by itself: the reader goes through its
 // members, and meanwhile members are put aside that are removed or replaced before the reader has come to them, and
 // members that are added, or come in the place of others, are remembered, so as to be left out.
@@ -70,6 +72,8 @@ struct Cut: ~Copyable {
   fileprivate(set) var version: UInt64 = 0
   /// Whether the cut outlives the emptying of a database.
   fileprivate var outlivesFlush = false
+  /// The number that each database had at the cut, by the one that it has now; empty while all have kept theirs.
+  private var origins: [Int] = []
   fileprivate var database = 0
   fileprivate var cursor: UInt64 = 0
   /// All items of `database` before this place have been handed out.
@@ -85,9 +89,28 @@ struct Cut: ~Copyable {
   @inline(__always)
   var isActive: Bool { version != 0 }
 
+  /// The number that a database had at the cut.
+  fileprivate func origin(_ database: Int) -> Int { origins.isEmpty ? database : origins[database] }
+
+  /// The number that the database has now which is being handed out.
+  fileprivate var currentDatabase: Int {
+    origins.isEmpty ? database : origins.firstIndex(of: database) ?? database
+  }
+
+  /// Notes that two databases have changed places.
+  mutating func swapDatabases(_ first: Int, _ second: Int, of count: Int) {
+    guard isActive else { return }
+    if origins.isEmpty { origins = Array(0..<count) }
+    origins.swapAt(first, second)
+  }
+
   /// Whether the reader still has to be given an item as it is now.
+  ///
+  /// - Parameter database: its number now.
   fileprivate func needs(_ item: Item, _ hash: UInt64, _ database: Int) -> Bool {
-    guard isActive && item.version <= version && !isScanned && database >= self.database else { return false }
+    guard isActive && item.version <= version && !isScanned else { return false }
+    let database = origin(database)
+    guard database >= self.database else { return false }
     return database > self.database || Table<Item>.scanPlace(hash) >= place
   }
 
@@ -110,10 +133,11 @@ extension Shard {
   @inline(never)
   private mutating func keepCopy(_ item: Item, _ hash: UInt64, _ database: Int) {
     guard cut.needs(item, hash, database) else { return }
-    if let collection = CutCollection(ifLarge: item, database) {
+    let origin = cut.origin(database)
+    if let collection = CutCollection(ifLarge: item, origin) {
       cut.collections.append(collection)
     } else {
-      retire(item.clone(seed, &allocator), database)
+      retire(item.clone(seed, &allocator), origin)
     }
   }
 
@@ -133,17 +157,19 @@ extension Shard {
     if let collection = cut.collection(of: item) {
       keep(item, of: collection)
     } else if cut.needs(item, hash, database) && !cut.forgetsDeletions {
-      if let collection = CutCollection(ifLarge: item, database) {
+      let origin = cut.origin(database)
+      if let collection = CutCollection(ifLarge: item, origin) {
         keep(item, of: collection)
         cut.collections.append(collection)
       } else {
-        retire(item, database)
+        retire(item, origin)
       }
     } else {
       item.destroy(&allocator, &doomed)
     }
   }
 
+  /// - Parameter database: the number that its database had at the cut.
   private mutating func retire(_ item: Item, _ database: Int) {
     cut.retired.append((item, database))
     retainedBytes.add(UInt64(item.weight))
@@ -254,7 +280,7 @@ extension Shard {
     var collections: [CutCollection] = []
     let (version, database, place) = (cut.version, cut.database, cut.place)
     let seed = seed
-    cut.cursor = scan(database, cut.cursor) { item in
+    cut.cursor = scan(cut.currentDatabase, cut.cursor) { item in
       visited += 1
       // A bucket that has taken in another since may hold what has been handed out.
       guard item.version <= version, Table<Item>.scanPlace(seed.hash(item.key)) >= place else { return }

@@ -30,6 +30,8 @@ package struct Shard: ~Copyable {
 
   /// The version of the last eviction.
   private(set) var lastEviction: UInt64 = 0
+  /// The version of the last change of places of two databases: until then a key had another table of members.
+  private(set) var lastSwap: UInt64 = 0
   /// The highest version of any change in this shard.
   private(set) var lastVersion: UInt64 = 0
   /// How many items have an expiry, in each database and in all.
@@ -305,10 +307,26 @@ package struct Shard: ~Copyable {
     }
   }
 
+  /// Has two different databases change places. Their items keep their versions: until this one is durable, nobody may be
+  /// shown them. O(keys that are watched and absent).
+  mutating func swapDatabases(_ first: Int, _ second: Int, _ version: UInt64) {
+    touched(version)
+    lastSwap = version
+    noteDeletionOfAny(version)
+    let tables = tables
+    if !watchedAbsences.isEmpty {
+      watchedAbsences.noteSwap(first, second, version) { tables[$2].find($0.span.raw, $1) != nil }
+    }
+    tables.swap(first, second)
+    expiringCounts.swapAt(first, second)
+    fieldExpiringCounts.swapAt(first, second)
+    cut.swapDatabases(first, second, of: databaseCount)
+  }
+
   /// Empties one database.
   mutating func removeAll(_ database: Int, _ version: UInt64) {
     touched(version)
-    for cell in deletions.indices { deletions[cell] = max(deletions[cell], version) }
+    noteDeletionOfAny(version)
     flushCut()
     clear(database)
     publish()
@@ -334,6 +352,11 @@ package struct Shard: ~Copyable {
     let freed = doomed.free(entries, &allocator)
     publish()
     return freed
+  }
+
+  /// Notes that any key may have become absent.
+  private mutating func noteDeletionOfAny(_ version: UInt64) {
+    for cell in deletions.indices { deletions[cell] = max(deletions[cell], version) }
   }
 
   private mutating func noteDeletion(_ hash: UInt64, _ version: UInt64) {

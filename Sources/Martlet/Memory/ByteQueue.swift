@@ -205,6 +205,14 @@ extension Span where Element == UInt8 {
   }
 }
 
+extension Span where Element == UInt64 {
+  /// The bytes as raw memory. It is safe for words, which have no padding.
+  var raw: RawSpan {
+    @_lifetime(copy self)
+    get { unsafe bytes }
+  }
+}
+
 extension StaticString {
   /// The byte at `index` of an ASCII text, checked.
   func byte(_ index: Int) -> UInt8 {
