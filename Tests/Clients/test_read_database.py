@@ -89,6 +89,16 @@ def random_command(chance: random.Random) -> tuple[bytes | str | int, ...]:
             ("HPEXPIREAT", "hash", FAR + chance.randrange(1000), "FIELDS", 2, value, chance.randrange(1000)),
             ("HPERSIST", "hash", "FIELDS", 2, value, member),
             ("HDEL", "hash", value, chance.randrange(1000)),
+            ("RPUSH", key, value, member),
+            ("RPUSH", "list", value, chance.randrange(1000), member),
+            ("LPUSH", "list", value, member),
+            ("LPOP", "list", 2),
+            ("RPOP", "list"),
+            ("LSET", "list", -1, value),
+            ("LINSERT", "list", "AFTER", value, member),
+            ("LREM", "list", chance.randrange(-2, 3), value),
+            ("LTRIM", "list", 1, -2),
+            ("LMOVE", "list", "other list", "LEFT", "RIGHT"),
             ("SELECT", chance.randrange(DATABASES)),
         ]
     )
@@ -136,6 +146,8 @@ def fill_with_every_record(server: MartletServer) -> None:
             + [("SADD", "gone", "a"), ("SREM", "gone", "a")]
             + [("HSET", "fields", *AWKWARD, *AWKWARD), ("HDEL", "fields", AWKWARD[2], AWKWARD[9])]
             + [("HSET", "gone", "a", "b"), ("HDEL", "gone", "a")]
+            + [("RPUSH", "list", *AWKWARD, *AWKWARD, 1, 2, 3), ("LPUSH", "list", *AWKWARD)]
+            + [("RPUSH", "gone", "a", "b"), ("LPOP", "gone"), ("RPOP", "gone")]
         )
         for words in [
             ("SELECT", 2),
@@ -157,6 +169,15 @@ def fill_with_every_record(server: MartletServer) -> None:
             ("HSETEX", "fields", "KEEPTTL", "FIELDS", 1, "e1", "y"),
             ("HPEXPIREAT", "fields", FAR + 1, "FIELDS", 2, "", "#"),
             ("HPERSIST", "fields", "FIELDS", 1, "e2"),
+            ("LPOP", "list", 2),
+            ("RPOP", "list", 1),
+            ("LSET", "list", -2, "set"),
+            ("LINSERT", "list", "BEFORE", "set", "before"),
+            ("LINSERT", "list", "AFTER", "set", "after"),
+            ("LREM", "list", -1, AWKWARD[4]),
+            ("LREM", "list", 0, AWKWARD[5]),
+            ("LTRIM", "list", 1, -2),
+            ("LMOVE", "list", "moved", "LEFT", "LEFT"),
             ("APPEND", "v7", "tail"),
             ("SETRANGE", "v8", "3", "xyz"),
             ("SETRANGE", "gap", "5", "xyz"),
@@ -179,8 +200,8 @@ def server_keys(redis: RedisConnection, memcached: MemcachedConnection) -> dict[
         redis("SELECT", database)
         keys = redis("KEYS", "*")
         types = redis.pipeline([("TYPE", key) for key in keys])
-        read_by = {"set": "SMEMBERS", "hash": "HGETALL", "string": "GET"}
-        reads = [(read_by[kind.text], key) for key, kind in zip(keys, types, strict=True)]
+        read_by = {"set": ("SMEMBERS",), "hash": ("HGETALL",), "string": ("GET",), "list": ("LRANGE", 0, -1)}
+        reads = [(read_by[kind.text][0], key, *read_by[kind.text][1:]) for key, kind in zip(keys, types, strict=True)]
         values = redis.pipeline(reads)
         expiries = redis.pipeline([("PEXPIRETIME", key) for key in keys])
         for key, kind, value, expiry in zip(keys, types, values, expiries, strict=True):
@@ -192,7 +213,9 @@ def server_keys(redis: RedisConnection, memcached: MemcachedConnection) -> dict[
                     field: (each, max(time, 0))
                     for field, each, time in zip(fields, value[1::2], times, strict=True)
                 }
-            elif isinstance(value, list):
+            elif kind.text == "list":
+                value = tuple(value)
+            elif kind.text == "set":
                 value = frozenset(value)
             elif database == 0 and len(key) <= 250 and not any(byte <= 0x20 or byte == 0x7F for byte in key):
                 line = memcached.ask(b"gets %s\r\n" % key).split(b"\r\n")[0].split(b" ")
@@ -227,7 +250,7 @@ def test_every_kind_of_record(martlet: MartletServer, end: str) -> None:
     content = martlet.database.read_bytes()
     names = {line.split(b" ")[0] for line in content.splitlines()}
     written = b"# SET MSET APPEND PREPEND SETRANGE DEL PEXPIREAT PERSIST RENAME COPY SADD SREM FLUSHDB FLUSHALL SELECT STALE"
-    written += b" HSET HSETEX HDEL HPEXPIREAT HPERSIST"
+    written += b" HSET HSETEX HDEL HPEXPIREAT HPERSIST LPUSH RPUSH LPOP RPOP LSET LINSERT LREM LTRIM"
     assert names == set(written.split())
     items = read(content)
     assert items[0, b"v9"].value == bytes(range(256)) + b" "

@@ -183,6 +183,7 @@ package struct Simulation {
     case .string(let value): content = "\(value.count) bytes"
     case .set(let members): content = "\(members.count) members"
     case .hash(let fields): content = "\(fields.count) fields"
+    case .list(let elements): content = "\(elements.count) elements"
     }
     let metadata = item.metadata
     return

@@ -19,6 +19,7 @@ package struct StoredItem: Equatable, Sendable {
     case string([UInt8])
     case set(Set<[UInt8]>)
     case hash([[UInt8]: StoredField])
+    case list([[UInt8]])
   }
 
   package var content: Content
@@ -53,6 +54,10 @@ extension Item {
       var fields: [[UInt8]: StoredField] = [:]
       self.members.forEach { fields[$0.key.array] = StoredField($0.value.array, expiry: $0.expiry) }
       content = .hash(fields)
+    case .list:
+      var elements: [[UInt8]] = []
+      list.forEach { elements.append($0.array) }
+      content = .list(elements)
     }
     return StoredItem(content: content, metadata: metadata, version: version)
   }

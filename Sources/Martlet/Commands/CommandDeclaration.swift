@@ -6,7 +6,7 @@
 public struct CommandDeclaration: Sendable {
   /// Which family of the reference a command belongs to; the raw value is Redis's own name of the group.
   public enum Group: String, Sendable, CaseIterable {
-    case connection, generic, hash, server, set, string, transactions
+    case connection, generic, hash, list, server, set, string, transactions
   }
 
   /// What a command does to the data and what it needs, as `COMMAND INFO` tells it.
@@ -36,6 +36,8 @@ public struct CommandDeclaration: Sendable {
     public static let noMulti = Flags(rawValue: 1 << 9)
     /// Where its keys are depends on its arguments.
     public static let movableKeys = Flags(rawValue: 1 << 10)
+    /// It may have its client wait for data.
+    public static let blocking = Flags(rawValue: 1 << 11)
   }
 
   /// Which of the arguments are keys: the positions `first`, `first + step`, … up to `last`, and as many more as one of

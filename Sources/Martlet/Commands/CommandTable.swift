@@ -19,6 +19,10 @@ package enum CommandID: UInt16, CaseIterable {
   case hdel, hexists, hexpire, hexpireat, hexpiretime, hget, hgetall, hgetdel, hgetex, hincrby, hincrbyfloat
   case hkeys, hlen, hmget, hmset, hpersist, hpexpire, hpexpireat, hpexpiretime, hpttl, hrandfield, hscan, hset
   case hsetex, hsetnx, hstrlen, httl, hvals
+  // list
+  case blmove, blmpop, blpop, brpop, brpoplpush
+  case lindex, linsert, llen, lmove, lmpop, lpop, lpos, lpush, lpushx, lrange, lrem, lset, ltrim, rpop
+  case rpoplpush, rpush, rpushx
   // set
   case sadd, scard, sismember, smembers, smismember, spop, srandmember, srem, sscan
 }
@@ -168,7 +172,8 @@ extension CommandDeclaration {
   /// Every command of the Redis protocol that there is, subcommands behind their command.
   public static let all: [CommandDeclaration] =
     accessCommands + connectionCommands + waitCommands + transactionCommands + serverCommands
-    + checkpointCommands + genericCommands + stringCommands + hashCommands + fieldExpiryCommands + setCommands
+    + checkpointCommands + genericCommands + stringCommands + hashCommands + fieldExpiryCommands
+    + listCommands + blockingCommands + setCommands
 
   /// The name as Redis shows it: `get`, `client|info`.
   var shownName: String { String(name.lowercased().map { $0 == " " ? "|" : $0 }) }

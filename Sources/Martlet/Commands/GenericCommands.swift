@@ -76,6 +76,7 @@ extension ItemKind {
     case .string: "string"
     case .set: "set"
     case .hash: "hash"
+    case .list: "list"
     }
   }
 }
@@ -358,6 +359,8 @@ extension Execution {
           options.kind = .set
         } else if value.equalsIgnoringCase("hash") {
           options.kind = .hash
+        } else if value.equalsIgnoringCase("list") {
+          options.kind = .list
         } else {
           options.isKindUnknown = true
         }

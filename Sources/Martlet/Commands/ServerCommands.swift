@@ -485,6 +485,7 @@ extension CommandDeclaration {
     case .connection: names.append("@connection")
     case .generic: names.append("@keyspace")
     case .hash: names.append("@hash")
+    case .list: names.append("@list")
     case .server: break
     case .set: names.append("@set")
     case .string: names.append("@string")
@@ -494,6 +495,7 @@ extension CommandDeclaration {
     if flags.contains(.readOnly) { names.append("@read") }
     if flags.contains(.admin) { names += ["@admin", "@dangerous"] }
     names.append(flags.contains(.fast) ? "@fast" : "@slow")
+    if flags.contains(.blocking) { names.append("@blocking") }
     return names
   }
 }
@@ -509,6 +511,7 @@ extension CommandDeclaration.Flags {
     if contains(.noAuth) { names.append("no_auth") }
     if contains(.fast) { names.append("fast") }
     if contains(.noMulti) { names.append("no_multi") }
+    if contains(.blocking) { names.append("blocking") }
     if contains(.movableKeys) { names.append("movablekeys") }
     return names
   }

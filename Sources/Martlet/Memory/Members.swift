@@ -53,12 +53,14 @@ package struct PackingLimits: Sendable {
 package struct PackingSettings: Sendable {
   package let hashes = PackingLimits(entries: 128, valueBytes: 64)
   package let sets = PackingLimits(entries: 128, valueBytes: 64)
+  package let lists = ListLimits()
 
   subscript(kind: ItemKind) -> PackingLimits { kind == .hash ? hashes : sets }
 
   func destroy() {
     hashes.destroy()
     sets.destroy()
+    lists.destroy()
   }
 }
 
@@ -373,9 +375,9 @@ struct Sampling {
 // MARK: - The item of a collection
 
 extension Item {
-  /// The members of a collection.
+  /// The members of a set or a hash.
   package var members: Members {
-    precondition(!isString)
+    precondition(kind == .set || kind == .hash)
     return unsafe Members(valueStart)
   }
 
@@ -458,8 +460,8 @@ extension Item {
     unsafe valueStart.storeBytes(of: UInt16(count), as: UInt16.self)
   }
 
-  /// Makes a gap in the value in the place of some of its bytes.
-  private func splicing(
+  /// Makes a gap in the value in the place of some of its bytes. The old allocation is gone.
+  func splicing(
     at offset: Int, removing removed: Int, adding added: Int, _ allocator: inout Allocator
   ) -> Item {
     if removed == added { return self }

@@ -42,6 +42,7 @@ final class ConnectionHandler: ChannelDuplexHandler, LaneConnection {
   func channelInactive(context: ChannelHandlerContext) {
     isClosing = true
     cancelAlarm()
+    _ = conversation.abandonWait()
     conversation.dropHeld()
     context.fireChannelInactive()
   }
@@ -149,6 +150,12 @@ final class ConnectionHandler: ChannelDuplexHandler, LaneConnection {
     resume(context)
   }
 
+  func wake() {
+    guard let context, !isClosing, conversation.isBlocked else { return }
+    conversation.goOn()
+    resume(context)
+  }
+
   private func cancelAlarm() {
     alarm?.task.cancel()
     alarm = nil
@@ -171,12 +178,13 @@ final class ConnectionHandler: ChannelDuplexHandler, LaneConnection {
   func journalAdvanced() {
     isWaiting = false
     guard let context, !isClosing else { return }
-    conversation.goOn()
+    conversation.journalAdvanced()
     conversation.release(by: lane.store.journal) {
       write(lane.copy($0), context)
     }
     if conversation.isLost(by: lane.store.journal) {
       isClosing = true
+      _ = conversation.abandonWait()
       context.close(promise: nil)
       return
     }
@@ -198,6 +206,11 @@ final class ConnectionHandler: ChannelDuplexHandler, LaneConnection {
 
   func drain() {
     guard let context, !isClosing else { return }
+    // Who has been served meanwhile is told.
+    if !conversation.abandonWait() {
+      conversation.goOn()
+      process(context)
+    }
     conversation.end()
     process(context)
   }
@@ -208,7 +221,7 @@ final class ConnectionHandler: ChannelDuplexHandler, LaneConnection {
     guard let context, context.channel.isActive else { return }
     let unsent = (try? context.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0
     guard unsent > 0 else {
-      let isWaiting = conversation.waitsForJournal
+      let isWaiting = conversation.isWaiting
       if waiting.look(at: now, isWaiting: isWaiting, reception.patience) == .isIdle {
         reception.noteIdle(conversation.client)
         closeNow()
@@ -227,6 +240,7 @@ final class ConnectionHandler: ChannelDuplexHandler, LaneConnection {
 
   func closeNow() {
     isClosing = true
+    _ = conversation.abandonWait()
     context?.close(promise: nil)
   }
 }
