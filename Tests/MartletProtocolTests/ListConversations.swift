@@ -187,7 +187,7 @@ enum ListConversations {
         Exchange("RPUSH l 1 01 1 001", ":4\r\n"),
         Exchange("LREM l 0 1", ":2\r\n"),
         Exchange("LRANGE l 0 -1", "*2\r\n$2\r\n01\r\n$3\r\n001\r\n"),
-        Exchange("LREM l -9223372036854775808 01", ":1\r\n"),
+        Exchange("LREM l -9223372036854775807 01", ":1\r\n"),
         Exchange("SET s v", "+OK\r\n"),
         Exchange("LREM s 0 a", "-WRONGTYPE Operation against a key holding the wrong kind of value\r\n"),
         Exchange("LTRIM s 0 1", "-WRONGTYPE Operation against a key holding the wrong kind of value\r\n"),

@@ -226,15 +226,7 @@ extension Execution {
       }
       let value = words[index + 1]
       if words[index].equalsIgnoringCase("rank") {
-        guard let number = value.decimal else {
-          reply.error(Self.notInteger)
-          return nil
-        }
-        guard number != Int.min else {
-          reply.error(
-            "ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807")
-          return nil
-        }
+        guard let number = signedCount(value) else { return nil }
         guard number != 0 else {
           reply.error(
             "ERR RANK can't be zero: use 1 to start from the first match, 2 from the second ... or use negative to "
@@ -261,6 +253,20 @@ extension Execution {
       index += 2
     }
     return (rank, count, most)
+  }
+
+  /// A number that can be turned to its opposite; nil, with the reply saying why, for any other word.
+  private mutating func signedCount(_ word: RawSpan) -> Int? {
+    guard let number = word.decimal else {
+      reply.error(Self.notInteger)
+      return nil
+    }
+    guard number != Int.min else {
+      reply.error(
+        "ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807")
+      return nil
+    }
+    return number
   }
 
   // MARK: Adding
@@ -337,12 +343,12 @@ extension Execution {
   }
 
   mutating func removeElements(_ words: borrowing Words, _ database: Int) {
-    guard let number = words[2].decimal else { return reply.error(Self.notInteger) }
+    guard let number = signedCount(words[2]) else { return }
     let key = keyspace.place(words[1])
     let (list, isRefused) = findListToChange(key, database)
     if isRefused { return }
     guard let list, list.firstIndex(of: ListWord(words[3])) != nil else { return reply.integer(0) }
-    reply.integer(removeElements(key, database, words[3], count: max(number, -Int.max)))
+    reply.integer(removeElements(key, database, words[3], count: number))
   }
 
   mutating func trimList(_ words: borrowing Words, _ database: Int) {
