@@ -349,6 +349,15 @@ public final class Server: Sendable {
         context.logsCommands = isOn
         return nil
       },
+      ConfigParameter("list-max-listpack-size", get: { "\(packing.lists.number)" }) { value in
+        guard let number = Int(value) else { return "argument couldn't be parsed into an integer" }
+        guard (ListLimits.lowest...ListLimits.highest).contains(number), number != 0 else {
+          return
+            "argument must be between \(ListLimits.lowest) and \(ListLimits.highest) inclusive, and not 0"
+        }
+        packing.lists.number = number
+        return nil
+      },
       fixed("loglevel", settings.logLevel.rawValue),
       fixed("max-key-bytes", "\(settings.maxKeyBytes ?? SessionLimits.redis.keyBytes)"),
       fixed("max-value-bytes", "\(settings.maxValueBytes ?? SessionLimits.redis.valueBytes)"),

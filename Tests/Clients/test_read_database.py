@@ -107,6 +107,16 @@ def random_command(chance: random.Random) -> tuple[bytes | str | int, ...]:
             ("ZPOPMIN", "sorted", 3),
             ("ZREMRANGEBYRANK", "sorted", 10, chance.randrange(200)),
             ("ZUNIONSTORE", key, 2, "sorted", "set", "WEIGHTS", "0.3", 2),
+            ("RPUSH", key, value, member),
+            ("RPUSH", "list", value, chance.randrange(1000), member),
+            ("LPUSH", "list", value, member),
+            ("LPOP", "list", 2),
+            ("RPOP", "list"),
+            ("LSET", "list", -1, value),
+            ("LINSERT", "list", "AFTER", value, member),
+            ("LREM", "list", chance.randrange(-2, 3), value),
+            ("LTRIM", "list", 1, -2),
+            ("LMOVE", "list", "other list", "LEFT", "RIGHT"),
             ("SELECT", chance.randrange(DATABASES)),
         ]
     )
@@ -158,6 +168,8 @@ def fill_with_every_record(server: MartletServer) -> None:
             + [("ZREM", "sorted", AWKWARD[2], AWKWARD[9]), ("ZADD", "gone", 1, "a"), ("ZREM", "gone", "a")]
             + [("ZADD", "ranks", *[each for place in range(200) for each in (place, f"m{place}")])]
             + [("ZREMRANGEBYRANK", "ranks", 20, 150)]
+            + [("RPUSH", "list", *AWKWARD, *AWKWARD, 1, 2, 3), ("LPUSH", "list", *AWKWARD)]
+            + [("RPUSH", "gone", "a", "b"), ("LPOP", "gone"), ("RPOP", "gone")]
         )
         for words in [
             ("SELECT", 2),
@@ -181,6 +193,15 @@ def fill_with_every_record(server: MartletServer) -> None:
             ("HSETEX", "fields", "KEEPTTL", "FIELDS", 1, "e1", "y"),
             ("HPEXPIREAT", "fields", FAR + 1, "FIELDS", 2, "", "#"),
             ("HPERSIST", "fields", "FIELDS", 1, "e2"),
+            ("LPOP", "list", 2),
+            ("RPOP", "list", 1),
+            ("LSET", "list", -2, "set"),
+            ("LINSERT", "list", "BEFORE", "set", "before"),
+            ("LINSERT", "list", "AFTER", "set", "after"),
+            ("LREM", "list", -1, AWKWARD[4]),
+            ("LREM", "list", 0, AWKWARD[5]),
+            ("LTRIM", "list", 1, -2),
+            ("LMOVE", "list", "moved", "LEFT", "LEFT"),
             ("APPEND", "v7", "tail"),
             ("SETRANGE", "v8", "3", "xyz"),
             ("SETRANGE", "gap", "5", "xyz"),
@@ -204,8 +225,8 @@ def server_keys(redis: RedisConnection, memcached: MemcachedConnection) -> dict[
         redis("SELECT", database)
         keys = redis("KEYS", "*")
         types = redis.pipeline([("TYPE", key) for key in keys])
-        read_by = {"set": "SMEMBERS", "hash": "HGETALL", "string": "GET", "zset": "ZRANGE"}
-        rest = {"zset": ("0", "-1", "WITHSCORES")}
+        read_by = {"set": "SMEMBERS", "hash": "HGETALL", "string": "GET", "zset": "ZRANGE", "list": "LRANGE"}
+        rest = {"zset": ("0", "-1", "WITHSCORES"), "list": ("0", "-1")}
         reads = [(read_by[kind.text], key, *rest.get(kind.text, ())) for key, kind in zip(keys, types, strict=True)]
         values = redis.pipeline(reads)
         expiries = redis.pipeline([("PEXPIRETIME", key) for key in keys])
@@ -220,7 +241,9 @@ def server_keys(redis: RedisConnection, memcached: MemcachedConnection) -> dict[
                 }
             elif kind.text == "zset":
                 value = tuple((float(score), member) for member, score in zip(value[::2], value[1::2], strict=True))
-            elif isinstance(value, list):
+            elif kind.text == "list":
+                value = tuple(value)
+            elif kind.text == "set":
                 value = frozenset(value)
             elif database == 0 and len(key) <= 250 and not any(byte <= 0x20 or byte == 0x7F for byte in key):
                 line = memcached.ask(b"gets %s\r\n" % key).split(b"\r\n")[0].split(b" ")
@@ -256,6 +279,7 @@ def test_every_kind_of_record(martlet: MartletServer, end: str) -> None:
     names = {line.split(b" ")[0] for line in content.splitlines()}
     written = b"# SET MSET APPEND PREPEND SETRANGE DEL PEXPIREAT PERSIST RENAME COPY SADD SREM FLUSHDB FLUSHALL SELECT STALE"
     written += b" HSET HSETEX HDEL HPEXPIREAT HPERSIST MOVE SWAPDB ZADD ZREM ZREMRANGEBYRANK"
+    written += b" LPUSH RPUSH LPOP RPOP LSET LINSERT LREM LTRIM"
     assert names == set(written.split())
     items = read(content)
     assert items[0, b"v9"].value == bytes(range(256)) + b" "

@@ -211,4 +211,33 @@ struct ConnectionTests {
     await connection.close()
     try await server.stop()
   }
+
+  @Test func theMethodsForListsSayWhatTheyMeanAndReadTheReplies() async throws {
+    let server = try await ScriptedServer { words in
+      switch words.joined(separator: " ") {
+      case "RPUSH l a b": .reply(.number(2))
+      case "LPUSH l y x": .reply(.number(4))
+      case "LLEN l": .reply(.number(4))
+      case "LRANGE l 1 -1": .reply(.array([.blobString(ascii("y")), .blobString(ascii("a"))]))
+      case "LINDEX l -1", "RPOP l", "LMOVE l m RIGHT LEFT": .reply(.blobString(ascii("b")))
+      case "BLPOP l m 1.5": .reply(.array([.blobString(ascii("l")), .blobString(ascii("x"))]))
+      default: .reply(.null)
+      }
+    }
+    let connection = try await connect(to: server)
+    #expect(try await connection.append("a", "b", to: "l") == 2)
+    #expect(try await connection.prepend("x", "y", to: "l") == 4)
+    #expect(try await connection.elementCount(of: "l") == 4)
+    #expect(try await connection.elements(of: "l", from: 1) == [ascii("y"), ascii("a")])
+    #expect(try await connection.element(-1, of: "l") == ascii("b"))
+    #expect(try await connection.element(7, of: "l") == nil)
+    #expect(try await connection.removeLast(from: "l") == ascii("b"))
+    #expect(try await connection.removeFirst(from: "missing") == nil)
+    #expect(try await connection.moveLast(from: "l", toHeadOf: "m") == ascii("b"))
+    let served = try await connection.removeFirst(fromAnyOf: "l", "m", waitingFor: .milliseconds(1500))
+    #expect(served?.key == ascii("l") && served?.element == ascii("x"))
+    #expect(try await connection.removeLast(fromAnyOf: "l", waitingFor: .seconds(1)) == nil)
+    await connection.close()
+    try await server.stop()
+  }
 }

@@ -1,5 +1,6 @@
 // A store in memory with one client of a protocol: bytes in, bytes out, and no socket.
 import Martlet
+import Synchronization
 import Testing
 
 /// What a client says in one request, and what it hears.
@@ -74,6 +75,21 @@ final class TestServer: Sendable {
   }
 }
 
+/// Counts how often a lane is told to call a session.
+final class NotingWaker: Waker {
+  private let wakes = Mutex<[Int]>([])
+
+  func wake(client: Int) { wakes.withLock { $0.append(client) } }
+
+  /// How often since this was last asked.
+  func take() -> Int {
+    wakes.withLock { wakes in
+      defer { wakes = [] }
+      return wakes.count
+    }
+  }
+}
+
 /// One client of a protocol.
 final class TestClient<S: Session & ~Copyable>: CustomReflectable {
   /// Nothing: a failed expectation would copy what can't be copied.
@@ -112,10 +128,14 @@ final class TestClient<S: Session & ~Copyable>: CustomReflectable {
     lent = []
   }
 
+  /// Notes when the session is to be called.
+  let waker = NotingWaker()
+
   init(_ server: TestServer, seed: UInt64 = 1, _ session: consuming S) {
     self.server = server
     self.session = session
     execution = Execution(server.store, server.context, seed: seed)
+    execution.waker = waker
   }
 
   /// What the session replies to more bytes.
@@ -163,6 +183,12 @@ final class TestClient<S: Session & ~Copyable>: CustomReflectable {
     session.endWait()
     return callAgain()
   }
+
+  /// Tells the session that its client is gone; false when it has been served.
+  func leave() -> Bool { session.abandonWait() }
+
+  /// Whether the session waits for data.
+  var waitsForData: Bool { session.waitsForData }
 
   /// What the session has not consumed yet.
   var unconsumed: Int { input.count }

@@ -2,6 +2,11 @@
 import Martlet
 import Testing
 
+extension Conversation {
+  /// Those of the Redis protocol.
+  static let all = RedisConversations.all + HashConversations.all + ListConversations.all
+}
+
 @Suite("The Redis protocol")
 struct RESPSessionTests {
   /// Plays a conversation line by line and collects what differs.

@@ -11,6 +11,7 @@ private struct CollectingReader: CutReader, ~Copyable {
   private(set) var repeated: [[UInt8]] = []
   private var members: [ObjectIdentifier: [[UInt8]: StoredField]] = [:]
   private var scores: [ObjectIdentifier: [[UInt8]: Double]] = [:]
+  private var elements: [ObjectIdentifier: [[UInt8]]] = [:]
 
   init(databaseCount: Int) { databases = Array(repeating: [:], count: databaseCount) }
 
@@ -41,6 +42,18 @@ private struct CollectingReader: CutReader, ~Copyable {
     put(
       collection.key, collection.database,
       StoredItem(content: content, metadata: collection.metadata, version: collection.version))
+  }
+
+  mutating func take(_ element: ListElement, of list: CutList) {
+    elements[ObjectIdentifier(list), default: []].append(element.array)
+  }
+
+  mutating func finish(_ list: CutList) {
+    put(
+      list.key, list.database,
+      StoredItem(
+        content: .list(elements.removeValue(forKey: ObjectIdentifier(list)) ?? []), metadata: list.metadata,
+        version: list.version))
   }
 }
 
@@ -178,6 +191,32 @@ struct CutTests {
       server.send(
         redis: ["ZADD", "z"].map(bytes)
           + (0..<members).flatMap { [bytes("\($0 % 50)"), bytes("m\($0)")] })
+      expectExact(&server, changes, after: before)
+    }
+  }
+
+  @Test(
+    "of a long list is exact when it changes at once",
+    arguments: [
+      [["DEL", "l"]],
+      [["LPUSH", "l", "new"], ["LPOP", "l", "3"], ["RPUSH", "l", "other"], ["RPOP", "l", "40"]],
+      [
+        ["LSET", "l", "30", "changed"], ["LSET", "l", "-1", "changed"],
+        ["LINSERT", "l", "BEFORE", "m50", "new"],
+      ],
+      [["LREM", "l", "0", "m7"], ["LREM", "l", "-2", "m8"]],
+      [["LTRIM", "l", "20", "60"], ["RPUSH", "l", "m1"]],
+      [["LTRIM", "l", "99", "99"], ["LPUSH", "l", "m1"]], [["LPOP", "l", "100000"], ["LPUSH", "l", "m1"]],
+      [["RENAME", "l", "t"], ["LPUSH", "t", "new"]], [["COPY", "l", "t"], ["LPOP", "l"]],
+      [["SET", "l", "a string"], ["DEL", "l"], ["RPUSH", "l", "m1"]],
+      [["LMOVE", "l", "l", "LEFT", "RIGHT"], ["LMOVE", "l", "t", "RIGHT", "LEFT"]],
+      [["PEXPIREAT", "l", "9000000000000"], ["LPOP", "l"]], [["FLUSHALL"], ["RPUSH", "l", "m1"]],
+    ], [100, 3000])
+  func longList(changes: [[String]], elements: Int) {
+    for before in [0, 1, 3, 9, 20] {
+      var server = TestServer.inMemory(databases: Self.databases)
+      server.store.keyspace.packing.lists.number = elements == 100 ? 7 : -2
+      server.send(redis: ["RPUSH", "l"].map(bytes) + (0..<elements).map { bytes("m\($0 % 200)") })
       expectExact(&server, changes, after: before)
     }
   }

@@ -116,6 +116,30 @@ struct StoreTests {
     await store.close()
   }
 
+  @Test("A list is added to and taken from at both ends, and goes with its last element")
+  func lists() async throws {
+    let folder = try TemporaryFolder()
+    let store = try Store(folder: folder.path)
+    #expect(try await store.append(["c", "42"], to: "l") == 2)
+    #expect(try await store.prepend(["a", "b"], to: "l") == 4)
+    #expect(try await store.append([], to: "l") == 4)
+    await store.close()
+    let again = try Store(folder: folder.path)
+    #expect(try await again.elements(of: "l") == ["a", "b", "c", "42"])
+    #expect(try await again.removeFirst(from: "l") == "a")
+    #expect(try await again.removeLast(from: "l") == "42")
+    await #expect(throws: StoreError.wrongType) { try await again.members(of: "l") }
+    #expect(try await again.removeLast(from: "l") == "c")
+    #expect(try await again.removeLast(from: "l") == "b")
+    #expect(try await again.removeLast(from: "l") == nil)
+    #expect(try await again.elements(of: "l") == [])
+    #expect(again.count == 0)
+    try await again.set("text", to: "abc")
+    await #expect(throws: StoreError.wrongType) { try await again.append(["a"], to: "text") }
+    await #expect(throws: StoreError.wrongType) { try await again.removeFirst(from: "text") }
+    await again.close()
+  }
+
   @Test("Many tasks at once lose no change")
   func concurrent() async throws {
     let folder = try TemporaryFolder()

@@ -1,5 +1,5 @@
 // What a store should do, in the simplest terms: dictionaries, and one command after the other.
-internal import Martlet
+package import Martlet
 
 /// A command of the workload, and how it is put to a session.
 package enum Operation: Sendable {
@@ -48,6 +48,13 @@ package enum Operation: Sendable {
   case popScores([UInt8], Int, highest: Bool)
   /// The sums of scores in sorted sets and sets, stored at the first key.
   case storeScoredUnion([UInt8], [[UInt8]])
+  case push([UInt8], [[UInt8]], at: ListEnd)
+  case pop([UInt8], Int, from: ListEnd)
+  case setElement([UInt8], Int, [UInt8])
+  case insertElement([UInt8], isAfter: Bool, [UInt8], [UInt8])
+  case removeElements([UInt8], Int, [UInt8])
+  case trim([UInt8], Int, Int)
+  case moveElement([UInt8], [UInt8], from: ListEnd, to: ListEnd)
   case select(Int)
   case flush
   case flushAll
@@ -109,6 +116,17 @@ package enum Operation: Sendable {
       return [bytes(highest ? "ZPOPMAX" : "ZPOPMIN"), key, text(count)]
     case .storeScoredUnion(let target, let keys):
       return [bytes("ZUNIONSTORE"), target, text(keys.count)] + keys
+    case .push(let key, let elements, let end):
+      return [bytes(end == .head ? "LPUSH" : "RPUSH"), key] + elements
+    case .pop(let key, let count, let end):
+      return [bytes(end == .head ? "LPOP" : "RPOP"), key, text(count)]
+    case .setElement(let key, let index, let value): return [bytes("LSET"), key, text(index), value]
+    case .insertElement(let key, let isAfter, let pivot, let value):
+      return [bytes("LINSERT"), key, bytes(isAfter ? "AFTER" : "BEFORE"), pivot, value]
+    case .removeElements(let key, let count, let value): return [bytes("LREM"), key, text(count), value]
+    case .trim(let key, let start, let stop): return [bytes("LTRIM"), key, text(start), text(stop)]
+    case .moveElement(let key, let newKey, let from, let to):
+      return [bytes("LMOVE"), key, newKey, from.word, to.word]
     case .select(let database): return [bytes("SELECT"), text(database)]
     case .flush: return [bytes("FLUSHDB")]
     case .flushAll: return [bytes("FLUSHALL")]
@@ -266,6 +284,24 @@ package struct Model {
     version += UInt64((sums.count + Self.storedAtOnce - 1) / Self.storedAtOnce)
     put(target, database, .sortedSet(sums), ItemMetadata())
     return version
+  }
+
+  /// The elements of a list that is to be changed, none for a key that isn't there, and nil for another type.
+  private mutating func elementsToChange(_ key: [UInt8], _ database: Int, _ now: Int64) -> [[UInt8]]? {
+    guard let old = liveToChange(key, database, now) else { return [] }
+    guard case .list(let elements) = old.content else { return nil }
+    return elements
+  }
+
+  private func isList(_ key: [UInt8], _ database: Int, _ now: Int64) -> Bool {
+    if case .list = live(key, database, now)?.content { true } else { false }
+  }
+
+  /// Has a list hold other elements.
+  private mutating func putElements(_ key: [UInt8], _ database: Int, _ elements: [[UInt8]]) {
+    version += 1
+    if elements.isEmpty { return remove(key, database) }
+    put(key, database, .list(elements), databases[database][key]?.metadata ?? ItemMetadata())
   }
 
   /// The item for a command that changes it: one that has expired is deleted first, by a change of its own.
@@ -539,6 +575,54 @@ package struct Model {
       let some = min(count, scores.count)
       removeScores(key, database, scores, highest ? scores.count - some..<scores.count : 0..<some)
     case .storeScoredUnion(let target, let keys): return storeScoredUnion(target, database, keys, now)
+    case .push(let key, let elements, let end):
+      guard let before = elementsToChange(key, database, now) else { return shown(key, database) }
+      putElements(key, database, end == .head ? elements.reversed() + before : before + elements)
+    case .pop(let key, let count, let end):
+      guard let before = elementsToChange(key, database, now), !before.isEmpty, count > 0 else {
+        return shown(key, database)
+      }
+      let left = max(0, before.count - count)
+      putElements(key, database, Array(end == .head ? before.suffix(left) : before.prefix(left)))
+    case .setElement(let key, let index, let value):
+      guard var elements = elementsToChange(key, database, now) else { return shown(key, database) }
+      let place = index < 0 ? index + elements.count : index
+      guard elements.indices.contains(place) else { return shown(key, database) }
+      elements[place] = value
+      putElements(key, database, elements)
+    case .insertElement(let key, let isAfter, let pivot, let value):
+      guard var elements = elementsToChange(key, database, now), let index = elements.firstIndex(of: pivot)
+      else {
+        return shown(key, database)
+      }
+      elements.insert(value, at: isAfter ? index + 1 : index)
+      putElements(key, database, elements)
+    case .removeElements(let key, let count, let value):
+      guard let elements = elementsToChange(key, database, now) else { return shown(key, database) }
+      var left = count == 0 ? Int.max : abs(count)
+      var kept: [[UInt8]] = []
+      for element in count < 0 ? elements.reversed() : elements {
+        if element == value && left > 0 { left -= 1 } else { kept.append(element) }
+      }
+      guard kept.count < elements.count else { return shown(key, database) }
+      putElements(key, database, count < 0 ? kept.reversed() : kept)
+    case .trim(let key, let start, let stop):
+      guard let elements = elementsToChange(key, database, now), !elements.isEmpty else {
+        return shown(key, database)
+      }
+      let first = max(0, start < 0 ? start + elements.count : start)
+      let last = min(elements.count - 1, stop < 0 ? stop + elements.count : stop)
+      let kept = first <= last ? Array(elements[first...last]) : []
+      guard kept.count < elements.count else { return shown(key, database) }
+      putElements(key, database, kept)
+    case .moveElement(let key, let newKey, let from, let to):
+      guard var elements = elementsToChange(key, database, now), !elements.isEmpty,
+        elementsToChange(newKey, database, now) != nil
+      else { return max(shown(key, database), isList(key, database, now) ? shown(newKey, database) : 0) }
+      let element = from == .head ? elements.removeFirst() : elements.removeLast()
+      putElements(key, database, elements)
+      let others = elementsToChange(newKey, database, now) ?? []
+      putElements(newKey, database, to == .head ? [element] + others : others + [element])
     case .select(let number): selected = number
     case .flush:
       version += 1
@@ -584,4 +668,8 @@ extension StoredItem {
   fileprivate mutating func keepCAS() {
     if case .string = content, metadata.cas == 0 { metadata.cas = version }
   }
+}
+
+extension ListEnd {
+  fileprivate var word: [UInt8] { bytes(self == .head ? "LEFT" : "RIGHT") }
 }

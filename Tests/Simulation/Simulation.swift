@@ -184,6 +184,7 @@ package struct Simulation {
     case .set(let members): content = "\(members.count) members"
     case .hash(let fields): content = "\(fields.count) fields"
     case .sortedSet(let scores): content = "\(scores.count) scores"
+    case .list(let elements): content = "\(elements.count) elements"
     }
     let metadata = item.metadata
     return

@@ -20,6 +20,7 @@ package struct StoredItem: Equatable, Sendable {
     case set(Set<[UInt8]>)
     case hash([[UInt8]: StoredField])
     case sortedSet([[UInt8]: Double])
+    case list([[UInt8]])
   }
 
   package var content: Content
@@ -58,6 +59,10 @@ extension Item {
       var scores: [[UInt8]: Double] = [:]
       self.members.forEach { scores[$0.key.array] = $0.score }
       content = .sortedSet(scores)
+    case .list:
+      var elements: [[UInt8]] = []
+      list.forEach { elements.append($0.array) }
+      content = .list(elements)
     }
     return StoredItem(content: content, metadata: metadata, version: version)
   }

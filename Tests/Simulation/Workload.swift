@@ -1,4 +1,5 @@
-// Commands by chance, on few keys, so that they meet; now and then on many, or with large collections and long values.
+// Commands by chance, on few keys, so that they meet; now and then on many, or with large collections, long lists and long
+// values.
 internal import Martlet
 
 /// Makes commands from a seed.
@@ -38,11 +39,7 @@ package struct Workload {
   private mutating func key() -> [UInt8] {
     if manyKeys > 0 && chance(2) { return manyKey() }
     if largeSet > 0 && chance(4) {
-      switch number(0...2) {
-      case 0: return setKey()
-      case 1: return hashKey()
-      default: return sortedSetKey()
-      }
+      return [setKey(), hashKey(), sortedSetKey(), listKey()].randomElement(using: &random) ?? []
     }
     return chance(3) ? Self.awkwardKeys.randomElement(using: &random) ?? [] : plainKey()
   }
@@ -88,6 +85,46 @@ package struct Workload {
     }
   }
 
+  /// A key that more often than others holds a list.
+  private mutating func listKey() -> [UInt8] { bytes("list\(number(0...2))") }
+
+  private mutating func aListKey() -> [UInt8] { chance(3) ? key() : listKey() }
+
+  private mutating func end() -> ListEnd { chance(2) ? .head : .tail }
+
+  /// A value that lists often have.
+  private mutating func element() -> [UInt8] { chance(2) ? bytes("\(number(0...9))") : value() }
+
+  /// A command on a long list.
+  private mutating func longList() -> Operation {
+    let elements = (0..<number(1...largeSet)).map { _ in
+      chance(9) ? value() : bytes("element \(number(0...99))")
+    }
+    return switch number(0...9) {
+    case 0...3: .push(listKey(), elements, at: end())
+    case 4: .pop(listKey(), chance(2) ? 1 : number(1...largeSet), from: end())
+    case 5: .trim(listKey(), number(-largeSet...largeSet), number(-largeSet...largeSet))
+    case 6: .removeElements(listKey(), number(-3...3), bytes("element \(number(0...99))"))
+    case 7:
+      .insertElement(
+        listKey(), isAfter: chance(2), bytes("element \(number(0...99))"), chance(9) ? value() : element())
+    case 8: .setElement(listKey(), number(-largeSet...largeSet), chance(9) ? value() : element())
+    default: .moveElement(listKey(), listKey(), from: end(), to: end())
+    }
+  }
+
+  private mutating func shortList() -> Operation {
+    switch number(0...8) {
+    case 0...2: .push(aListKey(), (0..<number(1...4)).map { _ in element() }, at: end())
+    case 3: .pop(aListKey(), number(0...3), from: end())
+    case 4: .setElement(aListKey(), number(-4...4), element())
+    case 5: .insertElement(aListKey(), isAfter: chance(2), element(), element())
+    case 6: .removeElements(aListKey(), number(-2...2), element())
+    case 7: .trim(aListKey(), number(-4...4), number(-4...4))
+    default: .moveElement(aListKey(), aListKey(), from: end(), to: end())
+    }
+  }
+
   private mutating func field() -> [UInt8] { chance(3) ? key() : bytes("f\(number(0...9))") }
 
   private mutating func fields() -> [[UInt8]] { (0..<number(1...4)).map { _ in field() } }
@@ -127,9 +164,10 @@ package struct Workload {
       return chance(2) ? .delete(keys) : .setAll(keys.map { ($0, bytes("\(number(0...9999))")) })
     }
     guard largeSet > 0 else { return .get(key()) }
-    switch number(0...2) {
+    switch number(0...3) {
     case 0: return wideHash(now: now)
     case 1: return wideSortedSet()
+    case 2: return longList()
     default: break
     }
     switch number(0...5) {
@@ -158,7 +196,7 @@ package struct Workload {
 
   package mutating func next(now: Int64) -> Operation {
     if (manyKeys > 0 || largeSet > 0) && chance(5) { return wide(now: now) }
-    return switch number(0...77) {
+    return switch number(0...85) {
     case 63...64: .move(key(), database: number(0...databaseCount - 1))
     case 65: .swap(number(0...databaseCount - 1), number(0...databaseCount - 1))
     case 66...67: .moveMember(aSetKey(), aSetKey(), chance(3) ? key() : bytes("m\(number(0...9))"))
@@ -204,6 +242,7 @@ package struct Workload {
     case 61: .popScores(aSortedSetKey(), number(0...3), highest: chance(2))
     case 62:
       .storeScoredUnion(aSortedSetKey(), (0..<number(1...2)).map { _ in chance(2) ? aSortedSetKey() : key() })
+    case 76...83: shortList()
     default: chance(4) ? .flushAll : .flush
     }
   }

@@ -6,7 +6,7 @@
 public struct CommandDeclaration: Sendable {
   /// Which family of the reference a command belongs to; the raw value is Redis's own name of the group.
   public enum Group: String, Sendable, CaseIterable {
-    case bitmap, connection, generic, geo, hash, hyperloglog, server, set, string, transactions
+    case bitmap, connection, generic, geo, hash, hyperloglog, list, server, set, string, transactions
     case sortedSet = "sorted-set"
   }
 
@@ -37,6 +37,8 @@ public struct CommandDeclaration: Sendable {
     public static let noMulti = Flags(rawValue: 1 << 9)
     /// Where its keys are depends on its arguments.
     public static let movableKeys = Flags(rawValue: 1 << 10)
+    /// It may have its client wait for data.
+    public static let blocking = Flags(rawValue: 1 << 11)
   }
 
   /// Which of the arguments are keys: the positions `first`, `first + step`, … up to `last`, and as many more as one of

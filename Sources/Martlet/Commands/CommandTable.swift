@@ -22,6 +22,10 @@ package enum CommandID: UInt16, CaseIterable {
   case hdel, hexists, hexpire, hexpireat, hexpiretime, hget, hgetall, hgetdel, hgetex, hincrby, hincrbyfloat
   case hkeys, hlen, hmget, hmset, hpersist, hpexpire, hpexpireat, hpexpiretime, hpttl, hrandfield, hscan, hset
   case hsetex, hsetnx, hstrlen, httl, hvals
+  // list
+  case blmove, blmpop, blpop, brpop, brpoplpush
+  case lindex, linsert, llen, lmove, lmpop, lpop, lpos, lpush, lpushx, lrange, lrem, lset, ltrim, rpop
+  case rpoplpush, rpush, rpushx
   // set
   case sadd, scard, sdiff, sdiffstore, sinter, sintercard, sinterstore, sismember, smembers, smismember,
     smove, spop
@@ -226,9 +230,9 @@ extension CommandDeclaration {
   public static let all: [CommandDeclaration] =
     accessCommands + connectionCommands + waitCommands + transactionCommands + serverCommands
     + checkpointCommands + genericCommands + objectCommands + numberedDatabaseCommands + stringCommands
-    + hashCommands + fieldExpiryCommands + setCommands + setOperationCommands + bitmapCommands
-    + bitfieldCommands + hyperLogLogCommands + geoCommands + sortedSetCommands + sortedSetRangeCommands
-    + sortedSetAlgebraCommands
+    + hashCommands + fieldExpiryCommands + listCommands + blockingCommands + setCommands + setOperationCommands
+    + bitmapCommands + bitfieldCommands + hyperLogLogCommands + geoCommands + sortedSetCommands
+    + sortedSetRangeCommands + sortedSetAlgebraCommands
 
   /// The name as Redis shows it: `get`, `client|info`.
   var shownName: String { String(name.lowercased().map { $0 == " " ? "|" : $0 }) }

@@ -30,6 +30,9 @@ internal let connectionCommands: [CommandDeclaration] = [
     "CLIENT SETNAME", arity: 3, [], .connection, since: "2.6.9", "O(1)", "connection-name",
     "Names the connection, for CLIENT LIST."),
   .init(
+    "CLIENT UNBLOCK", arity: -3, [.admin], .connection, since: "5.0.0", "O(1)", "client-id [TIMEOUT | ERROR]",
+    "Has a client that waits for data go on as if its time were over, or with an error."),
+  .init(
     "ECHO", arity: 2, [.fast], .connection, since: "1.0.0", "O(1)", "message", "Returns the message."),
   .init(
     "HELLO", arity: -1, [.noAuth, .fast, .sensitive], .connection, since: "6.0.0", "O(1)",
@@ -166,6 +169,7 @@ extension Execution {
     case "CLIENT ID": reply.integer(session.client.id)
     case "CLIENT INFO": reply.verbatim(session.client.line + "\n")
     case "CLIENT LIST": clientList(words)
+    case "CLIENT UNBLOCK": unblockClient(words)
     default: break
     }
   }
@@ -183,6 +187,22 @@ extension Execution {
       return reply.error(Self.syntaxError)
     }
     reply.ok()
+  }
+
+  private mutating func unblockClient(_ words: borrowing Words) {
+    var withError = false
+    if words.count == 4 {
+      withError = words[3].equalsIgnoringCase("error")
+      guard withError || words[3].equalsIgnoringCase("timeout") else {
+        return reply.error("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR")
+      }
+    }
+    guard words.count <= 4 else {
+      return reply.error(
+        "ERR unknown subcommand or wrong number of arguments for 'unblock'. Try CLIENT HELP.")
+    }
+    guard let client = words[2].decimal else { return reply.error(Self.notInteger) }
+    reply.integer(context.blockedClients.unblock(client, withError: withError) ? 1 : 0)
   }
 
   private mutating func setClientInfo(_ words: borrowing Words, _ session: SessionState) {

@@ -76,6 +76,7 @@ extension ItemKind {
     case .string: "string"
     case .set: "set"
     case .hash: "hash"
+    case .list: "list"
     case .sortedSet: "zset"
     }
   }
@@ -368,6 +369,8 @@ extension Execution {
           options.kind = .set
         } else if value.equalsIgnoringCase("hash") {
           options.kind = .hash
+        } else if value.equalsIgnoringCase("list") {
+          options.kind = .list
         } else if value.equalsIgnoringCase("zset") {
           options.kind = .sortedSet
         } else {

@@ -488,6 +488,7 @@ extension CommandDeclaration {
     case .geo: names.append("@geo")
     case .hash: names.append("@hash")
     case .hyperloglog: names.append("@hyperloglog")
+    case .list: names.append("@list")
     case .server: break
     case .set: names.append("@set")
     case .sortedSet: names.append("@sortedset")
@@ -498,6 +499,7 @@ extension CommandDeclaration {
     if flags.contains(.readOnly) { names.append("@read") }
     if flags.contains(.admin) { names += ["@admin", "@dangerous"] }
     names.append(flags.contains(.fast) ? "@fast" : "@slow")
+    if flags.contains(.blocking) { names.append("@blocking") }
     return names
   }
 }
@@ -513,6 +515,7 @@ extension CommandDeclaration.Flags {
     if contains(.noAuth) { names.append("no_auth") }
     if contains(.fast) { names.append("fast") }
     if contains(.noMulti) { names.append("no_multi") }
+    if contains(.blocking) { names.append("blocking") }
     if contains(.movableKeys) { names.append("movablekeys") }
     return names
   }

@@ -36,14 +36,17 @@ extension Execution {
       return outcome
     }
     if command.flags.contains(.write) {
+      // What a request has waited for has been taken and recorded.
       switch journal.room {
       case .free: break
-      case .full: return .waitForRoom
+      case .full: if !session.waitsForData { return .waitForRoom }
       case .stalled, .failed:
-        replyJournalFailed()
-        return .done
+        if !session.waitsForData {
+          replyJournalFailed()
+          return .done
+        }
       }
-      if command.flags.contains(.denyOOM) && !hasMemory() {
+      if command.flags.contains(.denyOOM) && !hasMemory() && !session.waitsForData {
         reply.error(Self.outOfMemory)
         return .done
       }
@@ -124,6 +127,9 @@ extension Execution {
     case .reset: reset(&session)
     case .select: select(words, &session)
     case .save, .wait, .waitaof: return runWaiting(id, words, &session)
+    case .blmpop, .blpop, .brpop: return runBlocking(id, words, &session)
+    case .blmove, .brpoplpush, .copy, .lmove, .lpush, .rename, .renamenx, .rpoplpush, .rpush:
+      return runServing(id, words, &session)
 
     case .discard: reply.error("ERR DISCARD without MULTI")
     case .exec: reply.error("ERR EXEC without MULTI")
@@ -145,7 +151,6 @@ extension Execution {
     case .swapdb: swapDatabases(words)
     case .time: time()
 
-    case .copy: copy(words, database)
     case .del, .unlink: del(words, database)
     case .exists: exists(words, database)
     case .expire: expire(words, database, .seconds, isAbsolute: false)
@@ -160,8 +165,6 @@ extension Execution {
     case .pexpiretime: expiryTime(words, database, .milliseconds)
     case .pttl: timeToLive(words, database, .milliseconds)
     case .randomkey: randomKey(database)
-    case .rename: rename(words, database, onlyIfAbsent: false)
-    case .renamenx: rename(words, database, onlyIfAbsent: true)
     case .scan: scan(words, database)
     case .touch: touch(words, database)
     case .ttl: timeToLive(words, database, .seconds)
@@ -218,6 +221,20 @@ extension Execution {
     case .hstrlen: fieldLength(words, database)
     case .httl: fieldExpiry(words, database, .seconds, isAbsolute: false)
     case .hvals: fields(words, database, .values)
+
+    case .lindex: elementAtIndex(words, database)
+    case .linsert: insertElement(words, database, session.limits)
+    case .llen: listLength(words, database)
+    case .lmpop: popFromFirst(words, database)
+    case .lpop: pop(words, database, from: .head)
+    case .lpos: elementPosition(words, database)
+    case .lpushx: push(words, database, session.limits, at: .head, onlyIfThere: true)
+    case .lrange: elements(words, database)
+    case .lrem: removeElements(words, database)
+    case .lset: setElement(words, database, session.limits)
+    case .ltrim: trimList(words, database)
+    case .rpop: pop(words, database, from: .tail)
+    case .rpushx: push(words, database, session.limits, at: .tail, onlyIfThere: true)
 
     case .sadd: addMembers(words, database, session.limits)
     case .scard: countMembers(.set, words, database)
@@ -294,6 +311,44 @@ extension Execution {
     case .zunionstore: combine(words, database, .union, .store)
     }
     return .done
+  }
+
+  /// Runs a command that may make a value for which clients wait.
+  @inline(__always)
+  mutating func runMaking(
+    _ id: CommandID, _ words: borrowing Words, _ session: inout SessionState
+  ) -> DispatchOutcome {
+    let database = session.database
+    switch id {
+    case .lpush: push(words, database, session.limits, at: .head, onlyIfThere: false)
+    case .rpush: push(words, database, session.limits, at: .tail, onlyIfThere: false)
+    case .lmove, .rpoplpush: moveElement(words, database)
+    case .copy: copy(words, database)
+    case .rename: rename(words, database, onlyIfAbsent: false)
+    case .renamenx: rename(words, database, onlyIfAbsent: true)
+    default: return runBlocking(id, words, &session)
+    }
+    return .done
+  }
+
+  /// Runs a command that waits for data.
+  mutating func runBlocking(
+    _ id: CommandID, _ words: borrowing Words, _ session: inout SessionState
+  ) -> DispatchOutcome {
+    let outcome: DispatchOutcome
+    if let blocked = session.blocked {
+      outcome = goOn(with: blocked, &session)
+    } else {
+      switch id {
+      case .blmove, .brpoplpush: outcome = waitForMove(words, &session)
+      case .blmpop: outcome = waitForFirst(words, &session)
+      case .blpop: outcome = waitForElement(words, from: .head, &session)
+      default: outcome = waitForElement(words, from: .tail, &session)
+      }
+    }
+    if case .wait = outcome { return outcome }
+    session.endWait()
+    return outcome
   }
 
   /// Runs a command that may have its client wait.

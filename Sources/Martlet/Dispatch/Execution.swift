@@ -10,6 +10,7 @@ package struct SessionState {
   private final class SeldomKept {
     var awaitedCheckpoint: Int?
     var databaseCopy: DatabaseSnapshot?
+    var blocked: BlockedRequest?
   }
 
   package let client: ClientRecord
@@ -56,6 +57,12 @@ package struct SessionState {
   var databaseCopy: DatabaseSnapshot? {
     get { seldomKept?.databaseCopy }
     set { keep(newValue, as: \.databaseCopy) }
+  }
+
+  /// The request that waits for data; nil when none does.
+  var blocked: BlockedRequest? {
+    get { seldomKept?.blocked }
+    set { keep(newValue, as: \.blocked) }
   }
 
   private mutating func keep<Value>(
@@ -114,6 +121,12 @@ package struct SessionState {
     if isWaiting { deadline = .min }
   }
 
+  /// Whether the next request is one that waits for data: it is called when that has come.
+  var waitsForData: Bool { blocked != nil }
+
+  /// Ends a wait for data, the client being gone; false when the client has been served already.
+  func abandonWait() -> Bool { blocked?.abandon() ?? true }
+
   /// Notes that the request that waited is replied to.
   mutating func endWait() {
     guard isWaiting else { return }
@@ -152,6 +165,10 @@ package struct Execution: ~Copyable {
   /// Values of at least so many bytes are lent to whoever sends the replies.
   private var lentFrom = Int.max
   private var record = ByteQueue()
+  /// Keys at which values have been made and at which clients wait, to be served behind the command.
+  var readyKeys: [ReadyKey] = []
+  /// What has the sessions of this lane called; nil where nobody serves sessions that wait.
+  package var waker: (any Waker)?
   /// Which shard is squeezed next.
   var squeezedShard = 0
   /// When all shards were last looked through for memory to give back, in vain, and what was in use then.
@@ -406,6 +423,7 @@ package struct Execution: ~Copyable {
     let version = commitRecord(database)
     guard let item = keyspace[key.shard].shard.release(key.bytes, key.hash, database, version) else { return }
     keyspace[newKey.shard].shard.adopt(item, newKey.bytes, newKey.hash, database, version)
+    noteMade(newKey, database)
   }
 
   mutating func copy(_ key: borrowing Key, _ database: Int, to newKey: borrowing Key, _ newDatabase: Int) {
@@ -413,6 +431,7 @@ package struct Execution: ~Copyable {
     let version = commitRecord(database)
     guard let item = keyspace[key.shard].shard.copy(key.bytes, key.hash, database) else { return }
     keyspace[newKey.shard].shard.adopt(item, newKey.bytes, newKey.hash, newDatabase, version)
+    noteMade(newKey, newDatabase)
   }
 
   /// Moves what is at a key into another database, where the key is free.
@@ -482,6 +501,58 @@ package struct Execution: ~Copyable {
     let version = commitRecord(database)
     keyspace[key.shard].shard.setFieldExpiry(
       key.bytes, key.hash, database, fields, milliseconds, version)
+  }
+
+  /// Adds elements at an end of a list, or makes one; how many it then has.
+  mutating func pushElements(
+    _ key: borrowing Key, _ database: Int, _ words: borrowing Words, at end: ListEnd
+  ) -> Int {
+    record.recordPush(key.bytes, words, at: end)
+    let version = commitRecord(database)
+    noteMade(key, database)
+    return keyspace[key.shard].shard.pushElements(key.bytes, key.hash, database, words, at: end, version)
+  }
+
+  /// Takes elements from an end of a list, which has as many.
+  mutating func popElements(_ key: borrowing Key, _ database: Int, _ count: Int, from end: ListEnd) {
+    record.recordPop(key.bytes, count, from: end)
+    let version = commitRecord(database)
+    keyspace[key.shard].shard.popElements(key.bytes, key.hash, database, count, from: end, version)
+  }
+
+  /// Keeps some elements of a list that is there, one at least, and takes the others out.
+  mutating func trimList(_ key: borrowing Key, _ database: Int, to kept: Range<Int>) {
+    record.recordTrim(key.bytes, to: kept)
+    let version = commitRecord(database)
+    keyspace[key.shard].shard.trimList(key.bytes, key.hash, database, to: kept, version)
+  }
+
+  /// Puts another element in the place of one that there is.
+  mutating func setElement(_ key: borrowing Key, _ database: Int, _ index: Int, _ word: RawSpan) {
+    record.recordSetElement(key.bytes, index, word)
+    let version = commitRecord(database)
+    keyspace[key.shard].shard.setElement(key.bytes, key.hash, database, index, word, version)
+  }
+
+  /// Puts an element before or after the first one that is `pivot`, which is at `index`; how many there then are.
+  mutating func insertElement(
+    _ key: borrowing Key, _ database: Int, isAfter: Bool, _ pivot: RawSpan, at index: Int, _ word: RawSpan
+  ) -> Int {
+    record.recordInsertElement(key.bytes, isAfter: isAfter, pivot, word)
+    let version = commitRecord(database)
+    return keyspace[key.shard].shard.insertElement(
+      key.bytes, key.hash, database, at: isAfter ? index + 1 : index, word, version)
+  }
+
+  /// Takes elements that are a word, of which there is one, out of a list; how many they were.
+  ///
+  /// - Parameter count: how many at most, from the head on, or for one below 0 from the tail; all for 0.
+  mutating func removeElements(_ key: borrowing Key, _ database: Int, _ word: RawSpan, count: Int) -> Int {
+    record.recordRemoveElements(key.bytes, count, word)
+    let version = commitRecord(database)
+    return keyspace[key.shard].shard.removeElements(
+      key.bytes, key.hash, database, word, most: count == 0 ? .max : Int(clamping: count.magnitude),
+      from: count < 0 ? .tail : .head, version)
   }
 
   /// Empties one database. Every shard is locked.

@@ -126,6 +126,8 @@ package final class ServerContext: Sendable {
   package static var redisVersion: String { "7.0.15" }
 
   package let clients = ClientRegistry()
+  /// Who waits for data.
+  let blockedClients = BlockedClients()
   /// Who watches what memcached's clients do.
   let watchers = Watchers()
   private let memoryLimitBox = Atomic<Int>(0)

@@ -124,16 +124,20 @@ extension Execution {
   private mutating func run(_ transaction: Transaction, _ session: inout SessionState) {
     var queue = CommandQueue()
     swap(&queue, &transaction.queue)
-    let shards = shards(queue, transaction)
+    var shards = shards(queue, transaction)
     let keyspace = keyspace
     shards.forEach { keyspace.lock($0) }
-    defer { shards.forEach { keyspace.unlock($0) } }
+    // Those who wait at keys of the transaction are served behind its last command.
+    let awaited = queue.writeCount > 0 ? awaitedPlaces(queue) : []
+    if !awaited.isEmpty { shards.formUnion(lockDestinations(awaited, shards)) }
+    let locked = shards
+    defer { locked.forEach { keyspace.unlock($0) } }
     if hasChanged(transaction) { return reply.nullArray() }
 
     isRunningTransaction = true
     defer { isRunningTransaction = false }
     // One record is whole by itself.
-    let group = queue.writeCount > 1 ? journal.beginGroup() : nil
+    let group = queue.writeCount > 1 || !awaited.isEmpty ? journal.beginGroup() : nil
     reply.array(queue.count)
     for index in 0..<queue.count {
       let command = queue.command(index)
@@ -143,7 +147,21 @@ extension Execution {
       replaceIfOverfull(from: start)
       if command.flags.contains(.write) { session.noteWritten(shown) }
     }
+    serveReady()
     if let group { journal.endGroup(group) }
+  }
+
+  /// The keys of the transaction, in whichever database, at which clients wait. Their shards are locked.
+  private func awaitedPlaces(_ queue: borrowing CommandQueue) -> [MadePlace] {
+    guard keyspace.waiterCount.value > 0 else { return [] }
+    var places: Set<MadePlace> = []
+    for index in 0..<queue.count {
+      let words = queue.words(index)
+      for position in queue.command(index).keyPositions(words) {
+        appendAwaited(keyspace.place(words[position]), &places)
+      }
+    }
+    return Array(places)
   }
 
   /// The shards that a transaction needs.

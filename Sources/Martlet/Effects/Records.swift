@@ -284,6 +284,72 @@ extension ByteQueue {
     end()
   }
 
+  // MARK: Lists
+
+  /// `RPUSH key element [element ...]` or `LPUSH ...`
+  mutating func recordPush(_ key: RawSpan, _ words: borrowing Words, at end: ListEnd) {
+    begin(end == .head ? "LPUSH" : "RPUSH", key)
+    for index in 0..<words.count { next(words[index]) }
+    self.end()
+  }
+
+  /// The beginning of `RPUSH key element [element ...]`: elements follow, and a newline.
+  mutating func recordElementsStart(_ key: RawSpan) { begin("RPUSH", key) }
+
+  mutating func recordNextElement(_ element: ListElement) {
+    if let integer = element.integer {
+      append(byte: UInt8(ascii: " "))
+      append(decimal: integer)
+    } else {
+      next(element.text)
+    }
+  }
+
+  /// `LPOP key count` or `RPOP key count`
+  mutating func recordPop(_ key: RawSpan, _ count: Int, from end: ListEnd) {
+    begin(end == .head ? "LPOP" : "RPOP", key)
+    append(byte: UInt8(ascii: " "))
+    append(decimal: count)
+    self.end()
+  }
+
+  /// `LTRIM key start stop`, both from 0 on, the stop among what is kept.
+  mutating func recordTrim(_ key: RawSpan, to kept: Range<Int>) {
+    begin("LTRIM", key)
+    append(byte: UInt8(ascii: " "))
+    append(decimal: kept.lowerBound)
+    append(byte: UInt8(ascii: " "))
+    append(decimal: kept.upperBound - 1)
+    end()
+  }
+
+  /// `LSET key index element`, the index from 0 on.
+  mutating func recordSetElement(_ key: RawSpan, _ index: Int, _ word: RawSpan) {
+    begin("LSET", key)
+    append(byte: UInt8(ascii: " "))
+    append(decimal: index)
+    next(word)
+    end()
+  }
+
+  /// `LINSERT key BEFORE|AFTER pivot element`
+  mutating func recordInsertElement(_ key: RawSpan, isAfter: Bool, _ pivot: RawSpan, _ word: RawSpan) {
+    begin("LINSERT", key)
+    append(isAfter ? " AFTER" : " BEFORE")
+    next(pivot)
+    next(word)
+    end()
+  }
+
+  /// `LREM key count element`: a count below zero counts from the tail, 0 is for all.
+  mutating func recordRemoveElements(_ key: RawSpan, _ count: Int, _ word: RawSpan) {
+    begin("LREM", key)
+    append(byte: UInt8(ascii: " "))
+    append(decimal: count)
+    next(word)
+    end()
+  }
+
   /// `VERSION key number`, in a body only: the version of a key that has no `SET`.
   mutating func recordVersion(_ key: RawSpan, _ version: UInt64) {
     begin("VERSION", key)

@@ -103,6 +103,8 @@ struct Replay {
       else { return .rejected }
     } else if name.equalsIgnoringCase("hpersist") {
       guard count >= 5, setFieldExpiry(words, from: 2, 0, version) else { return .rejected }
+    } else if let outcome = applyToList(words, version) {
+      return outcome
     } else if name.equalsIgnoringCase("append") {
       guard count == 3, holds(words, .string) else { return .rejected }
       let key = place(words, 1)
@@ -184,7 +186,7 @@ struct Replay {
   }
 
   @_lifetime(copy words)
-  private func place(_ words: borrowing Words, _ index: Int) -> Key {
+  func place(_ words: borrowing Words, _ index: Int) -> Key {
     keyspace.place(words[index])
   }
 
@@ -195,7 +197,7 @@ struct Replay {
   }
 
   /// Whether the key is free or has a value of this type.
-  private func holds(_ words: borrowing Words, _ kind: ItemKind) -> Bool {
+  func holds(_ words: borrowing Words, _ kind: ItemKind) -> Bool {
     let hash = keyspace.hash(words[1])
     guard let item = keyspace[keyspace.shardIndex(hash)].shard.find(words[1], hash, database) else {
       return true

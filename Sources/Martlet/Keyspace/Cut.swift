@@ -11,7 +11,8 @@
 //
 // A large collection is neither copied nor handed out whole. It is followed by itself: the reader goes through its
 // members, and meanwhile members are put aside that are removed or replaced before the reader has come to them, and
-// members that are added, or come in the place of others, are remembered, so as to be left out.
+// members that are added, or come in the place of others, are remembered, so as to be left out. A long list is followed by
+// its chunks: see CutList.swift.
 
 /// A collection that is handed out in steps.
 package final class CutCollection {
@@ -34,11 +35,12 @@ package final class CutCollection {
   /// Members that were in the collection at the cut and have been removed before the reader came to them.
   fileprivate var removed: [Member] = []
 
-  /// Nil for an item that is small enough to be copied: a string, a packed collection or one of few members.
+  /// Nil for a list, and for an item that is small enough to be copied: a string, a packed collection or one of few
+  /// members.
   fileprivate init?(ifLarge item: Item, _ database: Int) {
-    guard !item.isString, let table = item.members.table, table.count > Cut.largeCollection else {
-      return nil
-    }
+    guard item.kind == .set || item.kind == .hash, let table = item.members.table,
+      table.count > Cut.largeCollection
+    else { return nil }
     kind = item.kind
     key = item.key.array
     self.database = database
@@ -61,6 +63,10 @@ package protocol CutReader: ~Copyable {
   mutating func take(_ member: Member, of collection: CutCollection)
   /// All members of a large collection have been taken.
   mutating func finish(_ collection: CutCollection)
+  /// The next element of a long list. It is good only during the call.
+  mutating func take(_ element: ListElement, of list: CutList)
+  /// All elements of a long list have been taken.
+  mutating func finish(_ list: CutList)
 }
 
 /// What a shard keeps for a cut.
@@ -81,6 +87,7 @@ struct Cut: ~Copyable {
   fileprivate var isScanned = false
   fileprivate var retired: [(item: Item, database: Int)] = []
   fileprivate var collections: [CutCollection] = []
+  fileprivate var lists: [CutList] = []
   /// Bugs on purpose: items that go aren't kept, or members. For the simulation, which has to find it; from outside
   /// nothing could do this, since what a cut has kept leaves it in its records only.
   fileprivate var forgetsDeletions = false
@@ -116,8 +123,16 @@ struct Cut: ~Copyable {
 
   /// The large collection that is followed and is this item's.
   fileprivate func collection(of item: Item) -> CutCollection? {
-    guard !collections.isEmpty, !item.isString, let table = item.members.table else { return nil }
+    guard !collections.isEmpty, item.kind == .set || item.kind == .hash, let table = item.members.table else {
+      return nil
+    }
     return collections.first { $0.retired == nil && $0.table.isSame(as: table) }
+  }
+
+  /// The long list that is followed and is this item's.
+  fileprivate func list(of item: Item) -> CutList? {
+    guard !lists.isEmpty, item.kind == .list, let chunks = item.list.chunks else { return nil }
+    return lists.first { $0.retired == nil && $0.chunks.list.isSame(as: chunks) }
   }
 }
 
@@ -134,7 +149,9 @@ extension Shard {
   private mutating func keepCopy(_ item: Item, _ hash: UInt64, _ database: Int) {
     guard cut.needs(item, hash, database) else { return }
     let origin = cut.origin(database)
-    if let collection = CutCollection(ifLarge: item, origin) {
+    if let list = CutList(ifLong: item, origin, retainedBytes) {
+      cut.lists.append(list)
+    } else if let collection = CutCollection(ifLarge: item, origin) {
       cut.collections.append(collection)
     } else {
       retire(item.clone(seed, &allocator), origin)
@@ -154,11 +171,16 @@ extension Shard {
   @inline(never)
   private mutating func discardSlowly(_ item: Item, _ hash: UInt64, _ database: Int) {
     noteGone(item, database)
-    if let collection = cut.collection(of: item) {
+    if let list = cut.list(of: item) {
+      list.keep(item)
+    } else if let collection = cut.collection(of: item) {
       keep(item, of: collection)
     } else if cut.needs(item, hash, database) && !cut.forgetsDeletions {
       let origin = cut.origin(database)
-      if let collection = CutCollection(ifLarge: item, origin) {
+      if let list = CutList(ifLong: item, origin, retainedBytes) {
+        list.keep(item)
+        cut.lists.append(list)
+      } else if let collection = CutCollection(ifLarge: item, origin) {
         keep(item, of: collection)
         cut.collections.append(collection)
       } else {
@@ -190,6 +212,9 @@ extension Shard {
   func mayOverwrite(_ item: Item, _ hash: UInt64, _ database: Int) -> Bool {
     !cut.isActive || !cut.needs(item, hash, database)
   }
+
+  /// What follows a list, if the cut does.
+  func followed(list item: Item) -> CutList? { cut.isActive ? cut.list(of: item) : nil }
 
   /// What follows a collection, if the cut does.
   func followed(_ item: Item) -> CutCollection? { cut.isActive ? cut.collection(of: item) : nil }
@@ -260,10 +285,11 @@ extension Shard {
   {
     var left = entries
     takeRetired(&left, &reader)
+    while left > 0, let list = cut.lists.last { advance(list, &left, &reader) }
     while left > 0, let collection = cut.collections.last { advance(collection, &left, &reader) }
     while left > 0 && !cut.isScanned { scanSome(&left, &reader) }
     publish()
-    return !(cut.retired.isEmpty && cut.collections.isEmpty && cut.isScanned)
+    return !(cut.retired.isEmpty && cut.lists.isEmpty && cut.collections.isEmpty && cut.isScanned)
   }
 
   private mutating func takeRetired<Reader: CutReader & ~Copyable>(_ left: inout Int, _ reader: inout Reader)
@@ -278,19 +304,24 @@ extension Shard {
   private mutating func scanSome<Reader: CutReader & ~Copyable>(_ left: inout Int, _ reader: inout Reader) {
     var visited = 0
     var collections: [CutCollection] = []
+    var lists: [CutList] = []
+    let retainedBytes = retainedBytes
     let (version, database, place) = (cut.version, cut.database, cut.place)
     let seed = seed
     cut.cursor = scan(cut.currentDatabase, cut.cursor) { item in
       visited += 1
       // A bucket that has taken in another since may hold what has been handed out.
       guard item.version <= version, Table<Item>.scanPlace(seed.hash(item.key)) >= place else { return }
-      if let collection = CutCollection(ifLarge: item, database) {
+      if let list = CutList(ifLong: item, database, retainedBytes) {
+        lists.append(list)
+      } else if let collection = CutCollection(ifLarge: item, database) {
         collections.append(collection)
       } else {
         reader.take(item, database)
       }
     }
     cut.collections += collections
+    cut.lists += lists
     left -= max(visited, 1)
     if cut.cursor != 0 {
       cut.place = Table<Item>.scanPlace(cut.cursor)
@@ -299,6 +330,23 @@ extension Shard {
       cut.database += 1
       cut.isScanned = cut.database == databaseCount
     }
+  }
+
+  private mutating func advance<Reader: CutReader & ~Copyable>(
+    _ list: CutList, _ left: inout Int, _ reader: inout Reader
+  ) {
+    left -= max(
+      1, list.chunks.handOut(left, &allocator, forgets: cut.forgetsMembers) { reader.take($0, of: list) })
+    guard list.chunks.isDone else { return }
+    reader.finish(list)
+    release(list)
+    cut.lists.removeAll { $0 === list }
+  }
+
+  private mutating func release(_ list: CutList) {
+    list.chunks.release(&allocator)
+    if let item = list.retired { dropRetired(item) }
+    list.retired = nil
   }
 
   private mutating func advance<Reader: CutReader & ~Copyable>(
@@ -353,6 +401,7 @@ extension Shard {
   package mutating func endCut() {
     for (item, _) in cut.retired { dropRetired(item) }
     for collection in cut.collections { release(collection) }
+    for list in cut.lists { release(list) }
     cut = Cut()
     publish()
   }

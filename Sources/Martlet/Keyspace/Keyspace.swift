@@ -43,6 +43,9 @@ package struct Key: ~Escapable {
   private let memory = SharedMemoryCounts()
   /// Up to where collections are packed.
   package let packing = PackingSettings()
+  /// How many clients wait for data. It is raised under the locks of the shards whose keys they wait at, so that who holds one
+  /// of these and finds 0 need not look for any.
+  let waiterCount = SharedCounter()
 
   /// - Parameters:
   ///   - shardCount: a power of two, at most 256.
@@ -79,6 +82,7 @@ package struct Key: ~Escapable {
     accessClock.destroy()
     memory.destroy()
     packing.destroy()
+    waiterCount.destroy()
   }
 
   /// A count of shards that lets `threads` threads meet seldom: a few for each, a power of two.
@@ -193,6 +197,19 @@ struct ShardSet {
   mutating func insert(_ index: ShardIndex) { words[index >> 6] |= 1 << UInt64(index & 63) }
 
   func contains(_ index: ShardIndex) -> Bool { words[index >> 6] & 1 << UInt64(index & 63) != 0 }
+
+  mutating func formUnion(_ other: ShardSet) { for index in 0..<4 { words[index] |= other.words[index] } }
+
+  func isSuperset(of other: ShardSet) -> Bool {
+    for index in 0..<4 where other.words[index] & ~words[index] != 0 { return false }
+    return true
+  }
+
+  func subtracting(_ other: ShardSet) -> ShardSet {
+    var rest = self
+    for index in 0..<4 { rest.words[index] &= ~other.words[index] }
+    return rest
+  }
 
   @inline(__always)
   func forEach(_ body: (ShardIndex) -> Void) {

@@ -22,6 +22,7 @@ package struct Shard: ~Copyable {
   let databaseCount: Int
   var cut = Cut()
   var watchedAbsences = WatchedAbsences()
+  var waitingClients = WaitingClients()
   /// Bytes put aside for a cut by all shards.
   let retainedBytes: SharedCounter
   private let accessClock: SharedCounter
@@ -88,6 +89,9 @@ package struct Shard: ~Copyable {
 
   /// Up to where collections of a type are packed.
   func limits(_ kind: ItemKind) -> PackingLimits { packing[kind] }
+
+  /// The same for lists, and how large their chunks are.
+  var listLimits: ListRowLimits { packing.lists.row }
 
   /// The version by which an absent key became so, or a later one of another key with a similar hash.
   @inline(__always)
@@ -304,6 +308,9 @@ package struct Shard: ~Copyable {
     case .set, .hash, .sortedSet:
       remove(key, hash, database, version)
       putCollection(item, key, hash, database, version)
+    case .list:
+      remove(key, hash, database, version)
+      putList(item, key, hash, database, version)
     }
   }
 
@@ -444,7 +451,7 @@ package struct Shard: ~Copyable {
 struct DetachedItem: ~Copyable {
   let kind: ItemKind
   let metadata: ItemMetadata
-  /// A string's value; the members of a collection, as they stand in a packed one.
+  /// A string's value; the members of a collection or the elements of a list, as they stand in a packed one.
   private(set) var content = ByteQueue()
   private(set) var memberCount = 0
   private(set) var isPacked = false
@@ -452,15 +459,20 @@ struct DetachedItem: ~Copyable {
   init(_ item: Item) {
     kind = item.kind
     metadata = item.metadata
-    guard !item.isString else {
-      content.append(item.value)
-      return
+    switch item.kind {
+    case .string: content.append(item.value)
+    case .set, .hash:
+      let members = item.members
+      memberCount = members.count
+      isPacked = members.isPacked
+      var packed = ByteQueue()
+      members.forEach { $0.append(to: &packed) }
+      content = packed
+    case .list:
+      let list = item.list
+      memberCount = list.count
+      isPacked = list.isPacked
+      list.appendRows(to: &content)
     }
-    let members = item.members
-    memberCount = members.count
-    isPacked = members.isPacked
-    var packed = ByteQueue()
-    members.forEach { $0.append(to: &packed) }
-    content = packed
   }
 }

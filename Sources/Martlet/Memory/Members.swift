@@ -55,12 +55,13 @@ package struct PackingSettings: Sendable {
   package let hashes = PackingLimits(entries: 128, valueBytes: 64)
   package let sets = PackingLimits(entries: 128, valueBytes: 64)
   package let sortedSets = PackingLimits(entries: 128, valueBytes: 64)
+  package let lists = ListLimits()
 
   subscript(kind: ItemKind) -> PackingLimits {
     switch kind {
     case .hash: hashes
     case .sortedSet: sortedSets
-    case .string, .set: sets
+    case .string, .set, .list: sets
     }
   }
 
@@ -68,6 +69,7 @@ package struct PackingSettings: Sendable {
     hashes.destroy()
     sets.destroy()
     sortedSets.destroy()
+    lists.destroy()
   }
 }
 
@@ -475,9 +477,9 @@ struct Sampling {
 // MARK: - The item of a collection
 
 extension Item {
-  /// The members of a collection.
+  /// The members of a set or a hash.
   package var members: Members {
-    precondition(!isString)
+    precondition(kind == .set || kind == .hash)
     return unsafe Members(valueStart)
   }
 
@@ -574,8 +576,8 @@ extension Item {
     unsafe valueStart.storeBytes(of: UInt16(count), as: UInt16.self)
   }
 
-  /// Makes a gap in the value in the place of some of its bytes.
-  private func splicing(
+  /// Makes a gap in the value in the place of some of its bytes. The old allocation is gone.
+  func splicing(
     at offset: Int, removing removed: Int, adding added: Int, _ allocator: inout Allocator
   ) -> Item {
     if removed == added { return self }

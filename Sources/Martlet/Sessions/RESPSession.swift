@@ -83,6 +83,10 @@ package struct RESPSession: Session, ~Copyable {
 
   package mutating func endWait() { state.shortenWait() }
 
+  package var waitsForData: Bool { state.waitsForData }
+
+  package mutating func abandonWait() -> Bool { state.abandonWait() }
+
   private func fail(_ text: StaticString, _ execution: inout Execution) -> SessionStep {
     execution.reply.error(text)
     return SessionStep(consumed: 0, next: .close)

@@ -42,6 +42,7 @@ final class ConnectionHandler: ChannelDuplexHandler, LaneConnection {
   func channelInactive(context: ChannelHandlerContext) {
     isClosing = true
     cancelAlarm()
+    _ = conversation.abandonWait()
     conversation.dropHeld()
     context.fireChannelInactive()
   }
@@ -153,6 +154,12 @@ final class ConnectionHandler: ChannelDuplexHandler, LaneConnection {
     resume(context)
   }
 
+  func wake() {
+    guard let context, !isClosing, conversation.isBlocked else { return }
+    conversation.goOn()
+    resume(context)
+  }
+
   private func cancelAlarm() {
     alarm?.task.cancel()
     alarm = nil
@@ -175,12 +182,13 @@ final class ConnectionHandler: ChannelDuplexHandler, LaneConnection {
   func journalAdvanced() {
     isWaiting = false
     guard let context, !isClosing else { return }
-    conversation.goOn()
+    conversation.journalAdvanced()
     conversation.release(by: lane.store.journal) {
       write(lane.copy($0), context)
     }
     if conversation.isLost(by: lane.store.journal) {
       isClosing = true
+      _ = conversation.abandonWait()
       context.close(promise: nil)
       return
     }
@@ -202,6 +210,11 @@ final class ConnectionHandler: ChannelDuplexHandler, LaneConnection {
 
   func drain() {
     guard let context, !isClosing else { return }
+    // Who has been served meanwhile is told.
+    if !conversation.abandonWait() {
+      conversation.goOn()
+      process(context)
+    }
     conversation.end()
     process(context)
   }
@@ -212,7 +225,7 @@ final class ConnectionHandler: ChannelDuplexHandler, LaneConnection {
     guard let context, context.channel.isActive else { return }
     let unsent = (try? context.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0
     guard unsent > 0 else {
-      let isWaiting = conversation.waitsForJournal
+      let isWaiting = conversation.isWaiting
       if waiting.look(at: now, isWaiting: isWaiting, reception.patience) == .isIdle {
         reception.noteIdle(conversation.client)
         closeNow()
@@ -231,6 +244,7 @@ final class ConnectionHandler: ChannelDuplexHandler, LaneConnection {
 
   func closeNow() {
     isClosing = true
+    _ = conversation.abandonWait()
     context?.close(promise: nil)
   }
 }

@@ -200,7 +200,7 @@
     /// Looks at how long it has kept the server waiting.
     mutating func look(at now: Int64, _ patience: Patience) -> Waiting.Verdict {
       guard sending == .waiting else {
-        return waiting.look(at: now, isWaiting: conversation.waitsForJournal, patience)
+        return waiting.look(at: now, isWaiting: conversation.isWaiting, patience)
       }
       return waiting.look(
         at: now, progress: sendProgress, untaken: Sockets.untakenBytes(socket), patience)

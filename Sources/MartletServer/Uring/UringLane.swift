@@ -37,6 +37,10 @@
     private var tried: [SlotKey] = []
     /// Connections that wait for the journal's next commit.
     private var waiting: [SlotKey] = []
+    /// Connections that wait for data, by the numbers of their clients.
+    private var blocked: [Int: SlotKey] = [:]
+    /// When those that wait for data not for ever are to be called.
+    private var deadlines = Deadlines()
     /// The journal has committed since they began to wait.
     private var hasCommitted = false
 
@@ -71,6 +75,7 @@
       self.ring = ring
       execution = Execution(reception.store, reception.context, seed: seed)
       execution.lendsValues = true
+      execution.waker = mailbox
       sweeper = number == 0 ? Sweeper(reception.store, reception.context, seed: seed &+ 1) : nil
     }
 
@@ -154,7 +159,7 @@
         connections[key].isDirty = true
         dirty.append(key)
       }
-      if connections[key].conversation.waitsForJournal { waitForJournal(key) }
+      if connections[key].conversation.isWaiting { wait(key) }
       if connections[key].conversation.isEnding {
         if connections[key].hasEnded { close(key) }
         return
@@ -234,6 +239,33 @@
       settle(key)
     }
 
+    // MARK: Data
+
+    /// Has a connection called when what it waits for has come.
+    private mutating func wait(_ key: SlotKey) {
+      if connections[key].conversation.isBlocked {
+        blocked[connections[key].conversation.client.id] = key
+        deadlines.set(connections[key].conversation.deadline, for: key)
+        if deadlines.first != .max { setTimer(deadlines.first) }
+      }
+      if connections[key].conversation.waitsForJournal { waitForJournal(key) }
+    }
+
+    /// Calls the session of a client that has been served, or waits no more for another reason.
+    private mutating func wake(client: Int) {
+      guard let key = blocked[client], connections.contains(key), !connections[key].isClosing,
+        connections[key].conversation.isBlocked
+      else { return }
+      goOn(key)
+    }
+
+    /// Has a connection wait for data no more, because it ends.
+    private mutating func abandonWait(_ key: SlotKey) {
+      guard connections[key].conversation.isBlocked else { return }
+      // Who has been served meanwhile is told, as far as that is still possible.
+      if !connections[key].conversation.abandonWait() { goOn(key) }
+    }
+
     // MARK: The journal
 
     /// Has a connection told of the journal's next commit; at once, if that has come in the meantime.
@@ -259,13 +291,19 @@
         if connections[key].conversation.isLost(by: journal) {
           close(key)
         } else {
-          goOn(key)
+          connections[key].conversation.journalAdvanced()
+          proceed(key)
+          settle(key)
         }
       }
     }
 
     /// Has a session that was paused called again.
     private mutating func goOn(_ key: SlotKey) {
+      if connections[key].conversation.isBlocked {
+        blocked[connections[key].conversation.client.id] = nil
+        deadlines.remove(key)
+      }
       connections[key].conversation.goOn()
       proceed(key)
       settle(key)
@@ -312,6 +350,12 @@
         if now >= connections[key].conversation.deadline, !connections[key].isClosing { goOn(key) }
         if connections.contains(key) { nearest = min(nearest, connections[key].conversation.deadline) }
       }
+      while let key = deadlines.takeDue(now) {
+        if connections.contains(key), !connections[key].isClosing, connections[key].conversation.isBlocked {
+          goOn(key)
+        }
+      }
+      nearest = min(nearest, deadlines.first)
       if nearest != .max { setTimer(nearest) }
     }
 
@@ -363,10 +407,13 @@
         drainDeadline = WallClock.monotonicNanoseconds() + TransportBounds.drainSeconds * 1_000_000_000
         setTimer(drainDeadline)
         for key in connections.keys {
+          abandonWait(key)
+          guard connections.contains(key) else { continue }
           connections[key].conversation.end()
           settle(key)
         }
       case .meet(let done): done()
+      case .wake(let client): wake(client: client)
       case .stop:
         isStopped = true
         stopListening()
@@ -466,6 +513,7 @@
     private mutating func close(_ key: SlotKey) {
       guard !connections[key].isClosing else { return removeIfAtRest(key) }
       connections[key].isClosing = true
+      if connections[key].conversation.isBlocked { _ = connections[key].conversation.abandonWait() }
       if !connections[key].isAtRest { ring.cancelAll(connections[key].socket) }
       removeIfAtRest(key)
     }
@@ -475,6 +523,8 @@
       Sockets.close(connections[key].socket)
       let client = connections[key].conversation.client
       connections[key].dropOutput(execution, &spares)
+      if blocked[client.id] == key { blocked[client.id] = nil }
+      deadlines.remove(key)
       connections.remove(key)
       forget(client)
     }
