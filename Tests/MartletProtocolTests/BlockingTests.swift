@@ -188,7 +188,9 @@ struct BlockingTests {
     expect(next, hears: Self.pair("k", "a"))
   }
 
-  @Test("is served by RENAME, COPY, LMOVE and RPOPLPUSH, and not by what is no list, nor in another database")
+  @Test(
+    "is served by RENAME, COPY, MOVE, SWAPDB, LMOVE and RPOPLPUSH, and not by what is no list, nor in another database"
+  )
   func otherCommands() {
     let server = TestServer()
     let other = server.redisClient()
@@ -206,6 +208,9 @@ struct BlockingTests {
     expectServed("LMOVE l k RIGHT LEFT\r\n", "f")
     expectServed("RPOPLPUSH l k\r\n", "e")
     expectServed("SELECT 1\r\nCOPY k k DB 0\r\nSELECT 0\r\n", "x")
+    expectServed("SELECT 2\r\nRPUSH k m n\r\nMOVE k 0\r\nSELECT 0\r\nDEL k\r\n", "m")
+    expectServed("SELECT 2\r\nRPUSH k s\r\nSWAPDB 0 2\r\nSWAPDB 0 2\r\nSELECT 0\r\n", "s")
+    expectServed("MULTI\r\nSELECT 2\r\nRPUSH k t u\r\nSWAPDB 2 0\r\nEXEC\r\nSELECT 0\r\nSWAPDB 0 2\r\n", "t")
     expectServed("SET k v\r\nDEL k\r\nSADD k m\r\nDEL k\r\nRPUSH other y\r\nRPUSH k z\r\n", "z")
     #expect(
       client.send("SELECT 1\r\nBLPOP k 0\r\nSELECT 0\r\n") == "+OK\r\n" + Self.pair("k", "x") + "+OK\r\n")

@@ -128,7 +128,7 @@ extension Execution {
     case .select: select(words, &session)
     case .save, .wait, .waitaof: return runWaiting(id, words, &session)
     case .blmpop, .blpop, .brpop: return runBlocking(id, words, &session)
-    case .blmove, .brpoplpush, .copy, .lmove, .lpush, .rename, .renamenx, .rpoplpush, .rpush:
+    case .blmove, .brpoplpush, .copy, .lmove, .lpush, .move, .rename, .renamenx, .rpoplpush, .rpush:
       return runServing(id, words, &session)
 
     case .discard: reply.error("ERR DISCARD without MULTI")
@@ -148,7 +148,7 @@ extension Execution {
     case .flushall: flush(words, nil)
     case .flushdb: flush(words, database)
     case .info: info(words)
-    case .swapdb: swapDatabases(words)
+    case .swapdb: swapServing(words)
     case .time: time()
 
     case .del, .unlink: del(words, database)
@@ -157,7 +157,6 @@ extension Execution {
     case .expireat: expire(words, database, .seconds, isAbsolute: true)
     case .expiretime: expiryTime(words, database, .seconds)
     case .keys: keys(words, database)
-    case .move: move(words, database)
     case .object: object(words, session)
     case .persist: persist(words, database)
     case .pexpire: expire(words, database, .milliseconds, isAbsolute: false)
@@ -324,6 +323,7 @@ extension Execution {
     case .rpush: push(words, database, session.limits, at: .tail, onlyIfThere: false)
     case .lmove, .rpoplpush: moveElement(words, database)
     case .copy: copy(words, database)
+    case .move: move(words, database)
     case .rename: rename(words, database, onlyIfAbsent: false)
     case .renamenx: rename(words, database, onlyIfAbsent: true)
     default: return runBlocking(id, words, &session)

@@ -440,6 +440,7 @@ package struct Execution: ~Copyable {
     let version = commitRecord(database)
     guard let item = keyspace[key.shard].shard.release(key.bytes, key.hash, database, version) else { return }
     keyspace[key.shard].shard.adopt(item, key.bytes, key.hash, newDatabase, version)
+    noteMade(key, newDatabase)
   }
 
   /// Has two different databases change places. Every shard is locked.
@@ -448,6 +449,8 @@ package struct Execution: ~Copyable {
     let version = commitRecord(0)
     for shard in 0..<keyspace.shardCount { keyspace[shard].shard.swapDatabases(first, second, version) }
     journal.holdReplies(until: version)
+    noteChanged(first)
+    noteChanged(second)
   }
 
   /// Adds members to a collection or gives them other values, or makes one; how many are new.

@@ -30,6 +30,25 @@ extension Execution {
     if !readyKeys.contains(ready) { readyKeys.append(ready) }
   }
 
+  /// Notes that a database has become another, if somebody waits in it. Every shard is locked.
+  mutating func noteChanged(_ database: Int) {
+    guard !isNobodyWaiting else { return }
+    var keys: [[UInt8]] = []
+    for shard in 0..<keyspace.shardCount {
+      keyspace[shard].shard.waitingClients.forEach(database) { keys += $0.keys }
+    }
+    for key in keys { noteReady(keyspace.place(key.span.raw), database) }
+  }
+
+  /// Has two databases change places, and serves those who find in theirs what they wait for. Every shard is locked.
+  mutating func swapServing(_ words: borrowing Words) {
+    if isNobodyWaiting || isRunningTransaction { return swapDatabases(words) }
+    let group = journal.beginGroup()
+    swapDatabases(words)
+    serveReady()
+    journal.endGroup(group)
+  }
+
   /// Runs a command that may make values, and serves those who wait for them. The shards of its keys are locked.
   mutating func runServing(
     _ id: CommandID, _ words: borrowing Words, _ session: inout SessionState

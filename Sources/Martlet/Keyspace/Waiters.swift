@@ -145,6 +145,13 @@ struct WaitingClients {
     }
   }
 
+  /// Calls `body` with all who wait in a database.
+  func forEach(_ database: Int, _ body: (Waiter) -> Void) {
+    for (place, line) in lines where place.database == database {
+      for case let waiter? in line.waiters where waiter.state == .waiting { body(waiter) }
+    }
+  }
+
   /// Takes those out of a line whose wait is over: at its head all of them, behind that once they are many.
   ///
   /// - Parameter ended: how many more of them there may be than before.
