@@ -9,6 +9,7 @@ package enum CommandID: UInt16, CaseIterable {
   // server
   case acl, bgrewriteaof, bgsave, command, config, database, dbsize, flushall, flushdb, info, lastsave
   case save, time
+  case debug, latency, memory, role, slowlog
   // generic
   case copy, del, exists, expire, expireat, expiretime, keys, persist, pexpire, pexpireat, pexpiretime, pttl
   case randomkey, rename, renamenx, scan, touch, ttl, type, unlink
@@ -31,6 +32,8 @@ struct CommandEntry {
   let keys: CommandDeclaration.KeyPositions
   /// The place of the declaration in `CommandDeclaration.all`.
   let index: Int
+  /// A call is timed if none of these bits is set in the count of calls.
+  let timingMask: UInt64
 
   /// The positions of the keys in a request.
   func keyPositions(_ words: borrowing Words) -> KeySequence {
@@ -95,7 +98,8 @@ struct CommandTable: Sendable {
       slots[place] = Slot(
         name: name,
         entry: CommandEntry(
-          id: id, arity: declaration.arity, flags: declaration.flags, keys: declaration.keys, index: index))
+          id: id, arity: declaration.arity, flags: declaration.flags, keys: declaration.keys, index: index,
+          timingMask: declaration.isQuick ? TimingRules.sampling - 1 : 0))
     }
     self.slots = PinnedArray(slots)
   }
@@ -162,17 +166,4 @@ extension CommandID {
     guard let id = Self.allCases.first(where: { "\($0)" == lowercased }) else { return nil }
     self = id
   }
-}
-
-extension CommandDeclaration {
-  /// Every command of the Redis protocol that there is, subcommands behind their command.
-  public static let all: [CommandDeclaration] =
-    accessCommands + connectionCommands + waitCommands + transactionCommands + serverCommands
-    + checkpointCommands + genericCommands + stringCommands + hashCommands + fieldExpiryCommands + setCommands
-
-  /// The name as Redis shows it: `get`, `client|info`.
-  var shownName: String { String(name.lowercased().map { $0 == " " ? "|" : $0 }) }
-
-  /// Whether this is a subcommand like `CLIENT GETNAME`.
-  public var isSubcommand: Bool { name.utf8.contains(UInt8(ascii: " ")) }
 }
