@@ -335,11 +335,19 @@ struct AccessControlTests {
 
   // MARK: The file
 
+  private func find(_ name: String, _ users: Users) -> User? {
+    let name = bytes(name)
+    return users.find(name.span.raw)
+  }
+
   @Test("A file of users is read as Redis reads its own, or not at all")
   func file() throws {
     let users = Users()
     let path = "/data/users.acl"
-    func load(_ text: String) throws { _ = try users.load(Array(text.utf8).span.raw, path) }
+    func load(_ text: String) throws(UsersFile.Malformed) {
+      let text = bytes(text)
+      _ = try users.load(text.span.raw, path)
+    }
     func lines() -> [String] { users.lines(ofAll: true).map { String(decoding: $0, as: UTF8.self) } }
     let standard = "user default on nopass ~* &* +@all"
     let end = "WARNING: ACL errors detected, no change to the previously active ACL rules was performed"
@@ -360,7 +368,8 @@ struct AccessControlTests {
       #expect(error?.description == problem + end)
       #expect(lines() == good)
     }
-    let a = try #require(users.find(Array("a".utf8).span.raw))
+    let found = find("a", users)
+    let a = try #require(found)
     try load("user c on nopass\nuser default off\n")
     #expect(lines() == ["user c on nopass resetchannels -@all", "user default off resetchannels -@all"])
     #expect(a.isRemoved)
@@ -373,7 +382,8 @@ struct AccessControlTests {
   @Test("Users of the settings come back when the file has no word of them")
   func settings() throws {
     let users = Users([Credential(name: bytes("default"), password: bytes("pw"))!, Credential(name: bytes("ada"), password: bytes("x"))!])
-    _ = try users.load(bytes("user default on nopass ~* &* +@all\nuser ada off\n").span.raw, "users.acl")
+    let text = bytes("user default on nopass ~* &* +@all\nuser ada off\n")
+    _ = try users.load(text.span.raw, "users.acl")
     #expect(users.isOpen)
     #expect(users.lines(ofAll: false).count == 2)
     // What the settings say doesn't touch whom the file defines.
@@ -383,7 +393,10 @@ struct AccessControlTests {
     _ = try users.load(RawSpan(), "users.acl")
     #expect(!users.isOpen)
     #expect(users.lines(ofAll: false).isEmpty)
-    #expect(users.authenticate(bytes("pw").span.raw)?.name == "default")
-    #expect(users.find(bytes("ada").span.raw) == nil)
+    let password = bytes("pw")
+    let user = users.authenticate(password.span.raw)
+    #expect(user?.name == "default")
+    let ada = find("ada", users)
+    #expect(ada == nil)
   }
 }
