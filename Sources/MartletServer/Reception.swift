@@ -53,7 +53,10 @@ package struct Reception: Sendable {
   /// Takes in a client, or not.
   func receive(_ wire: WireProtocol, _ peer: Peer) -> Answer {
     if let text = Self.refusal(
-      wire, isLocal: peer.isLocal, isOpen: context.users.isOpen, settings) { return .refused(text) }
+      wire, isLocal: peer.isLocal, isOpen: context.users.isOpen, settings)
+    {
+      return .refused(text)
+    }
     guard let client = context.clients.connect(from: peer.endpoint, to: peer.localEndpoint) else {
       return .refused(
         wire == .redis ? "-ERR max number of clients reached\r\n" : "ERROR Too many open connections\r\n")

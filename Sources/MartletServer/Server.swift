@@ -405,7 +405,9 @@ public final class Server: Sendable {
       ConfigParameter(
         "maxmemory", get: { "\(context.memoryLimit)" },
         set: { value in
-          guard let bytes = ByteSize.parse(value), bytes >= 0 else { return "argument must be a memory value" }
+          guard let bytes = ByteSize.parse(value), bytes >= 0 else {
+            return "argument must be a memory value"
+          }
           context.memoryLimit = bytes
           return nil
         }, rewritten: { (Setting.memoryLimit.key, ByteSize.text(context.memoryLimit)) }),

@@ -28,7 +28,6 @@ struct AccessControlTests {
     "-NOPERM this user has no permissions to run the '\(command)' command"
   }
 
-
   // MARK: Rules
 
   /// What rules make of a user, as the line of ACL LIST says behind the name.
@@ -57,7 +56,10 @@ struct AccessControlTests {
     ("%R~*", "off %R~* resetchannels -@all"),
     ("allkeys resetkeys ~a", "off ~a resetchannels -@all"),
     ("allchannels resetchannels &a &a", "off resetchannels &a -@all"),
-    (">a >b >a <b", "off #ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb resetchannels -@all"),
+    (
+      ">a >b >a <b",
+      "off #ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb resetchannels -@all"
+    ),
     ("nopass", "off nopass resetchannels -@all"),
     ("nopass resetpass", "off resetchannels -@all"),
     ("on nopass ~* &* +@all reset", "off resetchannels -@all"),
@@ -91,7 +93,8 @@ struct AccessControlTests {
           == "-ERR Error in ACL SETUSER modifier '\(rule)': \(problem)\r\n", "\(rules)")
     }
     let unknown = "Unknown command or category name in ACL"
-    let hash = "The password hash must be exactly 64 characters and contain only lowercase hexadecimal characters"
+    let hash =
+      "The password hash must be exactly 64 characters and contain only lowercase hexadecimal characters"
     wrong("foo", "foo", "Syntax error")
     wrong("+nosuch", "+nosuch", unknown)
     wrong("+@nosuch", "+@nosuch", unknown)
@@ -131,8 +134,12 @@ struct AccessControlTests {
       let patterns = (start..<start + 64).map { "~k\($0)" }.joined(separator: " ")
       #expect(client.send("ACL SETUSER u \(patterns)\r\n") == "+OK\r\n")
     }
-    #expect(client.send("ACL SETUSER u ~more\r\n").hasPrefix("-ERR Error in ACL SETUSER modifier '~more': A user may have"))
-    #expect(client.send("ACL SETUSER \(String(repeating: "n", count: 251))\r\n").hasPrefix("-ERR the name of a user"))
+    #expect(
+      client.send("ACL SETUSER u ~more\r\n").hasPrefix(
+        "-ERR Error in ACL SETUSER modifier '~more': A user may have"))
+    #expect(
+      client.send("ACL SETUSER \(String(repeating: "n", count: 251))\r\n").hasPrefix(
+        "-ERR the name of a user"))
     for number in 2..<1024 { #expect(client.send("ACL SETUSER user\(number)\r\n") == "+OK\r\n") }
     #expect(client.send("ACL SETUSER onemore\r\n") == "-ERR there may be 1024 users\r\n")
   }
@@ -145,25 +152,31 @@ struct AccessControlTests {
     _ = admin.send("SET r1 v\r\n")
     #expect(
       admin.send(
-        "ACL SETUSER a on >p +get +set +copy +config|get +multi +exec +ping +acl|whoami +client ~a* %R~r* %W~w*\r\n")
+        "ACL SETUSER a on >p +get +set +copy +config|get +multi +exec +ping +acl|whoami +client ~a* %R~r* %W~w*\r\n"
+      )
         == "+OK\r\n")
     let client = client("a", "p")
     expect(
       client,
       [
-        ("GET a1", "$-1"), ("GET b", Self.deniedKey), ("SET b x", Self.deniedKey), ("SET r1 x", Self.deniedKey),
-        ("GET r1", "$1\r\nv"), ("SET w1 x", "+OK"), ("SET w1 x GET", Self.deniedKey), ("GET w1", Self.deniedKey),
+        ("GET a1", "$-1"), ("GET b", Self.deniedKey), ("SET b x", Self.deniedKey),
+        ("SET r1 x", Self.deniedKey),
+        ("GET r1", "$1\r\nv"), ("SET w1 x", "+OK"), ("SET w1 x GET", Self.deniedKey),
+        ("GET w1", Self.deniedKey),
         ("COPY r1 w2", ":1"), ("COPY w1 w2", Self.deniedKey), ("DEL a1", Self.denied("del")),
         ("CONFIG GET nosuch", "*0"), ("CONFIG SET port 1", Self.denied("config|set")),
         ("CONFIG", "-ERR wrong number of arguments for 'config' command"),
-        ("CONFIG NOSUCH", "-ERR unknown subcommand 'NOSUCH'. Try CONFIG HELP."), ("ACL LIST", Self.denied("acl|list")),
+        ("CONFIG NOSUCH", "-ERR unknown subcommand 'NOSUCH'. Try CONFIG HELP."),
+        ("ACL LIST", Self.denied("acl|list")),
         ("ACL WHOAMI", "$1\r\na"), ("NOSUCH", "-ERR unknown command 'NOSUCH', with args beginning with: "),
         ("GET", "-ERR wrong number of arguments for 'get' command"),
         ("DEL", "-ERR wrong number of arguments for 'del' command"), ("CLIENT GETNAME", "$-1"),
       ])
   }
 
-  @Test("What is denied between MULTI and EXEC ends the transaction; rules that change meanwhile deny one command")
+  @Test(
+    "What is denied between MULTI and EXEC ends the transaction; rules that change meanwhile deny one command"
+  )
   func transactions() {
     let admin = server.redisClient()
     _ = admin.send("ACL SETUSER a on >p +get +set +multi +exec +ping ~a*\r\n")
@@ -172,7 +185,8 @@ struct AccessControlTests {
       client,
       [
         ("MULTI", "+OK"), ("SET b x", Self.deniedKey), ("GET a", "+QUEUED"),
-        ("EXEC", "-EXECABORT Transaction discarded because of previous errors."), ("MULTI", "+OK"), ("GET a", "+QUEUED"),
+        ("EXEC", "-EXECABORT Transaction discarded because of previous errors."), ("MULTI", "+OK"),
+        ("GET a", "+QUEUED"),
         ("SET a 1", "+QUEUED"),
       ])
     _ = admin.send("ACL SETUSER a -get\r\n")
@@ -219,7 +233,9 @@ struct AccessControlTests {
     _ = admin.send("ACL SETUSER a -set\r\n")
     expect(client, [("SET k v", Self.denied("set")), ("GET k", "$1\r\nv")])
     _ = admin.send("ACL SETUSER a +@all off\r\n")
-    expect(client, [("SET k v", "+OK"), ("AUTH a x", "-WRONGPASS invalid username-password pair or user is disabled.")])
+    expect(
+      client,
+      [("SET k v", "+OK"), ("AUTH a x", "-WRONGPASS invalid username-password pair or user is disabled.")])
     #expect(admin.send("ACL DELUSER a b\r\n") == ":1\r\n")
     #expect(client.send("GET k\r\n") == "")
     #expect(client.isClosed)
@@ -245,7 +261,13 @@ struct AccessControlTests {
     let stranger = server.redisClient()
     expect(
       stranger,
-      [("GET k", "-NOAUTH Authentication required."), ("AUTH x", "-ERR AUTH <password> called without any password configured for the default user. Are you sure your configuration is correct?")])
+      [
+        ("GET k", "-NOAUTH Authentication required."),
+        (
+          "AUTH x",
+          "-ERR AUTH <password> called without any password configured for the default user. Are you sure your configuration is correct?"
+        ),
+      ])
     _ = ada.send("ACL SETUSER default on resetpass >new ~* &* +@all\r\n")
     expect(stranger, [("AUTH new", "+OK"), ("GET k", "$-1"), ("ACL WHOAMI", "$7\r\ndefault")])
   }
@@ -319,7 +341,8 @@ struct AccessControlTests {
     let log = admin.send("ACL LOG\r\n")
     #expect(log.hasPrefix("*5\r\n*20\r\n$5\r\ncount\r\n:1\r\n$6\r\nreason\r\n$4\r\nauth\r\n"))
     for part in [
-      "$6\r\nobject\r\n$5\r\nHELLO\r\n$8\r\nusername\r\n$1\r\nx\r\n", "$6\r\nobject\r\n$4\r\nAUTH\r\n$8\r\nusername\r\n$1\r\na\r\n",
+      "$6\r\nobject\r\n$5\r\nHELLO\r\n$8\r\nusername\r\n$1\r\nx\r\n",
+      "$6\r\nobject\r\n$4\r\nAUTH\r\n$8\r\nusername\r\n$1\r\na\r\n",
       ":1\r\n$6\r\nreason\r\n$7\r\ncommand\r\n$7\r\ncontext\r\n$5\r\nmulti\r\n$6\r\nobject\r\n$3\r\ndel\r\n",
       ":1\r\n$6\r\nreason\r\n$7\r\ncommand\r\n$7\r\ncontext\r\n$8\r\ntoplevel\r\n$6\r\nobject\r\n$3\r\ndel\r\n",
       ":3\r\n$6\r\nreason\r\n$3\r\nkey\r\n$7\r\ncontext\r\n$8\r\ntoplevel\r\n$6\r\nobject\r\n$1\r\nb\r\n",
@@ -353,7 +376,8 @@ struct AccessControlTests {
     let end = "WARNING: ACL errors detected, no change to the previously active ACL rules was performed"
     try load("user a on +get ~x\n\nuser b off (+get ~x)\r\n")
     let good = [
-      "user a on ~x resetchannels -@all +get", "user b off resetchannels -@all (~x resetchannels -@all +get)", standard,
+      "user a on ~x resetchannels -@all +get", "user b off resetchannels -@all (~x resetchannels -@all +get)",
+      standard,
     ]
     #expect(lines() == good)
     for (text, problem) in [
@@ -362,7 +386,10 @@ struct AccessControlTests {
       ("user\n", "\(path):1 should start with user keyword followed by the username. "),
       ("user a on\nuser a off\n", "WARNING: Duplicate user 'a' found on line 2. "),
       ("user a (+get\n", "\(path):1: Unmatched parenthesis in selector. "),
-      ("# comment\nuser a x\n", "\(path):1 should start with user keyword followed by the username. \(path):2: Syntax error. "),
+      (
+        "# comment\nuser a x\n",
+        "\(path):1 should start with user keyword followed by the username. \(path):2: Syntax error. "
+      ),
     ] {
       let error = #expect(throws: UsersFile.Malformed.self) { try load(text) }
       #expect(error?.description == problem + end)
@@ -381,7 +408,10 @@ struct AccessControlTests {
 
   @Test("Users of the settings come back when the file has no word of them")
   func settings() throws {
-    let users = Users([Credential(name: bytes("default"), password: bytes("pw"))!, Credential(name: bytes("ada"), password: bytes("x"))!])
+    let users = Users([
+      Credential(name: bytes("default"), password: bytes("pw"))!,
+      Credential(name: bytes("ada"), password: bytes("x"))!,
+    ])
     let text = bytes("user default on nopass ~* &* +@all\nuser ada off\n")
     _ = try users.load(text.span.raw, "users.acl")
     #expect(users.isOpen)

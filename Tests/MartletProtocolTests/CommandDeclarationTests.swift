@@ -254,8 +254,10 @@ struct CommandDeclarationTests {
       let least = (declaration.isSubcommand ? 2 : 1) + arguments.map(Self.leastWords).reduce(0, +)
       let isOpen = arguments.contains { $0.isOptional || $0.isRepeated }
       switch declaration.name {
-      case "QUIT", "CLIENT LIST", "DEBUG": continue  // Redis takes words that say nothing, or more than it says
-      case "COMMAND GETKEYS", "COMMAND GETKEYSANDFLAGS": #expect(least == 3)  // a command with keys has two words
+      // Redis takes words that say nothing, or more than it says.
+      case "QUIT", "CLIENT LIST", "DEBUG": continue
+      // A command with keys has two words.
+      case "COMMAND GETKEYS", "COMMAND GETKEYSANDFLAGS": #expect(least == 3)
       default: #expect(declaration.arity == (isOpen ? -least : least), "\(declaration.name)")
       }
     }

@@ -28,7 +28,8 @@ struct CommandFacts {
 
   private init?(_ line: String) {
     let fields = line.split(separator: "\t", omittingEmptySubsequences: false).map(String.init)
-    guard fields.count == 10, let arity = Int(fields[3]), let first = Int(fields[5]), let last = Int(fields[6]),
+    guard fields.count == 10, let arity = Int(fields[3]), let first = Int(fields[5]),
+      let last = Int(fields[6]),
       let step = Int(fields[7])
     else { return nil }
     func words(_ field: String) -> Set<String> { Set(field.split(separator: " ").map(String.init)) }

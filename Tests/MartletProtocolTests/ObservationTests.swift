@@ -7,7 +7,9 @@ struct ObservationTests {
   private let server = TestServer()
 
   /// The fields of an INFO reply, by section.
-  private func info(_ client: TestClient<RESPSession>, _ sections: String = "") -> [(section: String, fields: [String: String])] {
+  private func info(_ client: TestClient<RESPSession>, _ sections: String = "") -> [(
+    section: String, fields: [String: String]
+  )] {
     let reply = client.send("INFO \(sections)\r\n")
     var parts: [(section: String, fields: [String: String])] = []
     for line in reply.split(separator: "\r\n").dropFirst() {
@@ -49,31 +51,40 @@ struct ObservationTests {
   /// What redis_exporter, Datadog's check and telegraf's plugin read of a server without replicas, and Martlet tells.
   private static let read: [String: [String]] = [
     "Server": ["redis_version", "redis_mode", "os", "run_id", "redis_build_id", "uptime_in_seconds"],
-    "Clients": ["connected_clients", "blocked_clients", "tracking_clients", "maxclients", "clients_in_timeout_table"],
+    "Clients": [
+      "connected_clients", "blocked_clients", "tracking_clients", "maxclients", "clients_in_timeout_table",
+    ],
     "Memory": [
-      "allocator_active", "allocator_allocated", "allocator_resident", "allocator_frag_ratio", "allocator_frag_bytes",
+      "allocator_active", "allocator_allocated", "allocator_resident", "allocator_frag_ratio",
+      "allocator_frag_bytes",
       "allocator_rss_ratio", "allocator_rss_bytes", "used_memory", "used_memory_rss", "used_memory_peak",
-      "used_memory_lua", "used_memory_overhead", "used_memory_startup", "used_memory_dataset", "used_memory_scripts",
-      "maxmemory", "maxmemory_policy", "mem_fragmentation_ratio", "mem_fragmentation_bytes", "mem_clients_slaves",
+      "used_memory_lua", "used_memory_overhead", "used_memory_startup", "used_memory_dataset",
+      "used_memory_scripts",
+      "maxmemory", "maxmemory_policy", "mem_fragmentation_ratio", "mem_fragmentation_bytes",
+      "mem_clients_slaves",
       "mem_not_counted_for_evict", "active_defrag_running", "total_system_memory",
     ],
     "Persistence": [
       "loading", "rdb_changes_since_last_save", "rdb_bgsave_in_progress", "rdb_last_save_time",
       "rdb_last_bgsave_status", "rdb_last_bgsave_time_sec", "rdb_last_cow_size", "aof_enabled",
       "aof_rewrite_in_progress", "aof_rewrite_scheduled", "aof_last_rewrite_time_sec", "aof_last_cow_size",
-      "aof_current_size", "aof_base_size", "aof_pending_rewrite", "aof_buffer_length", "aof_pending_bio_fsync",
+      "aof_current_size", "aof_base_size", "aof_pending_rewrite", "aof_buffer_length",
+      "aof_pending_bio_fsync",
       "aof_delayed_fsync", "aof_last_bgrewrite_status", "aof_last_write_status", "module_fork_in_progress",
     ],
     "Stats": [
       "total_connections_received", "total_commands_processed", "instantaneous_ops_per_sec",
-      "instantaneous_input_kbps", "instantaneous_output_kbps", "rejected_connections", "total_net_input_bytes",
+      "instantaneous_input_kbps", "instantaneous_output_kbps", "rejected_connections",
+      "total_net_input_bytes",
       "total_net_output_bytes", "expired_keys", "evicted_keys", "keyspace_hits", "keyspace_misses",
       "latest_fork_usec", "migrate_cached_sockets", "slave_expires_tracked_keys", "active_defrag_hits",
-      "active_defrag_misses", "active_defrag_key_hits", "active_defrag_key_misses", "sync_full", "sync_partial_ok",
+      "active_defrag_misses", "active_defrag_key_hits", "active_defrag_key_misses", "sync_full",
+      "sync_partial_ok",
       "sync_partial_err", "total_error_replies",
     ],
     "Replication": [
-      "role", "connected_slaves", "repl_backlog_size", "repl_backlog_active", "repl_backlog_first_byte_offset",
+      "role", "connected_slaves", "repl_backlog_size", "repl_backlog_active",
+      "repl_backlog_first_byte_offset",
       "repl_backlog_histlen", "master_repl_offset", "second_repl_offset", "master_replid",
     ],
     "CPU": ["used_cpu_sys", "used_cpu_user", "used_cpu_sys_children", "used_cpu_user_children"],
@@ -83,7 +94,8 @@ struct ObservationTests {
   func monitoring() {
     let client = server.redisClient()
     let texts: Set = [
-      "redis_version", "redis_mode", "os", "run_id", "redis_build_id", "maxmemory_policy", "rdb_last_bgsave_status",
+      "redis_version", "redis_mode", "os", "run_id", "redis_build_id", "maxmemory_policy",
+      "rdb_last_bgsave_status",
       "aof_last_bgrewrite_status", "aof_last_write_status", "role", "master_replid",
     ]
     for (section, names) in Self.read {
@@ -103,18 +115,24 @@ struct ObservationTests {
   func keyspace() {
     let client = server.redisClient()
     _ = client.send("SET a 1\r\nSET b 1 EX 100\r\nSELECT 3\r\nSADD s x\r\n")
-    #expect(fields(client, "keyspace") == ["db0": "keys=2,expires=1,avg_ttl=0", "db3": "keys=1,expires=0,avg_ttl=0"])
+    #expect(
+      fields(client, "keyspace") == [
+        "db0": "keys=2,expires=1,avg_ttl=0", "db3": "keys=1,expires=0,avg_ttl=0",
+      ])
   }
 
   @Test("Calls, refusals, failures and errors are counted exactly")
   func commandStatistics() {
     let client = server.redisClient()
     for _ in 0..<50 { _ = client.send("GET k\r\n") }
-    _ = client.send("SET k v\r\nSADD k x\r\nSADD k y\r\nGET\r\nGET a b\r\nNOSUCH\r\nCONFIG GET *\r\nCLIENT NOSUCH\r\n")
+    _ = client.send(
+      "SET k v\r\nSADD k x\r\nSADD k y\r\nGET\r\nGET a b\r\nNOSUCH\r\nCONFIG GET *\r\nCLIENT NOSUCH\r\n")
     _ = client.send("MULTI\r\nGET k\r\nGET k\r\nEXEC\r\nMULTI\r\nGET k\r\nDISCARD\r\n")
     let found = fields(client, "commandstats")
     func counts(_ command: String) -> [String] {
-      (found["cmdstat_\(command)"] ?? "").split(separator: ",").map(String.init).filter { !$0.hasPrefix("usec") }
+      (found["cmdstat_\(command)"] ?? "").split(separator: ",").map(String.init).filter {
+        !$0.hasPrefix("usec")
+      }
     }
     // Those that were queued and not run don't count.
     #expect(counts("get") == ["calls=52", "rejected_calls=2", "failed_calls=0"])
@@ -135,7 +153,9 @@ struct ObservationTests {
     #expect(fields(client, "stats")["keyspace_hits"] == "2")
     #expect(client.send("CONFIG RESETSTAT\r\n") == "+OK\r\n")
     let found = fields(client, "stats")
-    for name in ["keyspace_hits", "keyspace_misses", "total_error_replies", "expired_keys", "total_connections_received"] {
+    for name in [
+      "keyspace_hits", "keyspace_misses", "total_error_replies", "expired_keys", "total_connections_received",
+    ] {
       #expect(found[name] == "0", "\(name)")
     }
     #expect(fields(client, "errorstats") == [:])
@@ -173,7 +193,8 @@ struct ObservationTests {
     // What RESET itself took is entered when it is done.
     #expect(client.send("SLOWLOG LEN\r\n") == ":2\r\n")
     let entries = client.send("SLOWLOG GET 2\r\n")
-    #expect(entries.contains("*3\r\n$3\r\nSET\r\n$3\r\nkey\r\n$5\r\nvalue\r\n$11\r\n127.0.0.1:5\r\n$2\r\nme\r\n"))
+    #expect(
+      entries.contains("*3\r\n$3\r\nSET\r\n$3\r\nkey\r\n$5\r\nvalue\r\n$11\r\n127.0.0.1:5\r\n$2\r\nme\r\n"))
     #expect(entries.hasPrefix("*2\r\n*6\r\n:"))
     #expect(client.send("SLOWLOG GET 1 SPLIT\r\n").hasPrefix("*1\r\n*9\r\n:"))
     #expect(client.send("SLOWLOG GET SPLIT\r\n").hasPrefix("*6\r\n*9\r\n:"))
@@ -259,7 +280,8 @@ struct ObservationTests {
     #expect(client.send("MEMORY USAGE k SAMPLES x\r\n") == "-ERR value is not an integer or out of range\r\n")
     #expect(client.send("MEMORY USAGE k SAMPLES -1\r\n") == "-ERR syntax error\r\n")
     #expect(client.send("MEMORY PURGE\r\n") == "+OK\r\n")
-    #expect(client.send("MULTI\r\nMEMORY PURGE\r\nMEMORY USAGE k\r\nEXEC\r\n").hasSuffix("*2\r\n+OK\r\n\(usage)"))
+    #expect(
+      client.send("MULTI\r\nMEMORY PURGE\r\nMEMORY USAGE k\r\nEXEC\r\n").hasSuffix("*2\r\n+OK\r\n\(usage)"))
     #expect(client.send("MEMORY DOCTOR\r\n").contains("Nothing about the use of memory stands out."))
     #expect(client.send("MEMORY MALLOC-STATS\r\n").contains("shard 0: "))
     #expect(client.send("MEMORY STATS\r\n").contains("$10\r\nkeys.count\r\n:1\r\n"))
@@ -271,9 +293,10 @@ struct ObservationTests {
   func configSet() {
     let client = server.redisClient()
     let values = Values()
-    server.context.parameters = ["one", "two"].map { name in
-      ConfigParameter(name, get: { values.get(name) }, set: { values.set(name, $0) })
-    } + [ConfigParameter("fixed") { "here" }]
+    server.context.parameters =
+      ["one", "two"].map { name in
+        ConfigParameter(name, get: { values.get(name) }, set: { values.set(name, $0) })
+      } + [ConfigParameter("fixed") { "here" }]
     #expect(client.send("CONFIG SET one 1 two 2\r\n") == "+OK\r\n")
     #expect(
       client.send("CONFIG SET one 5 two bad\r\n")
@@ -291,9 +314,12 @@ struct ObservationTests {
     #expect(
       client.send("CONFIG SET one\r\n") == "-ERR wrong number of arguments for 'config|set' command\r\n")
     #expect(
-      client.send("CONFIG SET one 1 two\r\n") == "-ERR wrong number of arguments for 'config|set' command\r\n")
+      client.send("CONFIG SET one 1 two\r\n") == "-ERR wrong number of arguments for 'config|set' command\r\n"
+    )
     #expect(values.get("one") == "1")
-    #expect(client.send("CONFIG GET t* nosuch f*d\r\n") == "*4\r\n$3\r\ntwo\r\n$1\r\n2\r\n$5\r\nfixed\r\n$4\r\nhere\r\n")
+    #expect(
+      client.send("CONFIG GET t* nosuch f*d\r\n")
+        == "*4\r\n$3\r\ntwo\r\n$1\r\n2\r\n$5\r\nfixed\r\n$4\r\nhere\r\n")
     #expect(client.send("CONFIG GET nosuch\r\n") == "*0\r\n")
     #expect(client.send("CONFIG REWRITE\r\n") == "-ERR The server is running without a config file\r\n")
   }
@@ -342,14 +368,18 @@ struct ObservationTests {
 
   // MARK: COMMAND and HELP
 
-  @Test("HELP names every subcommand, in a transaction as well", arguments: ["ACL", "CLIENT", "COMMAND", "CONFIG", "LATENCY", "MEMORY", "SLOWLOG"])
+  @Test(
+    "HELP names every subcommand, in a transaction as well",
+    arguments: ["ACL", "CLIENT", "COMMAND", "CONFIG", "LATENCY", "MEMORY", "SLOWLOG"])
   func help(_ name: String) {
     let client = server.redisClient()
     let help = client.send("\(name) HELP\r\n")
     for declaration in CommandDeclaration.all where declaration.name.hasPrefix(name + " ") {
       #expect(help.contains("+" + declaration.name.dropFirst(name.count + 1)), "\(declaration.name)")
     }
-    #expect(client.send("\(name) HELP x\r\n") == "-ERR wrong number of arguments for '\(name.lowercased())|help' command\r\n")
+    #expect(
+      client.send("\(name) HELP x\r\n")
+        == "-ERR wrong number of arguments for '\(name.lowercased())|help' command\r\n")
     #expect(client.send("MULTI\r\n\(name) HELP\r\nEXEC\r\n") == "+OK\r\n+QUEUED\r\n*1\r\n\(help)")
   }
 

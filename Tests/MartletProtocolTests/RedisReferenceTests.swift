@@ -14,12 +14,14 @@ enum RedisReference {
 
   private static let titles = [
     "string": "Strings", "hash": "Hashes", "list": "Lists", "set": "Sets", "sorted-set": "Sorted sets",
-    "bitmap": "Bitmaps", "hyperloglog": "HyperLogLog", "geo": "Geo", "generic": "Generic", "transactions": "Transactions",
+    "bitmap": "Bitmaps", "hyperloglog": "HyperLogLog", "geo": "Geo", "generic": "Generic",
+    "transactions": "Transactions",
     "pubsub": "Publish/subscribe", "connection": "Connection", "server": "Server", "scripting": "Scripting",
     "stream": "Streams", "cluster": "Cluster",
   ]
   private static let groups = [
-    "string", "hash", "list", "set", "sorted-set", "bitmap", "hyperloglog", "geo", "generic", "transactions", "pubsub",
+    "string", "hash", "list", "set", "sorted-set", "bitmap", "hyperloglog", "geo", "generic", "transactions",
+    "pubsub",
     "connection", "server", "scripting", "stream", "cluster",
   ]
 
@@ -48,10 +50,13 @@ enum RedisReference {
     }
     let known = Set(facts.map(\.name))
     let further = CommandDeclaration.all.filter { !known.contains($0.name) }
-    text += "\n### Commands that Valkey 8 doesn't have\n\n| command | from | what it does |\n| --- | --- | --- |\n"
+    text +=
+      "\n### Commands that Valkey 8 doesn't have\n\n| command | from | what it does |\n| --- | --- | --- |\n"
     for declaration in further {
       let newer = CommandFacts.all.first { $0.name == declaration.name }
-      let source = newer.map { "Valkey \($0.since)" } ?? (declaration.since == CommandDeclaration.own ? "Martlet" : "Redis \(declaration.since)")
+      let source =
+        newer.map { "Valkey \($0.since)" }
+        ?? (declaration.since == CommandDeclaration.own ? "Martlet" : "Redis \(declaration.since)")
       text += "| `\(declaration.name)` | \(source) | \(declaration.summary) |\n"
     }
     return text + "\n"
@@ -67,7 +72,8 @@ struct RedisReferenceTests {
     try #require(parts.count == 2, "the page has no place for the tables")
     let rest = parts[1].components(separatedBy: RedisReference.end)
     try #require(rest.count == 2, "the page has no end of the tables")
-    let right = parts[0] + RedisReference.beginning + "\n" + RedisReference.text + RedisReference.end + rest[1]
+    let right =
+      parts[0] + RedisReference.beginning + "\n" + RedisReference.text + RedisReference.end + rest[1]
     if ProcessInfo.processInfo.environment["MARTLET_WRITE_REFERENCE"] != nil {
       try right.write(to: RedisReference.file, atomically: true, encoding: .utf8)
     } else {
@@ -97,7 +103,9 @@ struct RedisReferenceTests {
     #expect(declaration.keys.first == facts.first)
     #expect(declaration.keys.last == facts.last)
     #expect(declaration.keys.step == facts.step)
-    #expect(declaration.flags.description == (Self.otherFlags[name] ?? facts.flags).subtracting(["blocking"]).sorted().joined(separator: " "))
+    #expect(
+      declaration.flags.description
+        == (Self.otherFlags[name] ?? facts.flags).subtracting(["blocking"]).sorted().joined(separator: " "))
   }
 }
 

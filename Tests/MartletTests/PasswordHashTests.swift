@@ -40,7 +40,9 @@ struct PasswordHashTests {
   func digits() {
     let text = digest("pw")
     #expect(read(text) == text)
-    for wrong in ["", "30", text.uppercased(), text + "0", String(text.dropLast()) + "g", String(text.dropLast()) + " "] {
+    for wrong in [
+      "", "30", text.uppercased(), text + "0", String(text.dropLast()) + "g", String(text.dropLast()) + " ",
+    ] {
       #expect(read(wrong) == nil, "\(wrong)")
     }
   }

@@ -73,7 +73,8 @@ package final class AccessLog: Sendable {
       let recent = state.entries.indices.suffix(Self.groupingDepth)
       let same = recent.last { index in
         let entry = state.entries[index]
-        return entry.reason == reason && entry.context == context && entry.object == object && entry.user == user
+        return entry.reason == reason && entry.context == context && entry.object == object
+          && entry.user == user
           && now - entry.updated <= Self.groupingTime
       }
       if let same {

@@ -40,7 +40,8 @@ package enum RuleProblem: Error, Equatable {
     case .noSuchPassword: "The password you are trying to remove from the user does not exist"
     case .argumentOfSubcommand: "Allowing first-arg of a subcommand is not supported"
     case .unmatchedParenthesis: "Unmatched parenthesis in selector"
-    case .tooMany: "A user may have \(User.maximumCount) passwords, patterns, rules and selectors of each kind"
+    case .tooMany:
+      "A user may have \(User.maximumCount) passwords, patterns, rules and selectors of each kind"
     }
   }
 }

@@ -22,8 +22,10 @@ package enum UsersFile {
     var problems = ""
     let lines = text.array.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
     for (index, line) in lines.enumerated() {
-      let words = line.split { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\t") || $0 == UInt8(ascii: "\r") }
-        .map { Array($0) }
+      let words = line.split {
+        $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\t") || $0 == UInt8(ascii: "\r")
+      }
+      .map { Array($0) }
       if words.isEmpty { continue }
       let number = index + 1
       guard words.count >= 2, words[0] == Array("user".utf8) else {
@@ -31,7 +33,8 @@ package enum UsersFile {
         continue
       }
       guard words[1].count <= Users.maximumNameBytes, users.count < Users.maximumCount else {
-        problems += "\(path):\(number): there may be \(Users.maximumCount) users, with names of "
+        problems +=
+          "\(path):\(number): there may be \(Users.maximumCount) users, with names of "
           + "\(Users.maximumNameBytes) bytes. "
         continue
       }

@@ -96,7 +96,8 @@ extension Execution {
       guard let number = words[2].decimal else { return reply.error(Self.notInteger) }
       guard (1...4096).contains(number) else {
         return reply.error(
-          "ERR ACL GENPASS argument must be the number of bits for the output password, a positive number up to 4096")
+          "ERR ACL GENPASS argument must be the number of bits for the output password, a positive number up to 4096"
+        )
       }
       bits = number
     }

@@ -46,7 +46,11 @@ extension Execution {
       } else {
         reply.array(words.count - 2)
         for index in 2..<words.count {
-          if let found = CommandDeclaration.find(words[index]) { commandInfo(found) } else { reply.nullArray() }
+          if let found = CommandDeclaration.find(words[index]) {
+            commandInfo(found)
+          } else {
+            reply.nullArray()
+          }
         }
       }
     case "COMMAND DOCS":

@@ -35,7 +35,9 @@ extension CommandDeclaration {
     }
   }
 
-  private static let withoutUsualCategory: Set<String> = ["SORT", "SORT_RO", "WAIT", "WAITAOF", "PUBSUB HELP"]
+  private static let withoutUsualCategory: Set<String> = [
+    "SORT", "SORT_RO", "WAIT", "WAITAOF", "PUBSUB HELP",
+  ]
 
   private static let furtherCategories: [String: [String]] = [
     "BLMOVE": ["blocking"], "BLMPOP": ["blocking"], "BLPOP": ["blocking"], "BRPOP": ["blocking"],

@@ -33,7 +33,8 @@ extension Execution {
       reply.simple("    " + debugCommands[0].summary)
     } else {
       reply.error(
-        "ERR unknown subcommand or wrong number of arguments for '\(name.extracting(first: 128).text)'. Try DEBUG HELP.")
+        "ERR unknown subcommand or wrong number of arguments for '\(name.extracting(first: 128).text)'. Try DEBUG HELP."
+      )
     }
   }
 

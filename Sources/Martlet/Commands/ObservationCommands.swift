@@ -47,7 +47,8 @@ internal let observationCommands: [CommandDeclaration] = [
     "SLOWLOG", arity: -2, [], .server, since: "2.2.12", "Depends on the subcommand", "",
     "Commands about the requests that took long."),
   .init(
-    "SLOWLOG GET", arity: -2, [.admin], .server, since: "2.2.12", "O(N), N being the entries", "[count] [SPLIT]",
+    "SLOWLOG GET", arity: -2, [.admin], .server, since: "2.2.12", "O(N), N being the entries",
+    "[count] [SPLIT]",
     "Returns the last requests that took long; with SPLIT, each with its waits for locks, its execution and its wait "
       + "for the disk."),
   .init(
@@ -164,7 +165,9 @@ extension Execution {
       for index in 2..<words.count {
         guard let found = CommandDeclaration.find(words[index]) else { continue }
         for declaration in [found] + found.subcommands {
-          guard let place = CommandDeclaration.place(declaration.name), figures[place].timed > 0 else { continue }
+          guard let place = CommandDeclaration.place(declaration.name), figures[place].timed > 0 else {
+            continue
+          }
           if !places.contains(place) { places.append(place) }
         }
       }
@@ -188,7 +191,8 @@ extension Execution {
   private func latencyReport() -> String {
     let threshold = context.latency.threshold
     guard threshold > 0 else {
-      return "Nothing is noted: set latency-monitor-threshold to the milliseconds from which on something counts as long "
+      return
+        "Nothing is noted: set latency-monitor-threshold to the milliseconds from which on something counts as long "
         + "(CONFIG SET latency-monitor-threshold 100).\n"
     }
     let all = context.latency.all.sorted { $0.key.rawValue < $1.key.rawValue }
@@ -223,7 +227,9 @@ extension Execution {
 
   private mutating func showUsage(_ words: borrowing Words, _ database: Int) {
     if words.count > 3 {
-      guard words.count == 5, words[3].equalsIgnoringCase("samples") else { return reply.error(Self.syntaxError) }
+      guard words.count == 5, words[3].equalsIgnoringCase("samples") else {
+        return reply.error(Self.syntaxError)
+      }
       guard let count = words[4].decimal else { return reply.error(Self.notInteger) }
       guard count >= 0 else { return reply.error(Self.syntaxError) }
     }
@@ -300,7 +306,8 @@ extension Execution {
     }
     if memory.overhead > memory.resident / 2 && memory.overhead > 16 << 20 {
       findings.append(
-        "\(Self.human(memory.overhead)) of \(Self.human(memory.resident)) hold nothing: MEMORY PURGE gives back what can be.")
+        "\(Self.human(memory.overhead)) of \(Self.human(memory.resident)) hold nothing: MEMORY PURGE gives back what can be."
+      )
     }
     if memory.process > memory.resident * 2 && memory.process - memory.resident > 256 << 20 {
       findings.append(
@@ -311,7 +318,8 @@ extension Execution {
       findings.append(
         "The data once took \(Self.human(memory.peak)), and takes \(Self.human(memory.resident)) now.")
     }
-    return findings.isEmpty ? "Nothing about the use of memory stands out.\n" : findings.joined(separator: "\n") + "\n"
+    return findings.isEmpty
+      ? "Nothing about the use of memory stands out.\n" : findings.joined(separator: "\n") + "\n"
   }
 
   private mutating func allocatorReport() -> String {
@@ -352,7 +360,8 @@ extension LatencyMonitor.Event {
   fileprivate var advice: String {
     switch self {
     case .command: "SLOWLOG GET shows which requests they were."
-    case .fastCommand: "Such a request waited for a lock or for a processor: SLOWLOG GET 10 SPLIT tells which."
+    case .fastCommand:
+      "Such a request waited for a lock or for a processor: SLOWLOG GET 10 SPLIT tells which."
     case .sync: "The disk is slow to sync; every write waits for that unless durability is everysec or never."
     case .write: "The disk, or what else writes to it, is slow to take data."
     case .sweep: "Many keys expire at once, or much is to be freed."

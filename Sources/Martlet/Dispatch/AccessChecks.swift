@@ -25,7 +25,8 @@ extension Execution {
     switch denial {
     case .command:
       reply.error(
-        "NOPERM this user has no permissions to run the '\(CommandDeclaration.all[number].shownName)' command")
+        "NOPERM this user has no permissions to run the '\(CommandDeclaration.all[number].shownName)' command"
+      )
     case .key:
       reply.error("NOPERM this user has no permissions to access one of the keys used as arguments")
     case .channel:
@@ -58,12 +59,14 @@ extension Execution {
   }
 
   private func note(
-    _ denial: Denial, _ request: AccessRequest, _ words: borrowing Words, _ session: SessionState, _ user: User
+    _ denial: Denial, _ request: AccessRequest, _ words: borrowing Words, _ session: SessionState,
+    _ user: User
   ) {
     let reason: AccessLog.Reason
     let object: [UInt8]
     switch denial {
-    case .command: (reason, object) = (.command, Array(CommandDeclaration.all[request.command].shownName.utf8))
+    case .command:
+      (reason, object) = (.command, Array(CommandDeclaration.all[request.command].shownName.utf8))
     case .key(let position): (reason, object) = (.key, words[position].array)
     case .channel(let position): (reason, object) = (.channel, words[position].array)
     }
@@ -98,7 +101,8 @@ extension AccessRequest {
   init(_ number: Int, _ words: borrowing Words) {
     let declaration = CommandDeclaration.all[number]
     self.init(command: number, firstArgument: 1)
-    for specification in CommandDeclaration.keySpecifications[number] where !specification.flags.contains("not_key") {
+    for specification in CommandDeclaration.keySpecifications[number]
+    where !specification.flags.contains("not_key") {
       for position in specification.positions(words) { keys.append((position, specification.access)) }
     }
     addSpecialKeys(declaration.name, words)
@@ -113,7 +117,8 @@ extension AccessRequest {
     switch name {
     case "SORT":
       // The last STORE counts.
-      for index in stride(from: words.count - 2, to: 1, by: -1) where words[index].equalsIgnoringCase("store") {
+      for index in stride(from: words.count - 2, to: 1, by: -1) where words[index].equalsIgnoringCase("store")
+      {
         keys.append((index + 1, .write))
         return
       }
