@@ -18,7 +18,7 @@ package final class AccessLog: Sendable {
     case toplevel, multi
   }
 
-  package struct Entry: Sendable {
+  package struct Refusal: Sendable {
     package let reason: Reason
     package let context: Context
     /// What was denied: the command, the key, the channel.
@@ -35,7 +35,7 @@ package final class AccessLog: Sendable {
 
   private struct State {
     /// The newest is last.
-    var entries: [Entry] = []
+    var entries: [Refusal] = []
     var limit = AccessLog.usualLength
     var nextNumber = 0
     var counts: [Reason: Int] = [:]
@@ -57,7 +57,7 @@ package final class AccessLog: Sendable {
   }
 
   /// The entries, the newest first.
-  package var entries: [Entry] { state.withLock { $0.entries }.reversed() }
+  package var entries: [Refusal] { state.withLock { $0.entries }.reversed() }
 
   /// How often something was denied for a reason since the start.
   package func count(_ reason: Reason) -> Int { state.withLock { $0.counts[reason] ?? 0 } }
@@ -87,7 +87,7 @@ package final class AccessLog: Sendable {
       }
       if state.entries.count >= state.limit { state.entries.removeFirst() }
       state.entries.append(
-        Entry(
+        Refusal(
           reason: reason, context: context, object: object, user: user, client: client,
           number: state.nextNumber, created: now, updated: now))
       state.nextNumber += 1

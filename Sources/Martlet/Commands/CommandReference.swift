@@ -49,7 +49,7 @@ extension Execution {
           if let found = CommandDeclaration.find(words[index]) {
             commandInfo(found)
           } else {
-            reply.nullArray()
+            reply.null()
           }
         }
       }

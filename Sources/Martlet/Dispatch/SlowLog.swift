@@ -18,7 +18,7 @@ package final class SlowLog: Sendable {
   private static let maximumWordBytes = 128
 
   /// One request. Times are in microseconds, but for the first.
-  package struct Entry: Sendable {
+  package struct SlowRequest: Sendable {
     package fileprivate(set) var number = 0
     /// When it was run, in seconds since 1970.
     package let time: Int64
@@ -41,7 +41,7 @@ package final class SlowLog: Sendable {
 
   private struct State {
     /// The newest is last.
-    var entries: [Entry] = []
+    var entries: [SlowRequest] = []
     var limit = SlowLog.usualLength
     var nextNumber = 0
   }
@@ -70,7 +70,7 @@ package final class SlowLog: Sendable {
   }
 
   /// The entries, the newest first.
-  package var entries: [Entry] { state.withLock { $0.entries }.reversed() }
+  package var entries: [SlowRequest] { state.withLock { $0.entries }.reversed() }
 
   package var count: Int { state.withLock { $0.entries.count } }
 
@@ -88,7 +88,7 @@ package final class SlowLog: Sendable {
     _ words: borrowing Words, shownWords: Int, nanoseconds: Int64, lockWait: Int64, awaitedVersion: UInt64,
     end: Int64, _ client: ClientRecord
   ) {
-    let entry = Entry(
+    let entry = SlowRequest(
       time: WallClock.systemMicroseconds() / 1_000_000, lockWait: lockWait / 1000,
       execution: nanoseconds / 1000 - lockWait / 1000, diskWait: awaitedVersion == 0 ? 0 : nil,
       words: Self.kept(words, shownWords), address: client.address, name: client.update { $0.name },
