@@ -9,6 +9,7 @@ package enum CommandID: UInt16, CaseIterable {
   // server
   case acl, bgrewriteaof, bgsave, command, config, database, dbsize, flushall, flushdb, info, lastsave
   case save, swapdb, time
+  case debug, latency, memory, role, slowlog
   // generic
   case copy, del, exists, expire, expireat, expiretime, keys, move, object, persist, pexpire, pexpireat
   case pexpiretime, pttl
@@ -52,6 +53,8 @@ struct CommandEntry {
   let keys: CommandDeclaration.KeyPositions
   /// The place of the declaration in `CommandDeclaration.all`.
   let index: Int
+  /// A call is timed if none of these bits is set in the count of calls.
+  let timingMask: UInt64
 
   /// The positions of the keys in a request.
   func keyPositions(_ words: borrowing Words) -> KeySequence {
@@ -136,7 +139,8 @@ struct CommandTable: Sendable {
         preconditionFailure("\(declaration.name) is declared and has no code")
       }
       let entry = CommandEntry(
-        id: id, arity: declaration.arity, flags: declaration.flags, keys: declaration.keysOfAll, index: index)
+        id: id, arity: declaration.arity, flags: declaration.flags, keys: declaration.keysOfAll, index: index,
+        timingMask: declaration.isQuick ? TimingRules.sampling - 1 : 0)
       guard let name = Self.pack(declaration.name.utf8.span.raw) else {
         longNames.append((Array(declaration.name.utf8), entry))
         continue
@@ -226,24 +230,10 @@ extension CommandID {
 }
 
 extension CommandDeclaration {
-  /// Every command of the Redis protocol that there is, subcommands behind their command.
-  public static let all: [CommandDeclaration] =
-    accessCommands + connectionCommands + waitCommands + transactionCommands + serverCommands
-    + checkpointCommands + genericCommands + objectCommands + numberedDatabaseCommands + stringCommands
-    + hashCommands + fieldExpiryCommands + listCommands + blockingCommands + setCommands + setOperationCommands
-    + bitmapCommands + bitfieldCommands + hyperLogLogCommands + geoCommands + sortedSetCommands
-    + sortedSetRangeCommands + sortedSetAlgebraCommands
-
-  /// The name as Redis shows it: `get`, `client|info`.
-  var shownName: String { String(name.lowercased().map { $0 == " " ? "|" : $0 }) }
-
   /// Where the keys of a request are: its own, or of a command with subcommands those that any of them has. Each of
   /// these has its one key at the end.
   fileprivate var keysOfAll: KeyPositions {
     guard let first = subcommands.lazy.map(\.keys.first).first(where: { $0 != 0 }) else { return keys }
     return KeyPositions(first: first, last: -1, step: 1)
   }
-
-  /// Whether this is a subcommand like `CLIENT GETNAME`.
-  public var isSubcommand: Bool { name.utf8.contains(UInt8(ascii: " ")) }
 }

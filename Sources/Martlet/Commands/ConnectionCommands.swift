@@ -80,7 +80,7 @@ extension Execution {
 
   mutating func auth(_ words: borrowing Words, _ session: inout SessionState) {
     guard words.count <= 3 else { return reply.error(Self.syntaxError) }
-    if words.count == 2 && context.users.isOpen {
+    if words.count == 2 && context.users.defaultTakesAnyPassword {
       return reply.error(
         "ERR AUTH <password> called without any password configured for the default user. Are you sure your "
           + "configuration is correct?")
@@ -88,7 +88,10 @@ extension Execution {
     let user =
       words.count == 2
       ? context.users.authenticate(words[1]) : context.users.authenticate(words[1], words[2])
-    guard let user else { return replyWrongPassword() }
+    guard let user else {
+      noteWrongPassword(words.count == 2 ? Users.defaultName : words[1].text, "AUTH", session)
+      return replyWrongPassword()
+    }
     session.become(user)
     reply.ok()
   }
@@ -112,7 +115,10 @@ extension Execution {
     while index < words.count {
       if words[index].equalsIgnoringCase("auth"), index + 2 < words.count {
         user = context.users.authenticate(words[index + 1], words[index + 2])
-        guard user != nil else { return replyWrongPassword() }
+        guard user != nil else {
+          noteWrongPassword(words[index + 1].text, "HELLO", session)
+          return replyWrongPassword()
+        }
         index += 3
       } else if words[index].equalsIgnoringCase("setname"), index + 1 < words.count {
         guard Self.isClientName(words[index + 1]) else { return replyBadName() }
@@ -248,11 +254,27 @@ extension Execution {
   }
 
   /// The full name of the subcommand that the second word is, as declared; nil, with the reply saying why, when there
-  /// is no such one or it has too few or too many words.
+  /// is no such one or it has too few or too many words. Nil as well for HELP, which is replied to. The call counts as the
+  /// subcommand's.
   mutating func subcommand(_ words: borrowing Words, _ session: SessionState) -> String? {
+    guard let place = subcommandPlace(words, session) else { return nil }
+    let name = CommandDeclaration.all[place].name
+    if reply.command >= 0 {
+      counters.value.calls.add(reply.command, .max)
+      counters.value.calls.add(place)
+      reply.command = place
+    }
+    guard words[1].equalsIgnoringCase("help") else { return name }
+    if let command = commands.find(words[0]) { replyHelp(CommandDeclaration.all[command.index]) }
+    return nil
+  }
+
+  /// The place of the declaration of the subcommand that the second word is; nil, with the reply saying why, when there is no
+  /// such one or it has too few or too many words.
+  mutating func subcommandPlace(_ words: borrowing Words, _ session: SessionState) -> Int? {
     let prefix = words[0].text.uppercased() + " "
     let name = prefix + words[1].extracting(first: 128).text.uppercased()
-    guard let index = CommandDeclaration.all.firstIndex(where: { $0.name == name }) else {
+    guard let place = CommandDeclaration.place(name) else {
       var text = ByteQueue()
       text.append("ERR unknown subcommand '")
       text.append(words[1].shownInError)
@@ -260,13 +282,13 @@ extension Execution {
       reply.error(text.bytes)
       return nil
     }
-    let arity = CommandDeclaration.all[index].arity
+    let arity = CommandDeclaration.all[place].arity
     guard arity > 0 ? words.count == arity : words.count >= -arity else {
       replyArity(name)
       return nil
     }
-    session.client.noteCommand(index)
-    return name
+    session.client.noteCommand(place)
+    return place
   }
 
   private mutating func replyBadName() {

@@ -24,13 +24,13 @@ extension Execution {
       replyUnknown(words)
       return .done
     }
-    guard command.arity > 0 ? words.count == command.arity : words.count >= -command.arity else {
+    guard words.count == command.arity || (command.arity < 0 && words.count >= -command.arity) else {
       replyArity(command, &session)
       return .done
     }
-    if !session.isAuthenticated && !command.flags.contains(.noAuth) {
-      reply.error("NOAUTH Authentication required.")
-      return .done
+    if session.client.isGuarded {
+      if session.isRemoved { return .close }
+      guard admit(command, words, &session) else { return .done }
     }
     if session.isInTransaction, let outcome = dispatchInTransaction(words, &session) {
       return outcome
@@ -42,35 +42,38 @@ extension Execution {
       case .full: if !session.waitsForData { return .waitForRoom }
       case .stalled, .failed:
         if !session.waitsForData {
+          refuse(command.index)
           replyJournalFailed()
           return .done
         }
       }
       if command.flags.contains(.denyOOM) && !hasMemory() && !session.waitsForData {
+        refuse(command.index)
         reply.error(Self.outOfMemory)
         return .done
       }
     }
     // A request that waits comes here again and again, and counts once.
     if !session.isWaiting {
-      if context.logsCommands {
-        logCommand(words, session, CommandDeclaration.all[command.index])
-      }
-      counters.value.commands.add()
+      if !context.attention.isEmpty { attend(words, session, command.index) }
+      let calls = counters.value.calls.add(command.index)
+      if calls & command.timingMask == 0 || words.count >= TimingRules.manyWords { startTiming() }
       session.client.noteCommand(command.index)
     }
+    reply.command = command.index
     let start = reply.buffer.count
     beginReply()
     defer {
       replaceIfOverfull(from: start)
       endReply(from: start, waitsForDisk: session.waitsForDisk)
       if command.flags.contains(.write) { session.noteWritten(shown) }
+      if timing.started != 0 { endTiming(words, session) }
     }
 
     let keys = command.keys
     if !command.flags.isDisjoint(with: [.allShards, .movableKeys]) {
       guard command.flags.contains(.allShards) else { return runLocking(command, words, &session) }
-      for shard in 0..<keyspace.shardCount { keyspace.lock(shard) }
+      for shard in 0..<keyspace.shardCount { lock(shard) }
       defer { for shard in 0..<keyspace.shardCount { keyspace.unlock(shard) } }
       return run(command.id, words, &session)
     }
@@ -82,7 +85,7 @@ extension Execution {
         return .done
       }
       let shard = keyspace.place(words[keys.first]).shard
-      keyspace.lock(shard)
+      lock(shard)
       defer { keyspace.unlock(shard) }
       return run(command.id, words, &session)
     }
@@ -102,7 +105,7 @@ extension Execution {
       shards.insert(keyspace.place(words[index]).shard)
     }
     let keyspace = keyspace
-    shards.forEach { keyspace.lock($0) }
+    shards.forEach { lock($0) }
     defer { shards.forEach { keyspace.unlock($0) } }
     return run(command.id, words, &session)
   }
@@ -150,6 +153,11 @@ extension Execution {
     case .info: info(words)
     case .swapdb: swapServing(words)
     case .time: time()
+    case .debug: debug(words, session)
+    case .latency: latency(words, session)
+    case .memory: memory(words, session)
+    case .role: role()
+    case .slowlog: slowLog(words, session)
 
     case .del, .unlink: del(words, database)
     case .exists: exists(words, database)
@@ -366,13 +374,6 @@ extension Execution {
     return outcome
   }
 
-  /// Logs and counts a request that is about to be run or queued.
-  func noteRequest(_ command: CommandEntry, _ words: borrowing Words, _ session: SessionState) {
-    if context.logsCommands { logCommand(words, session, CommandDeclaration.all[command.index]) }
-    counters.value.commands.add()
-    session.client.noteCommand(command.index)
-  }
-
   @inline(__always)
   mutating func replaceIfOverfull(from start: Int) {
     reply.replaceIfOverfull(
@@ -381,10 +382,17 @@ extension Execution {
 
   // MARK: Refusals
 
+  /// Counts a command that is refused before it is run: the error that follows is not its failure.
+  mutating func refuse(_ command: Int) {
+    counters.value.rejected.add(command)
+    reply.command = -1
+  }
+
   static var outOfMemory: String { "OOM command not allowed when used memory > 'maxmemory'." }
 
   @inline(never)
   private mutating func replyUnknown(_ words: borrowing Words) {
+    reply.command = -1
     // Redis shows up to 128 bytes of the name, and of the arguments with their quotes.
     var text = ByteQueue()
     text.append("ERR unknown command '")
@@ -404,6 +412,7 @@ extension Execution {
   /// Refuses a command that has too few or too many words.
   @inline(never)
   private mutating func replyArity(_ command: CommandEntry, _ session: inout SessionState) {
+    refuse(command.index)
     let name = CommandDeclaration.all[command.index].name
     // An EXEC that is refused ends the transaction, if there is one or not.
     if command.id == .exec { return refuseExecution(because: Self.wrongArity(name), &session) }
@@ -437,28 +446,6 @@ extension Execution {
     let reason = journal.failure?.description ?? "unknown"
     return
       "MISCONF Martlet can't write its database (\(reason)). Reads go on; mend the disk and restart the server."
-  }
-
-  @inline(never)
-  private func logCommand(
-    _ words: borrowing Words, _ session: SessionState, _ declaration: CommandDeclaration
-  ) {
-    var text = ByteQueue()
-    text.append(word: words[0])
-    var shown = words.count
-    if declaration.flags.contains(.sensitive) {
-      shown = 1
-    } else if words.count > 1 {
-      let name = "\(declaration.name) \(words[1].text.uppercased())"
-      let hides = declaration.subcommands.contains { $0.name == name && $0.flags.contains(.sensitive) }
-      if hides { shown = 2 }
-    }
-    for index in 1..<max(1, shown) {
-      text.append(byte: UInt8(ascii: " "))
-      text.append(word: words[index])
-    }
-    if shown < words.count { text.append(" (arguments hidden)") }
-    context.log(session.client.address, text.bytes.text)
   }
 }
 

@@ -40,11 +40,18 @@ package struct SessionState {
     self.client = client
     self.limits = limits
     user = context.users.initial
+    client.become(user)
   }
 
-  /// Whether the client may do more than say who it is.
+  /// Whether the client has said who it is, if it has to.
   var isAuthenticated: Bool {
     @inline(__always) get { user != nil }
+  }
+
+  /// Whether the client may do everything that a protocol has: what clients of memcached's protocols have to be, which
+  /// know no rules.
+  var mayDoEverything: Bool {
+    @inline(__always) get { !client.isGuarded }
   }
 
   /// The checkpoint that the request which waits has asked for.
@@ -75,7 +82,7 @@ package struct SessionState {
   /// Makes the client a user, or with nil nobody.
   mutating func become(_ user: User?) {
     self.user = user
-    client.update { $0.user = user }
+    client.become(user)
   }
 
   /// Makes it what it was when the connection began, but for what the client has written.
@@ -169,6 +176,8 @@ package struct Execution: ~Copyable {
   var readyKeys: [ReadyKey] = []
   /// What has the sessions of this lane called; nil where nobody serves sessions that wait.
   package var waker: (any Waker)?
+  /// How long the request under way takes.
+  var timing = RequestTiming()
   /// Which shard is squeezed next.
   var squeezedShard = 0
   /// When all shards were last looked through for memory to give back, in vain, and what was in use then.
@@ -184,6 +193,8 @@ package struct Execution: ~Copyable {
     counters = context.makeLaneCounters()
     commands = .shared
     random = RandomSource(seed: seed)
+    reply.counters = counters
+    context.watch(journal)
   }
 
   deinit { ranges.destroy() }
@@ -239,9 +250,24 @@ package struct Execution: ~Copyable {
 
   // MARK: Locking
 
+  /// Locks a shard for the request under way.
+  @inline(__always)
+  mutating func lock(_ shard: ShardIndex) {
+    if !keyspace.tryLock(shard) { waitForLock(shard) }
+  }
+
+  /// Waits for a shard that somebody else has. From here on the request is timed.
+  @inline(never)
+  private mutating func waitForLock(_ shard: ShardIndex) {
+    let start = WallClock.monotonicNanoseconds()
+    if timing.started == 0 { timing.started = start }
+    keyspace.lock(shard)
+    timing.lockWait += WallClock.monotonicNanoseconds() - start
+  }
+
   /// Locks a shard for a command that goes through them one by one.
-  func lockInTurn(_ shard: ShardIndex) {
-    if !isRunningTransaction { keyspace.lock(shard) }
+  mutating func lockInTurn(_ shard: ShardIndex) {
+    if !isRunningTransaction { lock(shard) }
   }
 
   func unlockInTurn(_ shard: ShardIndex) {

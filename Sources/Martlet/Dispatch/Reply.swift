@@ -18,6 +18,12 @@ package struct Reply: ~Copyable {
   /// The reply under way has grown over `maximumBytes`: what was to follow is not kept.
   private(set) var isOverfull = false
 
+  /// Where errors are counted; nil where nobody asks for that.
+  var counters: LaneCountersReference?
+  /// The place of the declaration of the command that is being run, whose failure an error is; −1 for none, so that an
+  /// error is a refusal.
+  var command = -1
+
   /// What `maximumBytes` is for this one.
   package var limit = Reply.maximumBytes
 
@@ -54,6 +60,16 @@ package struct Reply: ~Copyable {
     isOverfull = false
     truncate(to: start)
     buffer.append(line)
+    noteError(line.description.dropFirst())
+  }
+
+  /// Counts an error that begins with its code.
+  @inline(never)
+  private mutating func noteError(_ text: some StringProtocol) {
+    guard let counters else { return }
+    let code = String(text.prefix { $0 != " " && !$0.isNewline })
+    counters.value.errors.withLock { $0[code, default: 0] += 1 }
+    if command >= 0 { counters.value.failed.add(command) }
   }
 
   /// Takes the replies from `start` on back, a place in the buffer.
@@ -105,10 +121,17 @@ extension Reply {
     endLine()
   }
 
+  mutating func simple(_ text: String) {
+    buffer.append(byte: UInt8(ascii: "+"))
+    buffer.append(text: text)
+    endLine()
+  }
+
   mutating func ok() { buffer.append("+OK\r\n") }
 
   /// An error that begins with its code: `ERR syntax error`.
   mutating func error(_ text: StaticString) {
+    noteError(text.description)
     buffer.append(byte: UInt8(ascii: "-"))
     buffer.append(text)
     endLine()
@@ -128,6 +151,7 @@ extension Reply {
 
   /// The same of bytes.
   mutating func error(_ text: RawSpan) {
+    noteError(text.extracting(first: 64).text)
     buffer.append(byte: UInt8(ascii: "-"))
     for index in 0..<text.byteCount {
       let byte = text.byte(index)
@@ -156,6 +180,27 @@ extension Reply {
   mutating func bulk(_ text: StaticString) {
     header("$", text.utf8CodeUnitCount)
     buffer.append(text)
+    endLine()
+  }
+
+  /// An array of texts.
+  mutating func bulks(_ texts: [[UInt8]]) {
+    array(texts.count)
+    for text in texts { bulk(text.span.raw) }
+  }
+
+  /// A number with up to three decimals, given in thousandths and not negative.
+  mutating func thousandths(_ number: Int) {
+    var text = "\(number / 1000)"
+    let rest = number % 1000
+    if rest != 0 {
+      let digits = "\(rest)"
+      text += "." + String(repeating: "0", count: 3 - digits.utf8.count) + digits
+      while text.hasSuffix("0") { text.removeLast() }
+    }
+    guard version >= 3 else { return bulk(text) }
+    buffer.append(byte: UInt8(ascii: ","))
+    buffer.append(text: text)
     endLine()
   }
 

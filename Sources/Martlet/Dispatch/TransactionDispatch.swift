@@ -17,7 +17,7 @@ extension Execution {
     case .quit, .reset: return nil
     case .exec: return execute(command, words, &session)
     case .discard:
-      noteRequest(command, words, session)
+      note(command, words, session)
       session.endTransaction()
       reply.ok()
     // These two are no more than refused: the transaction goes on.
@@ -33,8 +33,12 @@ extension Execution {
   private mutating func queue(
     _ command: CommandEntry, _ words: borrowing Words, _ session: inout SessionState
   ) {
-    guard mayQueue(command, words, session) else { return session.refuseTransaction() }
-    noteRequest(command, words, session)
+    guard mayQueue(command, words, session) else {
+      counters.value.rejected.add(command.index)
+      return session.refuseTransaction()
+    }
+    if !context.attention.isEmpty { attend(words, session, command.index) }
+    session.client.noteCommand(command.index)
     let transaction = session.transaction(store)
     if !transaction.isRefused {
       guard transaction.queue.append(command, words) else {
@@ -52,8 +56,9 @@ extension Execution {
   private mutating func mayQueue(
     _ command: CommandEntry, _ words: borrowing Words, _ session: SessionState
   ) -> Bool {
+    reply.command = -1
     let declaration = CommandDeclaration.all[command.index]
-    if words.count > 1 && !declaration.subcommands.isEmpty && subcommand(words, session) == nil {
+    if words.count > 1 && !declaration.subcommands.isEmpty && subcommandPlace(words, session) == nil {
       return false
     }
     if command.flags.contains(.noMulti) {
@@ -101,7 +106,8 @@ extension Execution {
         return .done
       }
     }
-    noteRequest(command, words, session)
+    startTiming()
+    note(command, words, session)
     if transaction.isRefused {
       reply.error("EXECABORT Transaction discarded because of previous errors.")
     } else {
@@ -110,8 +116,20 @@ extension Execution {
       run(transaction, &session)
       endReply(from: start, waitsForDisk: session.waitsForDisk)
     }
+    reply.command = command.index
+    endTiming(words, session)
     session.endTransaction()
     return .done
+  }
+
+  /// Logs and counts a request that is run.
+  private mutating func note(
+    _ command: CommandEntry, _ words: borrowing Words, _ session: SessionState
+  ) {
+    if !context.attention.isEmpty { attend(words, session, command.index) }
+    counters.value.calls.add(command.index)
+    session.client.noteCommand(command.index)
+    reply.command = command.index
   }
 
   /// Ends a transaction that can't be run as things are.
@@ -126,7 +144,7 @@ extension Execution {
     swap(&queue, &transaction.queue)
     var shards = shards(queue, transaction)
     let keyspace = keyspace
-    shards.forEach { keyspace.lock($0) }
+    shards.forEach { lock($0) }
     // Those who wait at keys of the transaction are served behind its last command.
     let awaited = queue.writeCount > 0 ? awaitedPlaces(queue) : []
     if !awaited.isEmpty { shards.formUnion(lockDestinations(awaited, shards)) }
@@ -142,6 +160,9 @@ extension Execution {
     for index in 0..<queue.count {
       let command = queue.command(index)
       let start = reply.buffer.count
+      guard mayRunQueued(command, queue.words(index), session) else { continue }
+      counters.value.calls.add(command.index)
+      reply.command = command.index
       // No command ends the connection or waits in here.
       _ = run(command.id, queue.words(index), &session)
       replaceIfOverfull(from: start)

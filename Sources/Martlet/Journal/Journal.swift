@@ -161,6 +161,7 @@ package final class Journal: @unchecked Sendable {
   /// Somebody waits for a sync that the setting alone would not bring.
   private let wantsSync = Atomic<Bool>(false)
   private let listeners = Mutex<[@Sendable () -> Void]>([])
+  private let timeListeners = Mutex<[@Sendable (Step, Int64) -> Void]>([])
 
   // The journal's thread alone uses these.
   private let thread = Mutex<SystemThread?>(nil)
@@ -224,6 +225,9 @@ package final class Journal: @unchecked Sendable {
     if let retained, retained.value > maximumRetainedBytes { return .full }
     return Int(unwritten.value) <= maximumPendingBytes ? .free : .full
   }
+
+  /// How many bytes of records wait to be written.
+  package var pendingBytes: UInt64 { unwritten.value }
 
   /// Takes no more writes: the end is near. What has been appended will still be written.
   package func refuseWrites() { refusesWrites.store(true, ordering: .sequentiallyConsistent) }
@@ -336,6 +340,18 @@ package final class Journal: @unchecked Sendable {
   /// Calls `listener` after every commit and on failure, from the journal's thread.
   package func onCommit(_ listener: @escaping @Sendable () -> Void) {
     listeners.withLock { $0.append(listener) }
+  }
+
+  /// What the journal's thread does with the log.
+  package enum Step: Sendable { case write, sync }
+
+  /// Calls `listener` after every write and sync with the nanoseconds that it took, from the journal's thread.
+  package func onTime(_ listener: @escaping @Sendable (Step, Int64) -> Void) {
+    timeListeners.withLock { $0.append(listener) }
+  }
+
+  private func noteTime(_ step: Step, _ nanoseconds: Int64) {
+    for listener in timeListeners.withLock({ $0 }) { listener(step, nanoseconds) }
   }
 
   // MARK: The journal's thread
@@ -464,7 +480,9 @@ package final class Journal: @unchecked Sendable {
       first: worker.value.writtenVersion + 1, last: worker.value.batchLast, time: clock.now(),
       synced: syncedVersion)
     do {
+      let start = WallClock.monotonicNanoseconds()
       try log.append(&worker.value.batch, commit)
+      noteTime(.write, WallClock.monotonicNanoseconds() - start)
       worker.value.batch.removeAll()
       worker.value.batchCount = 0
       worker.value.writtenVersion = commit.last
@@ -569,6 +587,7 @@ package final class Journal: @unchecked Sendable {
     let start = WallClock.monotonicNanoseconds()
     try log.sync()
     let end = WallClock.monotonicNanoseconds()
+    noteTime(.sync, end - start)
     worker.value.meanSync += (Double(end - start) - worker.value.meanSync) / 8
     worker.value.lastSync = clock.elapsedNanoseconds()
     noteSynced()

@@ -388,6 +388,11 @@ extension RawSpan {
     unsafe withUnsafeBytes { unsafe martlet_crc32c(crc, $0.baseAddress, $0.count) }
   }
 
+  /// A copy with ASCII letters in lower case.
+  var lowercased: [UInt8] {
+    array.map { $0 >= UInt8(ascii: "A") && $0 <= UInt8(ascii: "Z") ? $0 | 0x20 : $0 }
+  }
+
   /// A copy.
   package var array: [UInt8] {
     unsafe withUnsafeBytes { unsafe Array($0) }

@@ -79,7 +79,7 @@ package struct MemcachedSession: Session, ~Copyable {
       // A line is as long whether it came whole or in pieces.
       guard isLengthAllowed(input.extracting(position..<(found ?? input.byteCount))) else {
         // A stranger isn't told.
-        if state.isAuthenticated { execution.reply.buffer.append("CLIENT_ERROR line too long\r\n") }
+        if state.mayDoEverything { execution.reply.buffer.append("CLIENT_ERROR line too long\r\n") }
         return SessionStep(consumed: input.byteCount, next: .close)
       }
       guard let newline = found else {
@@ -119,7 +119,7 @@ package struct MemcachedSession: Session, ~Copyable {
   @inline(__always)
   private func isLengthAllowed(_ line: RawSpan) -> Bool {
     if line.byteCount <= Self.maximumStrangersLine { return true }
-    guard state.isAuthenticated else { return false }
+    guard state.mayDoEverything else { return false }
     if line.byteCount <= Self.maximumLine { return true }
     guard line.byteCount <= Self.maximumGetLine else { return false }
     return line.begins(with: "get ") || line.begins(with: "gets ") || line.begins(with: "gat ")
@@ -141,7 +141,7 @@ package struct MemcachedSession: Session, ~Copyable {
   private mutating func run(
     _ words: borrowing Words, _ request: RawSpan, bodyStart: Int, _ execution: inout Execution
   ) -> Outcome {
-    guard state.isAuthenticated else {
+    guard state.mayDoEverything else {
       return authenticate(words, request, bodyStart: bodyStart, &execution)
     }
     guard words.count > 0 else { return error("ERROR", bodyStart, &execution) }
