@@ -7,7 +7,7 @@ extension ItemKind {
     switch self {
     case .hash: "HSET"
     case .sortedSet: "ZADD"
-    case .set, .string: "SADD"
+    case .set, .string, .list: "SADD"
     }
   }
 
@@ -16,7 +16,7 @@ extension ItemKind {
     switch self {
     case .hash: "HDEL"
     case .sortedSet: "ZREM"
-    case .set, .string: "SREM"
+    case .set, .string, .list: "SREM"
     }
   }
 }

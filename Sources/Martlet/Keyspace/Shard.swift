@@ -461,7 +461,7 @@ struct DetachedItem: ~Copyable {
     metadata = item.metadata
     switch item.kind {
     case .string: content.append(item.value)
-    case .set, .hash:
+    case .set, .hash, .sortedSet:
       let members = item.members
       memberCount = members.count
       isPacked = members.isPacked

@@ -185,7 +185,7 @@ extension TableEntry {
   var weight: Int {
     switch kind {
     case .string: return size
-    case .set, .hash:
+    case .set, .hash, .sortedSet:
       guard let table = members.table else { return size }
       return size + table.memberBytes + table.count * Self.bytesPerMember
     case .list: return size + (list.chunks?.byteCount ?? 0)
@@ -425,7 +425,7 @@ extension TableEntry {
   func clone(_ seed: SeedReference, _ allocator: inout Allocator) -> Item {
     switch kind {
     case .string: return Item.makeString(key, value, metadata, version, &allocator)
-    case .set, .hash: return cloneCollection(seed, &allocator)
+    case .set, .hash, .sortedSet: return cloneCollection(seed, &allocator)
     case .list:
       precondition(list.isPacked)
       return duplicate(&allocator)
@@ -444,7 +444,7 @@ extension TableEntry {
   package func destroy(_ allocator: inout Allocator) {
     switch kind {
     case .string: break
-    case .set, .hash: members.table?.destroy(&allocator)
+    case .set, .hash, .sortedSet: members.table?.destroy(&allocator)
     case .list: list.chunks?.destroy(&allocator)
     }
     unsafe allocator.deallocate(address, size)

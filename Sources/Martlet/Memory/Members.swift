@@ -477,9 +477,9 @@ struct Sampling {
 // MARK: - The item of a collection
 
 extension Item {
-  /// The members of a set or a hash.
+  /// The members of a set, a hash or a sorted set.
   package var members: Members {
-    precondition(kind == .set || kind == .hash)
+    precondition(kind != .string && kind != .list)
     return unsafe Members(valueStart)
   }
 
@@ -488,7 +488,7 @@ extension Item {
     _ kind: ItemKind, _ key: RawSpan, _ metadata: ItemMetadata, _ version: UInt64, isPacked: Bool,
     _ seed: SeedReference, _ allocator: inout Allocator
   ) -> Item {
-    precondition(kind != .string)
+    precondition(kind != .string && kind != .list)
     let valueCount = isPacked ? Members.countSize : Members.tableSize
     let item = make(kind, key, valueCount: valueCount, metadata, version, &allocator)
     let start = unsafe item.valueStart

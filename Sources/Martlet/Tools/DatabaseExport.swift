@@ -144,7 +144,7 @@ package struct DatabaseExport: ~Copyable {
         switch item.kind {
         case .hash: bytes.append("HSET ")
         case .sortedSet: bytes.append("ZADD ")
-        case .set, .string: bytes.append("SADD ")
+        case .set, .string, .list: bytes.append("SADD ")
         }
         bytes.append(quotedWord: item.key)
       }
