@@ -29,10 +29,8 @@ final class RawSocket: @unchecked Sendable {
         unsafe connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
       }
     }
-    guard result == 0 else {
-      close(descriptor)
-      throw Failure(code: errno)
-    }
+    // What was made so far closes the socket.
+    guard result == 0 else { throw Failure(code: errno) }
   }
 
   private func limitWaiting() {
