@@ -8,7 +8,8 @@ extension CommandDeclaration {
     accessCommands, connectionCommands, waitCommands, transactionCommands, serverCommands, checkpointCommands,
     commandCommands, configCommands, infoCommands, observationCommands, debugCommands, genericCommands,
     objectCommands, numberedDatabaseCommands, stringCommands, hashCommands, fieldExpiryCommands, listCommands,
-    blockingCommands, setCommands, setOperationCommands, bitmapCommands, bitfieldCommands, hyperLogLogCommands,
+    blockingCommands, setCommands, setOperationCommands, bitmapCommands, bitfieldCommands,
+    hyperLogLogCommands,
     geoCommands, sortedSetCommands, sortedSetRangeCommands, sortedSetAlgebraCommands,
   ]
 

@@ -284,7 +284,8 @@ extension CommandDeclaration.Flags {
   fileprivate var names: [String] {
     let names: [(CommandDeclaration.Flags, String)] = [
       (.write, "write"), (.readOnly, "readonly"), (.denyOOM, "denyoom"), (.admin, "admin"),
-      (.noAuth, "no_auth"), (.fast, "fast"), (.noMulti, "no_multi"), (.blocking, "blocking"), (.movableKeys, "movablekeys"),
+      (.noAuth, "no_auth"), (.fast, "fast"), (.noMulti, "no_multi"), (.blocking, "blocking"),
+      (.movableKeys, "movablekeys"),
     ]
     return names.filter { contains($0.0) }.map(\.1)
   }
