@@ -59,10 +59,7 @@ final class RawSocket: @unchecked Sendable {
       // After an interruption it goes on connecting, and the next call waits for that.
     } while result < 0 && errno == EINTR
     if result < 0 && errno == EISCONN { result = 0 }
-    guard result == 0 else {
-      close(descriptor)
-      throw Failure(code: errno)
-    }
+    guard result == 0 else { throw Failure(code: errno) }
   }
 
   deinit { close(descriptor) }
