@@ -52,11 +52,30 @@ struct Conversation: ~Copyable {
       if isInputClosed { endWait() } else { pause(until: deadline, calls) }
     case .close: isEnding = true
     }
+    holdWhatMustWait(&execution, journal)
+    return step.consumed
+  }
+
+  /// Keeps what was replied, or pushed, if it may not leave yet.
+  @inline(__always)
+  private mutating func holdWhatMustWait(_ execution: inout Execution, _ journal: Journal) {
     if !execution.reply.buffer.isEmpty && !(held.isEmpty && execution.reply.isFree(by: journal)) {
       held.append(execution.reply)
       execution.reply.removeAll()
     }
-    return step.consumed
+  }
+
+  // MARK: Pushes
+
+  /// Whether what others have for the client is to wait in its queue.
+  var takesPushes: Bool { !held.isFull && !isEnding }
+
+  /// Takes some of what others have for the client; whether some is left. What may leave now is then in
+  /// `execution.reply`, to be taken out of it.
+  mutating func takePushes(_ queue: PushQueue, _ execution: inout Execution, _ journal: Journal) -> Bool {
+    let isLeft = queue.take(into: &execution.reply)
+    holdWhatMustWait(&execution, journal)
+    return isLeft
   }
 
   private mutating func pause(until deadline: Int64, _ calls: UInt64) {

@@ -276,6 +276,8 @@ public final class Server: Sendable {
         metadata: ["limit": "\(context.memoryLimit)"])
     }
     context.logsCommands = settings.logCommands
+    _ = context.outputLimits.set(settings.outputLimits, parseSize: ByteSize.parse)
+    context.eventClasses = KeyEventClasses(letters: settings.keyEvents) ?? []
     context.clients.limit = clientLimit
     context.onStopRequest { [self] in stopRequest.withLock { $0 }() }
     return context
@@ -339,6 +341,15 @@ public final class Server: Sendable {
         return nil
       },
       fixed("bind", settings.host.joined(separator: " ")),
+      ConfigParameter("client-output-buffer-limit", get: { context.outputLimits.text }) { value in
+        guard value.split(separator: " ").count % 4 == 0 else {
+          return "Wrong number of arguments in buffer limit configuration."
+        }
+        guard context.outputLimits.set(value, parseSize: ByteSize.parse) else {
+          return "Error in hard, soft or soft_seconds setting in buffer limit configuration."
+        }
+        return nil
+      },
       fixed("databases", "\(settings.databases)"),
       fixed("dir", settings.dataFolder),
       entries("hash-max-listpack-entries", packing.hashes),
@@ -369,6 +380,11 @@ public final class Server: Sendable {
       fixed("memcached-auth-file", settings.memcachedAuthFile ?? ""),
       fixed("memcached-port", "\(settings.memcachedPort)"),
       fixed("memcached-sasl", settings.memcachedSASL ? "yes" : "no"),
+      ConfigParameter("notify-keyspace-events", get: { context.eventClasses.text }) { value in
+        guard let classes = KeyEventClasses(letters: value) else { return KeyEventClasses.problem }
+        context.eventClasses = classes
+        return nil
+      },
       fixed("port", "\(settings.port)"),
       fixed("proto-max-bulk-len", "\(settings.maxValueBytes ?? SessionLimits.redis.valueBytes)"),
       fixed("protected-mode", settings.protectedMode ? "yes" : "no"),

@@ -47,6 +47,7 @@ final class TestServer: Sendable {
 
   let store: StoreCore
   let context: ServerContext
+  let lane = TestLane()
 
   init(
     password: String? = nil, users: [String: String]? = nil, requiresSASL: Bool = false, databases: Int = 16,
@@ -64,7 +65,25 @@ final class TestServer: Sendable {
     rules.requiresSASL = requiresSASL
     context = ServerContext(
       users: users == nil && password == nil ? Users() : Users(credentials), memcached: rules, logger: logger)
+    _ = context.addDoor(lane)
   }
+}
+
+/// A lane of tests: it remembers whose queues were announced, and who was to be closed.
+final class TestLane: LaneDoor {
+  private let state = Guarded<(queues: [PushQueue], closed: [Int])>(([], []))
+
+  func announce(_ queue: PushQueue) {
+    state.withLock { if !$0.queues.contains(where: { $0 === queue }) { $0.queues.append(queue) } }
+  }
+
+  func close(_ client: ClientRecord) { state.withLock { $0.closed.append(client.id) } }
+
+  /// The queue of a client, if it was announced.
+  func queue(_ client: Int) -> PushQueue? { state.withLock { $0.queues.first { $0.client.id == client } } }
+
+  /// The numbers of the clients that were to be closed.
+  var closed: [Int] { state.withLock { $0.closed } }
 }
 
 /// One client of a protocol.
@@ -73,6 +92,7 @@ final class TestClient<S: Session & ~Copyable>: CustomReflectable {
   var customMirror: Mirror { Mirror(self, children: []) }
 
   let server: TestServer
+  let record: ClientRecord
   private var session: S
   private var execution: Execution
   private var input: [UInt8] = []
@@ -91,8 +111,10 @@ final class TestClient<S: Session & ~Copyable>: CustomReflectable {
     set { execution.reply.limit = newValue }
   }
 
-  init(_ server: TestServer, seed: UInt64 = 1, _ session: consuming S) {
+  init(_ server: TestServer, _ record: ClientRecord, seed: UInt64 = 1, _ session: consuming S) {
     self.server = server
+    self.record = record
+    record.settle(lane: 0, place: 0)
     self.session = session
     execution = Execution(server.store, server.context, seed: seed)
   }
@@ -130,6 +152,17 @@ final class TestClient<S: Session & ~Copyable>: CustomReflectable {
 
   func send(_ more: String) -> String { text(send(bytes(more))) }
 
+  /// What others have for the client, and its session hasn't sent with a reply.
+  func pushes() -> String {
+    lastMarks = []
+    guard let queue = record.queue else { return "" }
+    while queue.take(into: &execution.reply) {}
+    lastMarks = execution.reply.marks
+    let pushed = text(execution.reply.buffer.bytes.array)
+    execution.reply.removeAll()
+    return pushed
+  }
+
   /// What the session replies when it is called again with what it has not consumed.
   func callAgain() -> String { send("") }
 
@@ -148,24 +181,24 @@ extension TestServer {
     RESPSession
   > {
     let record = context.clients.connect(from: address, to: "127.0.0.1:6379")
-    return TestClient(self, RESPSession(record, limits, context))
+    return TestClient(self, record, RESPSession(record, limits, context))
   }
 
   func memcachedClient(_ limits: SessionLimits = .memcached) -> TestClient<MemcachedSession> {
     let record = context.clients.connect(from: "127.0.0.1:6", to: "127.0.0.1:11211")
-    return TestClient(self, MemcachedSession(record, limits, context))
+    return TestClient(self, record, MemcachedSession(record, limits, context))
   }
 
   func binaryClient(_ limits: SessionLimits = .memcached) -> TestClient<MemcachedBinarySession> {
     let record = context.clients.connect(from: "127.0.0.1:7", to: "127.0.0.1:11211")
-    return TestClient(self, MemcachedBinarySession(record, limits, context))
+    return TestClient(self, record, MemcachedBinarySession(record, limits, context))
   }
 
   /// A client of whatever protocol it chooses, on the port of one of them.
   func client(on wire: WireProtocol) -> TestClient<ClientSession> {
     let limits: SessionLimits = wire == .redis ? .redis : .memcached
     let record = context.clients.connect(from: "127.0.0.1:8", to: "127.0.0.1:11211")
-    return TestClient(self, ClientSession(wire, record, limits, context))
+    return TestClient(self, record, ClientSession(wire, record, limits, context))
   }
 }
 

@@ -79,6 +79,7 @@ struct SettingsPrecedenceTests {
       "databases": "4", "threads": "2", "password": "secret", "protected-mode": "no", "log-level": "debug",
       "memcached-auth-file": "/etc/users", "memcached-sasl": "yes",
       "log-commands": "yes", "transport": "io_uring",
+      "client-output-buffer-limit": "pubsub 1mb 2mb 3", "notify-keyspace-events": "AKE",
     ]
     #expect(Set(texts.keys) == Set(Setting.all.map(\.name)))
     var expected = Settings()
@@ -116,6 +117,8 @@ struct SettingsPrecedenceTests {
     expected.protectedMode = false
     expected.logLevel = .debug
     expected.logCommands = true
+    expected.outputLimits = "pubsub 1mb 2mb 3"
+    expected.keyEvents = "AKE"
 
     #expect(try await load(texts) == expected)
     let variables = Setting.all.map { ($0.variable, texts[$0.name]!) }

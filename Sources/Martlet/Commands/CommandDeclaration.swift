@@ -6,7 +6,7 @@
 public struct CommandDeclaration: Sendable {
   /// Which family of the reference a command belongs to; the raw value is Redis's own name of the group.
   public enum Group: String, Sendable, CaseIterable {
-    case connection, generic, hash, server, set, string, transactions
+    case connection, generic, hash, pubsub, server, set, string, transactions
   }
 
   /// What a command does to the data and what it needs, as `COMMAND INFO` tells it.
@@ -49,9 +49,15 @@ public struct CommandDeclaration: Sendable {
     public var step: Int
     /// The position of the argument that says how many keys follow it; 0 when there is none.
     public var count = 0
+    /// They are channels of a cluster's parts, which are no keys to a single server.
+    public var areChannels = false
 
     public static let none = KeyPositions(first: 0, last: 0, step: 0)
     public static let one = KeyPositions(first: 1, last: 1, step: 1)
+    /// A shard channel.
+    public static let channel = KeyPositions(first: 1, last: 1, step: 1, areChannels: true)
+    /// Shard channels.
+    public static let channels = KeyPositions(first: 1, last: -1, step: 1, areChannels: true)
     public static let two = KeyPositions(first: 1, last: 2, step: 1)
     public static let all = KeyPositions(first: 1, last: -1, step: 1)
     public static let pairs = KeyPositions(first: 1, last: -1, step: 2)

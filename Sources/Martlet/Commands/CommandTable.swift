@@ -6,6 +6,8 @@ package enum CommandID: UInt16, CaseIterable {
   case auth, client, echo, hello, ping, quit, reset, select, wait, waitaof
   // transactions
   case discard, exec, multi, unwatch, watch
+  // pubsub
+  case psubscribe, publish, pubsub, punsubscribe, spublish, ssubscribe, subscribe, sunsubscribe, unsubscribe
   // server
   case acl, bgrewriteaof, bgsave, command, config, database, dbsize, flushall, flushdb, info, lastsave
   case save, time
@@ -31,6 +33,9 @@ struct CommandEntry {
   let keys: CommandDeclaration.KeyPositions
   /// The place of the declaration in `CommandDeclaration.all`.
   let index: Int
+
+  /// Whether it asks for its keys as one who reads, so that it can miss them.
+  var looksUpKeys: Bool { flags.contains(.readOnly) || id == .getex || id == .getdel || id == .getset }
 
   /// The positions of the keys in a request.
   func keyPositions(_ words: borrowing Words) -> KeySequence {
@@ -95,7 +100,8 @@ struct CommandTable: Sendable {
       slots[place] = Slot(
         name: name,
         entry: CommandEntry(
-          id: id, arity: declaration.arity, flags: declaration.flags, keys: declaration.keys, index: index))
+          id: id, arity: declaration.arity, flags: declaration.flags,
+          keys: declaration.keys.areChannels ? .none : declaration.keys, index: index))
     }
     self.slots = PinnedArray(slots)
   }
@@ -167,7 +173,7 @@ extension CommandID {
 extension CommandDeclaration {
   /// Every command of the Redis protocol that there is, subcommands behind their command.
   public static let all: [CommandDeclaration] =
-    accessCommands + connectionCommands + waitCommands + transactionCommands + serverCommands
+    accessCommands + connectionCommands + waitCommands + transactionCommands + pubSubCommands + serverCommands
     + checkpointCommands + genericCommands + stringCommands + hashCommands + fieldExpiryCommands + setCommands
 
   /// The name as Redis shows it: `get`, `client|info`.

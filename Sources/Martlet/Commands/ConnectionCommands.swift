@@ -49,11 +49,17 @@ internal let connectionCommands: [CommandDeclaration] = [
 ]
 
 extension Execution {
-  mutating func ping(_ words: borrowing Words) {
-    switch words.count {
-    case 1: reply.simple("PONG")
-    case 2: reply.bulk(words[1])
-    default: replyArity("PING")
+  mutating func ping(_ words: borrowing Words, _ session: SessionState) {
+    guard words.count <= 2 else { return replyArity("PING") }
+    if session.isSubscriber && reply.version == 2 {
+      // In the shape of what else such a client is sent.
+      reply.array(2)
+      reply.bulk("pong")
+      reply.bulk(words.count == 2 ? words[1] : RawSpan())
+    } else if words.count == 2 {
+      reply.bulk(words[1])
+    } else {
+      reply.simple("PONG")
     }
   }
 
@@ -127,6 +133,7 @@ extension Execution {
     }
     session.become(user)
     session.protocolVersion = version
+    session.queue?.setProtocolVersion(version)
     reply.version = version
     session.client.update {
       $0.protocolVersion = version
@@ -177,8 +184,10 @@ extension Execution {
     guard words.count == 3 else { return reply.error(Self.syntaxError) }
     if words[2].equalsIgnoringCase("default") {
       session.waitsForDisk = true
+      session.queue?.setWaitsForDisk(true)
     } else if words[2].equalsIgnoringCase("async") {
       session.waitsForDisk = false
+      session.queue?.setWaitsForDisk(false)
     } else {
       return reply.error(Self.syntaxError)
     }

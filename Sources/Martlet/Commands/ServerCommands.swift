@@ -387,7 +387,7 @@ extension Execution {
     reply.array(10)
     reply.bulk(declaration.shownName)
     reply.integer(declaration.arity)
-    let flags = declaration.flags.names
+    let flags = (declaration.isAboutChannels ? ["pubsub"] : []) + declaration.flags.names
     reply.set(flags.count)
     for flag in flags { reply.simple(flag) }
     reply.integer(declaration.keys.first)
@@ -478,6 +478,11 @@ extension CommandDeclaration {
     return all.first { Array($0.name) == wanted }
   }
 
+  /// Whether Redis says of it that it has to do with channels: not of a command that is only its subcommands' name.
+  fileprivate var isAboutChannels: Bool {
+    group == .pubsub && name != "PUBSUB" && name != "PUBSUB HELP"
+  }
+
   /// The categories of Redis's access lists that it falls in.
   fileprivate var categories: [StaticString] {
     var names: [StaticString] = []
@@ -485,6 +490,7 @@ extension CommandDeclaration {
     case .connection: names.append("@connection")
     case .generic: names.append("@keyspace")
     case .hash: names.append("@hash")
+    case .pubsub: if isAboutChannels { names.append("@pubsub") }
     case .server: break
     case .set: names.append("@set")
     case .string: names.append("@string")

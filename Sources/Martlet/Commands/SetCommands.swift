@@ -47,7 +47,7 @@ extension Execution {
       for index in 2..<words.count where members.find(words[index]) == nil { isNew = true; break }
       if !isNew { return reply.integer(0) }
     }
-    reply.integer(putMembers(.set, key, database, words.from(2)))
+    reply.integer(putMembers(.set, key, database, words.from(2), .addMembers))
   }
 
   mutating func removeMembers(_ words: borrowing Words, _ database: Int) {
@@ -57,7 +57,7 @@ extension Execution {
     guard let members else { return reply.integer(0) }
     var isThere = false
     for index in 2..<words.count where members.find(words[index]) != nil { isThere = true; break }
-    reply.integer(isThere ? removeMembers(.set, key, database, words.from(2)) : 0)
+    reply.integer(isThere ? removeMembers(.set, key, database, words.from(2), .removeMembers) : 0)
   }
 
   mutating func isMember(_ words: borrowing Words, _ database: Int) {
@@ -101,7 +101,10 @@ extension Execution {
       guard size <= Reply.maximumBytes else { return reply.refuseAsTooLarge() }
       if !isSingle { reply.set(members.count) }
       members.forEach { reply.bulk($0.key) }
-      if !reply.isOverfull { delete(key, database) }
+      if !reply.isOverfull {
+        delete(key, database, .popMembers)
+        noteIfEmptied(key, database)
+      }
       return
     }
     var chosen = ChosenMembers()
@@ -110,7 +113,7 @@ extension Execution {
     if !isSingle { reply.set(wanted) }
     let words = chosen.words
     for index in 0..<words.count { reply.bulk(words[index]) }
-    if !reply.isOverfull { removeMembers(.set, key, database, words) }
+    if !reply.isOverfull { removeMembers(.set, key, database, words, .popMembers) }
   }
 
   mutating func randomMembers(_ words: borrowing Words, _ database: Int) {

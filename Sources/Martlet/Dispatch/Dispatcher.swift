@@ -32,27 +32,12 @@ extension Execution {
       reply.error("NOAUTH Authentication required.")
       return .done
     }
-    if session.isInTransaction, let outcome = dispatchInTransaction(words, &session) {
-      return outcome
+    if !session.attention.isEmpty || !context.attention.isDisjoint(with: .requests) {
+      return dispatchAttended(words, &session)
     }
-    if command.flags.contains(.write) {
-      switch journal.room {
-      case .free: break
-      case .full: return .waitForRoom
-      case .stalled, .failed:
-        replyJournalFailed()
-        return .done
-      }
-      if command.flags.contains(.denyOOM) && !hasMemory() {
-        reply.error(Self.outOfMemory)
-        return .done
-      }
-    }
+    if let refusal = refusal(command) { return refusal }
     // A request that waits comes here again and again, and counts once.
     if !session.isWaiting {
-      if context.logsCommands {
-        logCommand(words, session, CommandDeclaration.all[command.index])
-      }
       counters.value.commands.add()
       session.client.noteCommand(command.index)
     }
@@ -86,6 +71,24 @@ extension Execution {
     return runLocking(command, words, &session)
   }
 
+  /// Why a command can't be run now, the reply saying so, or has to wait; nil when it can.
+  @inline(__always)
+  mutating func refusal(_ command: CommandEntry) -> DispatchOutcome? {
+    guard command.flags.contains(.write) else { return nil }
+    switch journal.room {
+    case .free: break
+    case .full: return .waitForRoom
+    case .stalled, .failed:
+      replyJournalFailed()
+      return .done
+    }
+    if command.flags.contains(.denyOOM) && !hasMemory() {
+      reply.error(Self.outOfMemory)
+      return .done
+    }
+    return nil
+  }
+
   /// Runs a command with several keys.
   private mutating func runLocking(
     _ command: CommandEntry, _ words: borrowing Words, _ session: inout SessionState
@@ -117,7 +120,7 @@ extension Execution {
     case .client: client(words, &session)
     case .echo: reply.bulk(words[1])
     case .hello: hello(words, &session)
-    case .ping: ping(words)
+    case .ping: ping(words, session)
     case .quit:
       reply.ok()
       return .close
@@ -130,6 +133,16 @@ extension Execution {
     case .multi: beginTransaction(&session)
     case .unwatch: unwatch(&session)
     case .watch: watch(words, &session)
+
+    case .psubscribe: subscribe(.pattern, words, &session)
+    case .publish: publish(words, session)
+    case .pubsub: pubsub(words, session)
+    case .punsubscribe: unsubscribe(.pattern, words, &session)
+    case .spublish: publishToShard(words, session)
+    case .ssubscribe: subscribe(.shardChannel, words, &session)
+    case .subscribe: subscribe(.channel, words, &session)
+    case .sunsubscribe: unsubscribe(.shardChannel, words, &session)
+    case .unsubscribe: unsubscribe(.channel, words, &session)
 
     case .acl: acl(words, session)
     case .bgrewriteaof: rewriteInBackground()
@@ -309,7 +322,7 @@ extension Execution {
   }
 
   @inline(never)
-  private func logCommand(
+  func logCommand(
     _ words: borrowing Words, _ session: SessionState, _ declaration: CommandDeclaration
   ) {
     var text = ByteQueue()

@@ -10,6 +10,8 @@ package struct SessionState {
   private final class SeldomKept {
     var awaitedCheckpoint: Int?
     var databaseCopy: DatabaseSnapshot?
+    var queue: PushQueue?
+    var subscriptions: Subscriptions?
   }
 
   package let client: ClientRecord
@@ -32,8 +34,8 @@ package struct SessionState {
   var protocolVersion: UInt8 = 2
   /// Whether its replies wait for the disk as the server's setting has it; if not, they never wait.
   var waitsForDisk = true
-  /// Whether commands are queued until `EXEC`.
-  var isInTransaction = false
+  /// What about its requests isn't as with most clients'.
+  var attention: SessionAttention = []
 
   package init(_ client: ClientRecord, _ limits: SessionLimits, _ context: ServerContext) {
     self.client = client
@@ -58,6 +60,18 @@ package struct SessionState {
     set { keep(newValue, as: \.databaseCopy) }
   }
 
+  /// What others have for the client; nil if it has never asked for something.
+  var queue: PushQueue? {
+    get { seldomKept?.queue }
+    set { keep(newValue, as: \.queue) }
+  }
+
+  /// What the client listens to; nil if it has never listened.
+  var subscriptions: Subscriptions? {
+    get { seldomKept?.subscriptions }
+    set { keep(newValue, as: \.subscriptions) }
+  }
+
   private mutating func keep<Value>(
     _ value: Value?, as place: ReferenceWritableKeyPath<SeldomKept, Value?>
   ) {
@@ -79,6 +93,8 @@ package struct SessionState {
     become(context.users.initial)
     waitsForDisk = true
     databaseCopy = nil
+    endSubscriptions()
+    attention = []
     client.update {
       $0.name = ""
       $0.database = 0
@@ -241,7 +257,7 @@ package struct Execution: ~Copyable {
     shown = max(shown, item.version)
     if item.mayHaveExpired && item.hasExpired(clock.now()) {
       noteExpired(item)
-      delete(key, database)
+      delete(key, database, .expired)
       return nil
     }
     return item
@@ -263,13 +279,17 @@ package struct Execution: ~Copyable {
 
   /// Sets a string.
   ///
-  /// - Parameter isChange: the value was made from the one before, so that whether it was read or claimed stays.
+  /// - Parameters:
+  ///   - isChange: the value was made from the one before, so that whether it was read or claimed stays.
+  ///   - event: what it is told as.
   @inline(__always)
   mutating func set(
-    _ key: borrowing Key, _ database: Int, _ value: RawSpan, _ metadata: ItemMetadata, isChange: Bool = false
+    _ key: borrowing Key, _ database: Int, _ value: RawSpan, _ metadata: ItemMetadata, isChange: Bool = false,
+    _ event: KeyEvent = .set
   ) {
     record.recordSet(key.bytes, value, metadata)
     let version = commitRecord(database)
+    note(event, key, database)
     keyspace[key.shard].shard.setString(
       key.bytes, key.hash, database, value, metadata, version, isChange: isChange)
   }
@@ -280,6 +300,7 @@ package struct Execution: ~Copyable {
     let version = commitRecord(database)
     for index in stride(from: 0, to: pairs.count, by: 2) {
       let key = keyspace.place(pairs[index])
+      note(.set, key, database)
       keyspace[key.shard].shard.setString(
         key.bytes, key.hash, database, pairs[index + 1], ItemMetadata(), version)
     }
@@ -290,12 +311,14 @@ package struct Execution: ~Copyable {
     let end = keyspace[key.shard].shard.find(key.bytes, key.hash, database)?.valueCount ?? 0
     record.recordAppend(key.bytes, value)
     let version = commitRecord(database)
+    note(.append, key, database)
     keyspace[key.shard].shard.writeString(key.bytes, key.hash, database, at: end, value, version)
   }
 
   mutating func prepend(_ key: borrowing Key, _ database: Int, _ value: RawSpan) {
     record.recordPrepend(key.bytes, value)
     let version = commitRecord(database)
+    note(.prepend, key, database)
     keyspace[key.shard].shard.prependString(key.bytes, key.hash, database, value, version)
   }
 
@@ -303,13 +326,15 @@ package struct Execution: ~Copyable {
   mutating func setRange(_ key: borrowing Key, _ database: Int, _ offset: Int, _ value: RawSpan) {
     record.recordSetRange(key.bytes, offset, value)
     let version = commitRecord(database)
+    note(.setRange, key, database)
     keyspace[key.shard].shard.writeString(key.bytes, key.hash, database, at: offset, value, version)
   }
 
   /// Deletes a key that is there.
-  mutating func delete(_ key: borrowing Key, _ database: Int) {
+  mutating func delete(_ key: borrowing Key, _ database: Int, _ event: KeyEvent = .delete) {
     record.recordDelete(key.bytes)
     let version = commitRecord(database)
+    note(event, key, database)
     keyspace[key.shard].shard.remove(key.bytes, key.hash, database, version)
   }
 
@@ -321,16 +346,20 @@ package struct Execution: ~Copyable {
     var deleted = 0
     for index in 0..<keys.count {
       let key = keyspace.place(keys[index])
-      if keyspace[key.shard].shard.remove(key.bytes, key.hash, database, version) { deleted += 1 }
+      if keyspace[key.shard].shard.remove(key.bytes, key.hash, database, version) {
+        deleted += 1
+        note(.delete, key, database, isNew: false)
+      }
     }
     return deleted
   }
 
   /// Deletes a victim in a locked shard. No reply waits for that.
-  mutating func evict(_ victim: Victim, _ shard: ShardIndex) {
+  mutating func evict(_ victim: Victim, _ shard: ShardIndex, _ event: KeyEvent) {
     let before = shown
     record.recordDelete(victim.item.key)
     let version = commitRecord(victim.database)
+    note(event, keyspace.place(victim.item.key), victim.database, isNew: false)
     shown = before
     keyspace[shard].shard.evict(victim.item, victim.hash, victim.database, version)
   }
@@ -345,6 +374,7 @@ package struct Execution: ~Copyable {
   mutating func setExpiry(_ key: borrowing Key, _ database: Int, _ milliseconds: Int64) {
     record.recordExpiry(key.bytes, milliseconds)
     let version = commitRecord(database)
+    note(milliseconds == 0 ? .persist : .expire, key, database)
     keyspace[key.shard].shard.setExpiry(key.bytes, key.hash, database, milliseconds, version)
   }
 
@@ -356,6 +386,7 @@ package struct Execution: ~Copyable {
   mutating func markStale(_ key: borrowing Key, _ database: Int, expiry: Int64?, cas: UInt64) {
     record.recordStale(key.bytes, expiry: expiry, cas: cas)
     let version = commitRecord(database)
+    note(.stale, key, database)
     keyspace[key.shard].shard.markStale(
       key.bytes, key.hash, database, expiry: expiry, cas: cas, version)
   }
@@ -363,6 +394,10 @@ package struct Execution: ~Copyable {
   mutating func rename(_ key: borrowing Key, _ newKey: borrowing Key, _ database: Int) {
     record.recordRename(key.bytes, newKey.bytes)
     let version = commitRecord(database)
+    // Redis deletes what is in the way first: the new key is new, whatever there was.
+    note(.new, newKey, database, isNew: false)
+    note(.renameFrom, key, database, isNew: false)
+    note(.renameTo, newKey, database, isNew: false)
     guard let item = keyspace[key.shard].shard.release(key.bytes, key.hash, database, version) else { return }
     keyspace[newKey.shard].shard.adopt(item, newKey.bytes, newKey.hash, database, version)
   }
@@ -370,19 +405,23 @@ package struct Execution: ~Copyable {
   mutating func copy(_ key: borrowing Key, _ database: Int, to newKey: borrowing Key, _ newDatabase: Int) {
     record.recordCopy(key.bytes, newKey.bytes, newDatabase)
     let version = commitRecord(database)
+    note(.copyTo, newKey, newDatabase, isNew: true)
     guard let item = keyspace[key.shard].shard.copy(key.bytes, key.hash, database) else { return }
     keyspace[newKey.shard].shard.adopt(item, newKey.bytes, newKey.hash, newDatabase, version)
   }
 
   /// Adds members to a collection or gives them other values, or makes one; how many are new.
   ///
-  /// - Parameter members: members of a set, or fields and values of a hash in turn.
+  /// - Parameters:
+  ///   - members: members of a set, or fields and values of a hash in turn.
+  ///   - event: what it is told as.
   mutating func putMembers(
     _ kind: ItemKind, _ key: borrowing Key, _ database: Int, _ members: borrowing Words,
-    _ expiry: FieldExpiry = .none
+    _ event: KeyEvent, _ expiry: FieldExpiry = .none
   ) -> Int {
     record.recordMembers(kind, key.bytes, members, expiry)
     let version = commitRecord(database)
+    note(event, key, database)
     return keyspace[key.shard].shard.putMembers(
       kind, key.bytes, key.hash, database, members, expiry, version)
   }
@@ -390,11 +429,14 @@ package struct Execution: ~Copyable {
   /// Takes members out of a collection that is there; how many were in it.
   @discardableResult
   mutating func removeMembers(
-    _ kind: ItemKind, _ key: borrowing Key, _ database: Int, _ members: borrowing Words
+    _ kind: ItemKind, _ key: borrowing Key, _ database: Int, _ members: borrowing Words, _ event: KeyEvent
   ) -> Int {
     record.recordRemoveMembers(kind, key.bytes, members)
     let version = commitRecord(database)
-    return keyspace[key.shard].shard.removeMembers(key.bytes, key.hash, database, members, version)
+    note(event, key, database)
+    let removed = keyspace[key.shard].shard.removeMembers(key.bytes, key.hash, database, members, version)
+    noteIfEmptied(key, database)
+    return removed
   }
 
   /// Gives fields that are there an expiry in milliseconds since 1970, or with 0 takes it away.
@@ -403,6 +445,7 @@ package struct Execution: ~Copyable {
   ) {
     record.recordFieldExpiry(key.bytes, fields, milliseconds)
     let version = commitRecord(database)
+    note(milliseconds == 0 ? .persistFields : .expireFields, key, database)
     keyspace[key.shard].shard.setFieldExpiry(
       key.bytes, key.hash, database, fields, milliseconds, version)
   }

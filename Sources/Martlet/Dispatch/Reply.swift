@@ -50,6 +50,12 @@ package struct Reply: ~Copyable {
     buffer.append(line)
   }
 
+  /// Cuts back to an earlier count.
+  mutating func truncate(to count: Int) {
+    buffer.truncate(to: count)
+    while let last = marks.last, last.start >= count { marks.removeLast() }
+  }
+
   package mutating func removeAll() {
     buffer.removeAll()
     if !marks.isEmpty { marks.removeAll(keepingCapacity: true) }
@@ -71,6 +77,13 @@ extension Reply {
   mutating func simple(_ text: StaticString) {
     buffer.append(byte: UInt8(ascii: "+"))
     buffer.append(text)
+    endLine()
+  }
+
+  /// A status that is made up, without line breaks.
+  mutating func simple(text: String) {
+    buffer.append(byte: UInt8(ascii: "+"))
+    buffer.append(text: text)
     endLine()
   }
 
@@ -129,6 +142,9 @@ extension Reply {
   mutating func nullArray() { buffer.append(version >= 3 ? "_\r\n" : "*-1\r\n") }
 
   mutating func array(_ count: Int) { header("*", count) }
+
+  /// What isn't the reply to a request; in version 2 an array, which the client knows by its first word.
+  mutating func push(_ count: Int) { header(version >= 3 ? ">" : "*", count) }
 
   /// A map of `count` pairs; in version 2 an array of twice as many.
   mutating func map(_ count: Int) {

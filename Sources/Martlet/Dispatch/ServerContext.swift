@@ -128,11 +128,18 @@ package final class ServerContext: Sendable {
   package let clients = ClientRegistry()
   /// Who watches what memcached's clients do.
   let watchers = Watchers()
+  /// Who listens to which channels.
+  package let channels = Channels()
+  /// How much may wait for a client.
+  package let outputLimits = OutputLimits()
+  /// How each lane is reached, by its number.
+  private let doors = Guarded<[any LaneDoor]>([])
+  private let attentionBox = Atomic<UInt32>(0)
+  private let eventClassesBox = Atomic<UInt32>(0)
   private let memoryLimitBox = Atomic<Int>(0)
   private let evictionPolicyBox = Atomic<UInt8>(0)
   private let hasEvictedBox = Atomic<Bool>(false)
   private let firstEviction = Mutex<@Sendable () -> Void>({})
-  private let logsCommandsBox = Atomic<Bool>(false)
   /// Ends the server.
   private let stop = Mutex<@Sendable () -> Void>({})
   /// When database 0 is to be emptied, in milliseconds since 1970; 0 when no such wish is open.
@@ -193,8 +200,54 @@ package final class ServerContext: Sendable {
 
   /// Whether commands are printed.
   package var logsCommands: Bool {
-    get { logsCommandsBox.load(ordering: .relaxed) }
-    set { logsCommandsBox.store(newValue, ordering: .relaxed) }
+    get { attention.contains(.log) }
+    set { attend(.log, newValue) }
+  }
+
+  /// What is done about requests besides running them, if anything is.
+  var attention: Attention {
+    @inline(__always) get { Attention(rawValue: attentionBox.load(ordering: .relaxed)) }
+  }
+
+  /// Begins or ends to do something about requests.
+  func attend(_ what: Attention, _ isOn: Bool) {
+    if isOn {
+      attentionBox.bitwiseOr(what.rawValue, ordering: .sequentiallyConsistent)
+    } else {
+      attentionBox.bitwiseAnd(~what.rawValue, ordering: .sequentiallyConsistent)
+    }
+  }
+
+  /// The events of keys that are told.
+  package var eventClasses: KeyEventClasses {
+    get { KeyEventClasses(rawValue: eventClassesBox.load(ordering: .relaxed)) }
+    set {
+      eventClassesBox.store(newValue.rawValue, ordering: .sequentiallyConsistent)
+      let areTold = !newValue.isDisjoint(with: [.toKey, .toEvent])
+      attend(.events, areTold)
+      attend(.misses, areTold && newValue.contains(.missed))
+    }
+  }
+
+  // MARK: Lanes
+
+  /// Enters a lane; its number, for `ClientRecord.settle`.
+  package func addDoor(_ door: any LaneDoor) -> Int {
+    doors.withLock { doors in
+      doors.append(door)
+      return doors.count - 1
+    }
+  }
+
+  /// Lets go of the lanes, which have ended.
+  package func removeDoors() { doors.withLock { $0 = [] } }
+
+  /// How the lane of a client is reached; nil for a client of none.
+  func door(_ client: ClientRecord) -> (any LaneDoor)? {
+    doors.withLock { doors in
+      let lane = client.lane
+      return lane < doors.count ? doors[lane] : nil
+    }
   }
 
   /// What ends the server, in order.
@@ -252,8 +305,8 @@ package final class ClientRecord: Sendable {
   struct Details {
     /// Who it is; nil for whoever clients are before they have said so.
     var user: User?
-    /// All names that it has given itself, or none: most clients never do.
-    private var names: [String] = []
+    /// What few clients have.
+    private var seldom: SeldomKnown?
     var database: Int32 = 0
     var protocolVersion: UInt8 = 2
 
@@ -272,12 +325,40 @@ package final class ClientRecord: Sendable {
       set { setName(2, newValue) }
     }
 
-    private func name(_ index: Int) -> String { names.isEmpty ? "" : names[index] }
+    private func name(_ index: Int) -> String { seldom?.names[index] ?? "" }
 
     private mutating func setName(_ index: Int, _ name: String) {
-      if names.isEmpty && !name.isEmpty { names = ["", "", ""] }
-      if !names.isEmpty { names[index] = name }
+      if seldom != nil || !name.isEmpty { known.names[index] = name }
     }
+
+    /// What waits for it, if it has ever asked for something.
+    var queue: PushQueue? {
+      get { seldom?.queue }
+      set { known.queue = newValue }
+    }
+
+    /// How many channels, patterns and shard channels it listens to.
+    var subscriptionCounts: (channels: Int, patterns: Int, shardChannels: Int) {
+      get { seldom?.subscriptionCounts ?? (0, 0, 0) }
+      set { known.subscriptionCounts = newValue }
+    }
+
+    private var known: SeldomKnown {
+      mutating get {
+        if let seldom { return seldom }
+        let made = SeldomKnown()
+        seldom = made
+        return made
+      }
+    }
+  }
+
+  /// What is known of few clients. It is read and changed as a part of the details.
+  private final class SeldomKnown {
+    /// The names that it has given itself and its library, and the library's version.
+    var names = ["", "", ""]
+    var queue: PushQueue?
+    var subscriptionCounts: (channels: Int, patterns: Int, shardChannels: Int) = (0, 0, 0)
   }
 
   // In an order that leaves little room between them.
@@ -290,7 +371,9 @@ package final class ClientRecord: Sendable {
   private let lastCommand = Atomic<Int16>(-1)
   private let endpoint: Endpoint
   private let transactionLengthBox = Atomic<Int32>(-1)
+  private let laneBox = Atomic<UInt16>(.max)
   private let localEndpoint: Endpoint
+  private let placeBox = Atomic<UInt32>(.max)
 
   init(id: Int, endpoint: Endpoint, localEndpoint: Endpoint) {
     self.id = id
@@ -310,6 +393,45 @@ package final class ClientRecord: Sendable {
   /// Reads or changes what may change of a client.
   func update<Result: Sendable>(_ body: (inout Details) -> Result) -> Result {
     details.withLock { details in body(&details) }
+  }
+
+  /// Notes where it is served.
+  ///
+  /// - Parameters:
+  ///   - lane: the number of its lane.
+  ///   - place: where the lane finds it.
+  package func settle(lane: Int, place: UInt32) {
+    laneBox.store(UInt16(lane), ordering: .relaxed)
+    placeBox.store(place, ordering: .relaxed)
+  }
+
+  var lane: Int { Int(laneBox.load(ordering: .relaxed)) }
+
+  /// Where its lane finds it.
+  package var place: UInt32 { placeBox.load(ordering: .relaxed) }
+
+  /// What waits for it; made when it is first asked for.
+  func queue(_ context: ServerContext) -> PushQueue {
+    let door = context.door(self)
+    return update { details in
+      if let queue = details.queue { return queue }
+      let queue = PushQueue(self, door, context.outputLimits, protocolVersion: details.protocolVersion)
+      details.queue = queue
+      return queue
+    }
+  }
+
+  /// What waits for it; nil if it has never asked for something.
+  package var queue: PushQueue? { update { $0.queue } }
+
+  /// Forgets what waits for it: it is gone.
+  func forgetQueue() {
+    let queue = update { details -> PushQueue? in
+      guard let queue = details.queue else { return nil }
+      details.queue = nil
+      return queue
+    }
+    queue?.close()
   }
 
   /// Notes that the client has sent something just now.
@@ -343,12 +465,15 @@ package final class ClientRecord: Sendable {
     let commandName = command < 0 ? "NULL" : CommandDeclaration.all[command].shownName
     let idle = idleSeconds
     let queued = transactionLength
-    let states = (queued >= 0 ? "x" : isWaiting ? "b" : "") + (endpoint.isUnixSocket ? "U" : "")
-    let flags = states.isEmpty ? "N" : states
     return details.withLock { details in
-      "id=\(id) addr=\(address) laddr=\(localAddress) fd=-1 name=\(details.name) "
+      let listens = details.subscriptionCounts
+      let states =
+        (listens.channels + listens.patterns + listens.shardChannels > 0 ? "P" : "")
+        + (queued >= 0 ? "x" : isWaiting ? "b" : "") + (endpoint.isUnixSocket ? "U" : "")
+      let flags = states.isEmpty ? "N" : states
+      return "id=\(id) addr=\(address) laddr=\(localAddress) fd=-1 name=\(details.name) "
         + "age=\((now - connectedAt) / 1000) idle=\(idle) flags=\(flags) "
-        + "db=\(details.database) sub=0 psub=0 ssub=0 multi=\(queued) cmd=\(commandName) "
+        + "db=\(details.database) sub=\(listens.channels) psub=\(listens.patterns) ssub=\(listens.shardChannels) multi=\(queued) cmd=\(commandName) "
         + "user=\(details.user?.name ?? Users.defaultName) redir=-1 resp=\(details.protocolVersion) lib-name=\(details.libraryName) lib-ver=\(details.libraryVersion)"
     }
   }
@@ -411,6 +536,7 @@ package final class ClientRegistry: Sendable {
 
   package func disconnect(_ client: ClientRecord) {
     state.withLock { state in _ = state.clients.removeValue(forKey: client.id) }
+    client.forgetQueue()
   }
 
   package var count: Int { state.withLock { $0.clients.count } }

@@ -123,6 +123,12 @@ final class Transaction {
 }
 
 extension SessionState {
+  /// Whether commands are queued until `EXEC`.
+  var isInTransaction: Bool {
+    get { attention.contains(.transaction) }
+    set { if newValue { attention.insert(.transaction) } else { attention.remove(.transaction) } }
+  }
+
   /// Has the commands that follow queued.
   mutating func beginTransaction(_ store: StoreCore) {
     _ = transaction(store)

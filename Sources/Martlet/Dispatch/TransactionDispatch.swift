@@ -138,6 +138,9 @@ extension Execution {
     for index in 0..<queue.count {
       let command = queue.command(index)
       let start = reply.buffer.count
+      if context.attention.contains(.misses) && command.looksUpKeys {
+        noteMisses(command, queue.words(index), session.database)
+      }
       // No command ends the connection or waits in here.
       _ = run(command.id, queue.words(index), &session)
       replaceIfOverfull(from: start)

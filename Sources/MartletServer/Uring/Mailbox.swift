@@ -11,6 +11,10 @@
     case stopListening(done: @Sendable () -> Void)
     /// Serve a client on a socket.
     case serve(CInt, WireProtocol, ClientRecord)
+    /// Give a client what waits in its queue.
+    case push(PushQueue)
+    /// Close a client's connection.
+    case close(ClientRecord)
     /// Have all connections end; `done` is called when there are none.
     case drain(done: @Sendable () -> Void)
     /// Look at the connections by a patience that has just changed.
@@ -21,8 +25,8 @@
     case stop
   }
 
-  /// Where letters for one lane are left: no more than there may be clients, and a few of the server's own.
-  final class Mailbox: Sendable {
+  /// Where letters for one lane are left: one or two for each of its clients, and a few of the server's own.
+  final class Mailbox: LaneDoor {
     /// What the lane's ring listens to.
     let bell: Bell
     private let letters = Guarded<[Letter]>([])
@@ -39,6 +43,10 @@
       letters.withLock { $0.append(letter) }
       ring()
     }
+
+    func announce(_ queue: PushQueue) { leave(.push(queue)) }
+
+    func close(_ client: ClientRecord) { leave(.close(client)) }
 
     /// Tells the lane that the journal has committed, if somebody waits for that.
     func journalCommitted() {

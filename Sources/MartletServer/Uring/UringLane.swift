@@ -25,6 +25,8 @@
     private let mailbox: Mailbox
     /// The mailboxes of all lanes, to hand connections to.
     private let mailboxes: [Mailbox]
+    /// Its number among all lanes, as clients know it.
+    private let number: Int
     private var ring: Ring
     private var execution: Execution
     private var sweeper: Sweeper?
@@ -67,6 +69,7 @@
       self.reception = reception
       journal = reception.store.journal
       mailbox = mailboxes[number]
+      self.number = reception.context.addDoor(mailbox)
       self.mailboxes = mailboxes
       self.ring = ring
       execution = Execution(reception.store, reception.context, seed: seed)
@@ -218,6 +221,10 @@
       connections[key].sending = .idle
       connections[key].sentBytes = 0
       spares.reclaim(&connections[key].sent)
+      if connections[key].hasPushes {
+        deliverRest(key)
+        guard connections.contains(key) else { return }
+      }
       proceed(key)
       settle(key)
     }
@@ -248,6 +255,7 @@
           close(key)
         } else {
           goOn(key)
+          deliverRest(key)
         }
       }
     }
@@ -257,6 +265,33 @@
       connections[key].conversation.goOn()
       proceed(key)
       settle(key)
+    }
+
+    // MARK: Pushes
+
+    /// The connection of a client; nil when it is gone, or about to be.
+    private func key(_ client: ClientRecord) -> SlotKey? {
+      guard let key = connections.key(at: client.place) else { return nil }
+      return connections[key].conversation.client === client && !connections[key].isClosing ? key : nil
+    }
+
+    /// Gives a client what others have for it, as far as it takes it.
+    private mutating func deliver(_ queue: PushQueue) {
+      guard let key = key(queue.client) else { return }
+      if queue.isOverrun {
+        reception.noteOverrun(queue.client)
+        return close(key)
+      }
+      connections[key].takePushes(queue, &execution, journal, &spares)
+      settle(key)
+    }
+
+    /// Goes on with what was left in a client's queue.
+    private mutating func deliverRest(_ key: SlotKey) {
+      guard connections.contains(key), connections[key].hasPushes, !connections[key].isClosing,
+        let queue = connections[key].conversation.client.queue
+      else { return }
+      deliver(queue)
     }
 
     // MARK: Time
@@ -345,6 +380,8 @@
         onListenersClosed = done
         stopListening()
       case .serve(let socket, let wire, let client): serve(socket, wire, client)
+      case .push(let queue): deliver(queue)
+      case .close(let client): if let key = key(client) { close(key) }
       case .drain(let done):
         isDraining = true
         onDrained = done
@@ -445,6 +482,7 @@
         return forget(client)
       }
       let key = connections.insert(UringConnection(socket, reception.conversation(wire, client)))
+      client.settle(lane: number, place: UInt32(key.index))
       settle(key)
     }
 
