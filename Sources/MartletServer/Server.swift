@@ -278,6 +278,7 @@ public final class Server: Sendable {
     context.logsCommands = settings.logCommands
     _ = context.outputLimits.set(settings.outputLimits, parseSize: ByteSize.parse)
     context.eventClasses = KeyEventClasses(letters: settings.keyEvents) ?? []
+    context.tracking.maximumKeys = settings.trackedKeys == 0 ? .max : settings.trackedKeys
     context.clients.limit = clientLimit
     context.onStopRequest { [self] in stopRequest.withLock { $0 }() }
     return context
@@ -399,6 +400,17 @@ public final class Server: Sendable {
         }
         patience.idle = seconds * 1_000_000_000
         transport.patienceChanged()
+        return nil
+      },
+      ConfigParameter(
+        "tracking-table-max-keys",
+        get: { context.tracking.maximumKeys == .max ? "0" : "\(context.tracking.maximumKeys)" }
+      ) { value in
+        guard let count = Int(value) else { return "argument couldn't be parsed into an integer" }
+        guard (0...Int(Int32.max)).contains(count) else {
+          return "argument must be between 0 and \(Int32.max) inclusive"
+        }
+        context.tracking.maximumKeys = count == 0 ? .max : count
         return nil
       },
       fixed("unixsocket", settings.unixSocket ?? ""),

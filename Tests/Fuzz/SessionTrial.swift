@@ -7,7 +7,9 @@ struct SessionTrial {
   /// The bytes that all replies together may have; a trial that replies more isn't followed further.
   private static let maximumReplies = 4 << 20
   /// What stands in a reply that isn't the same twice: times, addresses, and what the process uses.
-  private static let changing = ["STAT ", "rusage_user", "redis_version", "age=", "ME ", "used_memory"]
+  private static let changing = [
+    "STAT ", "rusage_user", "redis_version", "age=", "ME ", "used_memory", "fuzz] \"",
+  ]
 
   let wire: WireProtocol
 
@@ -62,7 +64,9 @@ struct SessionTrial {
         case .read(let atLeast):
           if atLeast <= input.count { fatalError("asks for \(atLeast) bytes and has \(input.count)") }
           wanted = atLeast
-        case .waitForRoom: store.journal.commit()
+        case .waitForRoom:
+          context.endPause()
+          store.journal.commit()
         case .wait: session.endWait()
         case .again: break
         case .close: break feeding

@@ -1,4 +1,4 @@
-// What one client of the Redis protocol says and hears about channels. The replies are those of Redis 7.0.15, taken from a
+// What one client of the Redis protocol says and hears about channels, and about tracking. The replies are those of Redis 7.0.15, taken from a
 // raw socket.
 
 enum PubSubConversations {
@@ -18,7 +18,81 @@ enum PubSubConversations {
     Exchange(request, confirmations, resp3: pushes(confirmations))
   }
 
+  private static func trackingInfo(_ flags: [String], _ redirect: Int, _ prefixes: [String] = []) -> Exchange
+  {
+    func list(_ texts: [String]) -> String {
+      "\(texts.count)\r\n" + texts.map { "$\($0.utf8.count)\r\n\($0)\r\n" }.joined()
+    }
+    let rest = "$8\r\nredirect\r\n:\(redirect)\r\n$8\r\nprefixes\r\n*" + list(prefixes)
+    return Exchange(
+      "CLIENT TRACKINGINFO", "*6\r\n$5\r\nflags\r\n*" + list(flags) + rest,
+      resp3: "%3\r\n$5\r\nflags\r\n~" + list(flags) + rest)
+  }
+
+  private static let switching =
+    "before disabling tracking for this client, and then re-enabling it with a different mode."
+
   static let all: [Conversation] = [
+    Conversation(
+      "CLIENT TRACKING, CACHING, GETREDIR, TRACKINGINFO",
+      [
+        trackingInfo(["off"], -1),
+        Exchange("CLIENT GETREDIR", ":-1\r\n"),
+        Exchange("CLIENT TRACKING", "-ERR wrong number of arguments for 'client|tracking' command\r\n"),
+        Exchange("CLIENT TRACKING maybe", "-ERR syntax error\r\n"),
+        Exchange("CLIENT TRACKING on", "+OK\r\n"),
+        trackingInfo(["on"], 0),
+        Exchange("CLIENT GETREDIR", ":0\r\n"),
+        Exchange(
+          "CLIENT TRACKING on OPTIN OPTOUT", "-ERR You can't specify both OPTIN mode and OPTOUT mode\r\n"),
+        Exchange("CLIENT TRACKING on BCAST", "-ERR You can't switch BCAST mode on/off \(switching)\r\n"),
+        Exchange("CLIENT TRACKING off", "+OK\r\n"),
+        Exchange(
+          "CLIENT TRACKING on BCAST PREFIX a PREFIX ab",
+          "-ERR Prefix 'a' overlaps with another provided prefix 'ab'. Prefixes for a single client must not overlap.\r\n"
+        ),
+        Exchange("CLIENT TRACKING on PREFIX a", "-ERR PREFIX option requires BCAST mode to be enabled\r\n"),
+        Exchange(
+          "CLIENT TRACKING on BCAST OPTIN", "-ERR OPTIN and OPTOUT are not compatible with BCAST\r\n"),
+        Exchange(
+          "CLIENT TRACKING on REDIRECT 999999",
+          "-ERR The client ID you want redirect to does not exist\r\n"),
+        Exchange("CLIENT TRACKING on REDIRECT abc", "-ERR value is not an integer or out of range\r\n"),
+        Exchange("CLIENT TRACKING on REDIRECT", "-ERR syntax error\r\n"),
+        Exchange("CLIENT TRACKING on FOO", "-ERR syntax error\r\n"),
+        Exchange("CLIENT TRACKING on BCAST PREFIX a PREFIX b NOLOOP", "+OK\r\n"),
+        trackingInfo(["on", "bcast", "noloop"], 0, ["a", "b"]),
+        Exchange(
+          "CLIENT TRACKING on BCAST PREFIX a",
+          "-ERR Prefix 'a' overlaps with an existing prefix 'a'. Prefixes for a single client must not overlap.\r\n"
+        ),
+        Exchange("CLIENT TRACKING on BCAST PREFIX c", "+OK\r\n"),
+        trackingInfo(["on", "bcast"], 0, ["a", "b", "c"]),
+        Exchange(
+          "CLIENT CACHING yes",
+          "-ERR CLIENT CACHING YES is only valid when tracking is enabled in OPTIN mode.\r\n"),
+        Exchange("CLIENT TRACKING off", "+OK\r\n"),
+        Exchange(
+          "CLIENT CACHING yes",
+          "-ERR CLIENT CACHING can be called only when the client is in tracking mode with OPTIN or OPTOUT mode enabled\r\n"
+        ),
+        Exchange("CLIENT TRACKING on OPTIN", "+OK\r\n"),
+        Exchange(
+          "CLIENT CACHING no",
+          "-ERR CLIENT CACHING NO is only valid when tracking is enabled in OPTOUT mode.\r\n"),
+        Exchange("CLIENT CACHING yes", "+OK\r\n"),
+        trackingInfo(["on", "optin", "caching-yes"], 0),
+        Exchange("CLIENT CACHING foo", "-ERR syntax error\r\n"),
+        Exchange(
+          "CLIENT TRACKING on OPTOUT", "-ERR You can't switch OPTIN/OPTOUT mode \(switching)\r\n"),
+        Exchange("CLIENT TRACKING off", "+OK\r\n"),
+        Exchange("CLIENT TRACKING on OPTOUT", "+OK\r\n"),
+        Exchange(
+          "CLIENT CACHING yes",
+          "-ERR CLIENT CACHING YES is only valid when tracking is enabled in OPTIN mode.\r\n"),
+        Exchange("CLIENT CACHING no", "+OK\r\n"),
+        trackingInfo(["on", "optout", "caching-no"], 0),
+      ]),
     Conversation(
       "SUBSCRIBE and its kin",
       [
@@ -49,6 +123,7 @@ enum PubSubConversations {
       [
         confirming("SUBSCRIBE a", confirmation("subscribe", "a", 1)),
         Exchange("GET k", "-ERR Can't execute 'get': \(notAllowed)", resp3: "_\r\n"),
+        Exchange("PUBSUB NUMPAT", "-ERR Can't execute 'pubsub|numpat': \(notAllowed)", resp3: ":0\r\n"),
         Exchange("MULTI", "-ERR Can't execute 'multi': \(notAllowed)", resp3: "+OK\r\n"),
         Exchange("NOSUCH", "-ERR unknown command 'NOSUCH', with args beginning with: \r\n"),
         Exchange("GET", "-ERR wrong number of arguments for 'get' command\r\n"),

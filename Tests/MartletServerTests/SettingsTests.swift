@@ -80,6 +80,7 @@ struct SettingsPrecedenceTests {
       "memcached-auth-file": "/etc/users", "memcached-sasl": "yes",
       "log-commands": "yes", "transport": "io_uring",
       "client-output-buffer-limit": "pubsub 1mb 2mb 3", "notify-keyspace-events": "AKE",
+      "tracking-table-max-keys": "9",
     ]
     #expect(Set(texts.keys) == Set(Setting.all.map(\.name)))
     var expected = Settings()
@@ -119,6 +120,7 @@ struct SettingsPrecedenceTests {
     expected.logCommands = true
     expected.outputLimits = "pubsub 1mb 2mb 3"
     expected.keyEvents = "AKE"
+    expected.trackedKeys = 9
 
     #expect(try await load(texts) == expected)
     let variables = Setting.all.map { ($0.variable, texts[$0.name]!) }

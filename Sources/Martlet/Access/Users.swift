@@ -63,6 +63,12 @@ package final class Users: Sendable {
   /// Whether everybody is let in.
   package var isOpen: Bool { initial != nil }
 
+  /// Whether there is a user with a name.
+  package func has(_ name: RawSpan) -> Bool {
+    if let initial { return name.equals(initial.name.utf8.span.raw) }
+    return accounts.withLock { $0 }.contains { $0.credential.name.span.raw.equals(name) }
+  }
+
   /// Puts others in the place of all who are let in by a password. Who is in already stays.
   package func replace(by credentials: [Credential]) {
     precondition(!isOpen, "everybody is let in")

@@ -9,7 +9,8 @@ package enum CommandID: UInt16, CaseIterable {
   // pubsub
   case psubscribe, publish, pubsub, punsubscribe, spublish, ssubscribe, subscribe, sunsubscribe, unsubscribe
   // server
-  case acl, bgrewriteaof, bgsave, command, config, database, dbsize, flushall, flushdb, info, lastsave
+  case acl, bgrewriteaof, bgsave, command, config, database, dbsize, flushall, flushdb, info, lastsave,
+    monitor
   case save, time
   // generic
   case copy, del, exists, expire, expireat, expiretime, keys, persist, pexpire, pexpireat, pexpiretime, pttl

@@ -87,6 +87,14 @@ extension CommandID {
     }
   }
 
+  /// Whether it is run, and not queued, in a transaction.
+  var isToldInTransaction: Bool {
+    switch self {
+    case .exec, .discard, .multi, .watch: true
+    default: false
+    }
+  }
+
   /// Whether its replies are pushes.
   var repliesByPushes: Bool { isForSubscribers && self != .ping && self != .quit && self != .reset }
 }

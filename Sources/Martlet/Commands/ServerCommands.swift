@@ -54,6 +54,9 @@ internal let serverCommands: [CommandDeclaration] = [
   .init(
     "INFO", arity: -1, [.eachShard], .server, since: "1.0.0", "O(1)", "[section [section ...]]",
     "Returns what the server knows of itself."),
+  .init(
+    "MONITOR", arity: 1, [.admin], .server, since: "1.0.0", "O(1)", "",
+    "Shows the connection what all clients of the Redis protocol say."),
   .init("TIME", arity: 1, [.fast], .server, since: "2.6.0", "O(1)", "", "Returns the server's time."),
 ]
 
@@ -224,6 +227,8 @@ extension Execution {
       ("Clients", "connected_clients", "\(context.clients.count)"),
       ("Clients", "maxclients", "\(context.clients.limit)"),
       ("Clients", "blocked_clients", "\(context.clients.waitingCount)"),
+      ("Clients", "pubsub_clients", "\(context.clients.listenerCount)"),
+      ("Clients", "tracking_clients", "\(context.tracking.clientCount)"),
       ("Memory", "used_memory", "\(resident)"),
       ("Memory", "used_memory_human", Self.human(resident)),
       ("Memory", "used_memory_dataset", "\(keyspace.usedBytes)"),
@@ -261,6 +266,11 @@ extension Execution {
       ("Stats", "evicted_keys", "\(context.sum { $0.evicted.value })"),
       ("Stats", "keyspace_hits", "\(hits)"),
       ("Stats", "keyspace_misses", "\(misses)"),
+      ("Stats", "pubsub_channels", "\(context.channels.count(.channel))"),
+      ("Stats", "pubsub_patterns", "\(context.channels.count(.pattern))"),
+      ("Stats", "pubsubshard_channels", "\(context.channels.count(.shardChannel))"),
+      ("Stats", "tracking_total_keys", "\(context.tracking.keyCount)"),
+      ("Stats", "tracking_total_prefixes", "\(context.tracking.prefixCount)"),
       ("Replication", "role", "master"),
       ("Replication", "connected_slaves", "0"),
       ("Cluster", "cluster_enabled", "0"),
@@ -470,6 +480,14 @@ extension CommandDeclaration {
   /// The declarations of the subcommands.
   public var subcommands: [CommandDeclaration] {
     isSubcommand ? [] : Self.all.filter { $0.isSubcommand && $0.name.utf8.starts(with: (name + " ").utf8) }
+  }
+
+  /// The subcommand that the second word of a request names; nil when there is none.
+  func subcommand(_ words: borrowing Words) -> CommandDeclaration? {
+    let subcommands = subcommands
+    guard words.count > 1, !subcommands.isEmpty else { return nil }
+    let name = "\(self.name) \(words[1].extracting(first: 128).text.uppercased())"
+    return subcommands.first { $0.name == name }
   }
 
   /// The command or subcommand by the name that clients use: `get`, `client|info`.

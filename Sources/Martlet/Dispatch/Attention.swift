@@ -4,7 +4,7 @@
 
 /// What about a client's requests isn't as with most clients'.
 struct SessionAttention: OptionSet, Sendable {
-  let rawValue: UInt8
+  let rawValue: UInt16
 
   /// Commands are queued until `EXEC`.
   static let transaction = SessionAttention(rawValue: 1 << 0)
@@ -12,6 +12,19 @@ struct SessionAttention: OptionSet, Sendable {
   static let pushes = SessionAttention(rawValue: 1 << 1)
   /// The client listens to something.
   static let subscriber = SessionAttention(rawValue: 1 << 2)
+  /// The client is told when what it has read may have changed.
+  static let tracking = SessionAttention(rawValue: 1 << 3)
+  /// The client sees what all say.
+  static let monitor = SessionAttention(rawValue: 1 << 4)
+  /// The client wants no replies.
+  static let silent = SessionAttention(rawValue: 1 << 5)
+  /// It wants none to the request under way, or to the next one.
+  static let skips = SessionAttention(rawValue: 1 << 6)
+  static let skipsNext = SessionAttention(rawValue: 1 << 7)
+  /// What it was spared has shown something that isn't durable yet: the next reply waits for that.
+  static let owing = SessionAttention(rawValue: 1 << 8)
+  /// Its reading doesn't count as use of a key.
+  static let noTouch = SessionAttention(rawValue: 1 << 9)
 }
 
 /// What is done about all requests, or all changes, besides running and making them.
@@ -22,13 +35,19 @@ struct Attention: OptionSet, Sendable {
   static let log = Attention(rawValue: 1 << 0)
   /// Keys that are asked for and aren't there are told of.
   static let misses = Attention(rawValue: 1 << 1)
+  /// Clients see them.
+  static let monitors = Attention(rawValue: 1 << 2)
+  /// They may have to wait.
+  static let paused = Attention(rawValue: 1 << 3)
   /// What happens to keys is told.
   static let events = Attention(rawValue: 1 << 16)
+  /// Clients are told of keys that may have changed.
+  static let tracking = Attention(rawValue: 1 << 17)
 
-  /// What concerns requests.
-  static let requests: Attention = [.log, .misses]
-  /// What concerns changes.
-  static let changes: Attention = [.events]
+  /// What concerns requests: the lower half.
+  static var requests: Attention { Attention(rawValue: 0xffff) }
+  /// What concerns changes: the upper half.
+  static var changes: Attention { Attention(rawValue: 0xffff_0000) }
 }
 
 extension SessionState {
@@ -52,6 +71,11 @@ extension SessionState {
     let made = Subscriptions(pushQueue(context), context.channels)
     subscriptions = made
     return made
+  }
+
+  /// Has the reply to the request that follows `CLIENT REPLY SKIP` left out.
+  mutating func beginSkipping() {
+    if attention.remove(.skipsNext) != nil { attention.insert(.skips) }
   }
 
   /// Makes known what the client listens to.
@@ -83,32 +107,78 @@ extension Execution {
   mutating func dispatchAttended(_ words: borrowing Words, _ session: inout SessionState) -> DispatchOutcome {
     // Found again, so that no other request carries it here.
     guard let command = commands.find(words[0]) else { return .done }
+    if context.attention.contains(.paused) && isHeldByPause(command, session) { return .waitForRoom }
     // What has come before the reply is before the reply.
     if session.attention.contains(.pushes) { session.queue?.takeSome(into: &reply) }
+    if session.attention.contains(.tracking) { ownClient = session.client.id }
+    defer { ownClient = 0 }
+    session.beginSkipping()
+    let start = reply.buffer.count
+    beginReply()
     let outcome = runAttended(command, words, &session)
     switch outcome {
-    case .done, .close: if session.attention.contains(.pushes) { session.queue?.takeSome(into: &reply) }
-    case .wait, .waitForRoom: break
+    case .done, .close: break
+    case .wait, .waitForRoom: return outcome
     }
+    if session.attention.contains(.tracking) { session.forgetCaching(behind: command, words) }
+    silence(from: start, &session, repliesByPushes: command.id.repliesByPushes)
+    if session.attention.contains(.pushes) { session.queue?.takeSome(into: &reply) }
     return outcome
+  }
+
+  /// Takes back an error about a request that wasn't run, if the client wants no reply.
+  @inline(never)
+  mutating func silenceRefusal(from start: Int, _ session: inout SessionState) {
+    guard !session.attention.isEmpty else { return }
+    session.beginSkipping()
+    shown = 0
+    silence(from: start, &session, repliesByPushes: false)
+  }
+
+  /// Takes back the reply that began at `start`, if the client wants none; what it has shown, a later one will.
+  private mutating func silence(from start: Int, _ session: inout SessionState, repliesByPushes: Bool) {
+    if !session.attention.isDisjoint(with: [.silent, .skips]) && !repliesByPushes {
+      reply.truncate(to: start)
+      if shown > 0 {
+        session.shownLater = max(session.shownLater, shown)
+        session.attention.insert(.owing)
+      }
+    } else if session.attention.contains(.owing) {
+      showWhatWasQuiet(&session, from: start)
+      session.attention.remove(.owing)
+    }
+    session.attention.remove(.skips)
   }
 
   private mutating func runAttended(
     _ command: CommandEntry, _ words: borrowing Words, _ session: inout SessionState
   ) -> DispatchOutcome {
     if session.isSubscriber && session.protocolVersion == 2 && !command.id.isForSubscribers {
-      let name = CommandDeclaration.all[command.index].shownName
+      let declaration = CommandDeclaration.all[command.index]
+      let name = declaration.subcommand(words)?.shownName ?? declaration.shownName
       reply.error(
         "ERR Can't execute '\(name)': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this "
           + "context")
       return .done
     }
-    if session.isInTransaction, let outcome = dispatchInTransaction(words, &session) { return outcome }
+    if session.attention.contains(.monitor) && !command.flags.isDisjoint(with: [.readOnly, .write]) {
+      reply.error("ERR Replica can't interact with the keyspace")
+      return .done
+    }
+    if session.isInTransaction, let outcome = dispatchInTransaction(words, &session) {
+      if case .done = outcome, context.attention.contains(.monitors), command.id.isToldInTransaction {
+        tellMonitors(command, words, session, showing: shown)
+      }
+      return outcome
+    }
     if let refusal = refusal(command) { return refusal }
     if !session.isWaiting { noteRequest(command, words, session) }
     let start = reply.buffer.count
     beginReply()
     defer {
+      if context.attention.contains(.monitors) && !session.isWaiting {
+        tellMonitors(command, words, session, showing: shown)
+      }
       replaceIfOverfull(from: start)
       endReply(from: start, waitsForDisk: session.waitsForDisk)
       if command.flags.contains(.write) { session.noteWritten(shown) }
@@ -120,7 +190,11 @@ extension Execution {
     if context.attention.contains(.misses) && command.looksUpKeys {
       noteMisses(command, words, session.database)
     }
-    return run(command.id, words, &session)
+    let untouched = session.attention.contains(.noTouch) ? readMarks(command, words, session.database) : []
+    let outcome = run(command.id, words, &session)
+    for (index, marks) in untouched { putBack(marks, words[index], session.database) }
+    if session.attention.contains(.tracking) { enterReads(command, words, session) }
+    return outcome
   }
 
   /// The shards that a command needs; nil when a key is too long, the reply saying so.
@@ -140,5 +214,27 @@ extension Execution {
       shards.insert(keyspace.place(words[index]).shard)
     }
     return shards
+  }
+
+  // MARK: Reading that doesn't count
+
+  /// What is known of the reading of a command's keys, by their positions; of none, if the command is there to touch them.
+  private func readMarks(
+    _ command: CommandEntry, _ words: borrowing Words, _ database: Int
+  ) -> [(position: Int, marks: UInt64)] {
+    guard command.flags.contains(.readOnly) && command.id != .touch else { return [] }
+    var found: [(position: Int, marks: UInt64)] = []
+    for position in command.keyPositions(words) {
+      let key = keyspace.place(words[position])
+      if let item = keyspace[key.shard].shard.find(key.bytes, key.hash, database) {
+        found.append((position, item.readMarks))
+      }
+    }
+    return found
+  }
+
+  private func putBack(_ marks: UInt64, _ word: RawSpan, _ database: Int) {
+    let key = keyspace.place(word)
+    keyspace[key.shard].shard.find(key.bytes, key.hash, database)?.readMarks = marks
   }
 }

@@ -21,7 +21,7 @@ extension Execution {
   {
     guard let command = commands.find(words[0]) else {
       session.refuseTransaction()
-      replyUnknown(words)
+      replyUnknown(words, &session)
       return .done
     }
     guard command.arity > 0 ? words.count == command.arity : words.count >= -command.arity else {
@@ -29,7 +29,7 @@ extension Execution {
       return .done
     }
     if !session.isAuthenticated && !command.flags.contains(.noAuth) {
-      reply.error("NOAUTH Authentication required.")
+      replyUnauthenticated(&session)
       return .done
     }
     if !session.attention.isEmpty || !context.attention.isDisjoint(with: .requests) {
@@ -117,7 +117,7 @@ extension Execution {
     case .set: set(words, database, session.limits)
 
     case .auth: auth(words, &session)
-    case .client: client(words, &session)
+    case .client: return client(words, &session)
     case .echo: reply.bulk(words[1])
     case .hello: hello(words, &session)
     case .ping: ping(words, session)
@@ -155,6 +155,7 @@ extension Execution {
     case .flushall: flush(words, nil)
     case .flushdb: flush(words, database)
     case .info: info(words)
+    case .monitor: monitor(&session)
     case .time: time()
 
     case .copy: copy(words, database)
@@ -271,7 +272,16 @@ extension Execution {
   static var outOfMemory: String { "OOM command not allowed when used memory > 'maxmemory'." }
 
   @inline(never)
-  private mutating func replyUnknown(_ words: borrowing Words) {
+  private mutating func replyUnauthenticated(_ session: inout SessionState) {
+    let start = reply.buffer.count
+    reply.error("NOAUTH Authentication required.")
+    silenceRefusal(from: start, &session)
+  }
+
+  @inline(never)
+  private mutating func replyUnknown(_ words: borrowing Words, _ session: inout SessionState) {
+    let start = reply.buffer.count
+    defer { silenceRefusal(from: start, &session) }
     // Redis shows up to 128 bytes of the name, and of the arguments with their quotes.
     var text = "ERR unknown command '\(words[0].extracting(first: 128).text)', with args beginning with: "
     var shownBytes = 0
@@ -290,7 +300,9 @@ extension Execution {
     // An EXEC that is refused ends the transaction, if there is one or not.
     if command.id == .exec { return refuseExecution(because: Self.wrongArity(name), &session) }
     session.refuseTransaction()
+    let start = reply.buffer.count
     replyArity(name)
+    silenceRefusal(from: start, &session)
   }
 
   @inline(never)

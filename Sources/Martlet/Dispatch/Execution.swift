@@ -12,6 +12,8 @@ package struct SessionState {
     var databaseCopy: DatabaseSnapshot?
     var queue: PushQueue?
     var subscriptions: Subscriptions?
+    var tracking: SessionTracking?
+    var monitoring: Monitoring?
   }
 
   package let client: ClientRecord
@@ -72,6 +74,18 @@ package struct SessionState {
     set { keep(newValue, as: \.subscriptions) }
   }
 
+  /// What is kept of the client's tracking; nil if it doesn't track.
+  var tracking: SessionTracking? {
+    get { seldomKept?.tracking }
+    set { keep(newValue, as: \.tracking) }
+  }
+
+  /// That the client sees what all say; nil if it doesn't.
+  var monitoring: Monitoring? {
+    get { seldomKept?.monitoring }
+    set { keep(newValue, as: \.monitoring) }
+  }
+
   private mutating func keep<Value>(
     _ value: Value?, as place: ReferenceWritableKeyPath<SeldomKept, Value?>
   ) {
@@ -93,9 +107,12 @@ package struct SessionState {
     become(context.users.initial)
     waitsForDisk = true
     databaseCopy = nil
+    endTracking()
+    endMonitoring()
     endSubscriptions()
-    attention = []
+    attention = attention.intersection(.owing)
     client.update {
+      $0.marks = []
       $0.name = ""
       $0.database = 0
       $0.protocolVersion = 2
@@ -165,6 +182,8 @@ package struct Execution: ~Copyable {
   var isRunningTransaction = false
   /// The words of the request under way. They are pinned, so that everything else can change while they are read.
   let ranges = Pinned(WordRanges())
+  /// The number of the client that makes the changes; 0 if it tracks nothing.
+  var ownClient = 0
   private var record = ByteQueue()
   /// Which shard is squeezed next.
   var squeezedShard = 0
@@ -454,6 +473,7 @@ package struct Execution: ~Copyable {
   mutating func flush(_ database: Int) {
     record.recordFlush()
     let version = commitRecord(database)
+    noteAll()
     for shard in 0..<keyspace.shardCount { keyspace[shard].shard.removeAll(database, version) }
   }
 
@@ -461,6 +481,7 @@ package struct Execution: ~Copyable {
   mutating func flushAll() {
     record.recordFlushAll()
     let version = commitRecord(0)
+    noteAll()
     for shard in 0..<keyspace.shardCount {
       for database in 0..<keyspace.databaseCount { keyspace[shard].shard.removeAll(database, version) }
     }

@@ -134,14 +134,23 @@ extension Execution {
   mutating func noteIfEmptied(_ key: borrowing Key, _ database: Int) {
     if context.attention.isDisjoint(with: .changes) { return }
     if keyspace[key.shard].shard.find(key.bytes, key.hash, database) == nil {
-      tell(.delete, key, database, isNew: false)
+      publish(.delete, key.bytes, database, context.eventClasses, journal.mayShow(shown) ? 0 : shown)
     }
+  }
+
+  /// Notes that all keys, of one database or of all, are about to go.
+  mutating func noteAll() {
+    guard context.attention.contains(.tracking) else { return }
+    context.tracking.changeAll(until: journal.mayShow(shown) ? 0 : shown)
   }
 
   /// - Parameter isNew: whether the key isn't there yet; nil if that is to be looked up.
   @inline(never)
   private mutating func tell(_ event: KeyEvent, _ key: borrowing Key, _ database: Int, isNew: Bool?) {
     let version = journal.mayShow(shown) ? 0 : shown
+    if context.attention.contains(.tracking) && event.kind != .new {
+      context.tracking.change(key, by: ownClient, until: version)
+    }
     let wanted = context.eventClasses
     guard !wanted.isDisjoint(with: [.toKey, .toEvent]) else { return }
     var makes = isNew ?? false

@@ -108,10 +108,13 @@ package final class PushQueue: Sendable {
   ///
   /// - Parameters:
   ///   - version: what has to be durable before the client may see it; 0 for nothing.
+  ///   - onlyInVersion3: whether there is no such push in version 2 of the protocol.
   ///   - write: appends the push, in the version of the protocol that it is given.
-  func push(until version: UInt64, _ write: (inout ByteQueue, UInt8) -> Void) {
+  func push(
+    until version: UInt64, onlyInVersion3: Bool = false, _ write: (inout ByteQueue, UInt8) -> Void
+  ) {
     let isNews = state.withLock { state -> Bool in
-      guard !state.isClosed else { return false }
+      guard !state.isClosed, !onlyInVersion3 || state.protocolVersion >= 3 else { return false }
       let start = state.bytes.count
       write(&state.bytes, state.protocolVersion)
       if version > state.marks.last?.version ?? 0 && state.waitsForDisk {

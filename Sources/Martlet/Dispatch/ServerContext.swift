@@ -130,6 +130,12 @@ package final class ServerContext: Sendable {
   let watchers = Watchers()
   /// Who listens to which channels.
   package let channels = Channels()
+  /// Who tracks which keys.
+  package let tracking: Tracking
+  /// Who sees what all say.
+  let monitors = Monitors()
+  /// Whether clients have to wait.
+  let pause = Pause()
   /// How much may wait for a client.
   package let outputLimits = OutputLimits()
   /// How each lane is reached, by its number.
@@ -168,6 +174,7 @@ package final class ServerContext: Sendable {
     self.users = users
     self.memcached = memcached
     self.logger = logger
+    tracking = Tracking(clients)
   }
 
   deinit { for lane in lanes.withLock({ $0 }) { lane.destroy() } }
@@ -337,6 +344,21 @@ package final class ClientRecord: Sendable {
       set { known.queue = newValue }
     }
 
+    /// What few clients have asked for.
+    var marks: ClientMarks {
+      get { seldom?.marks ?? [] }
+      set { if !newValue.isEmpty || seldom != nil { known.marks = newValue } }
+    }
+
+    /// Whether it listens to something.
+    var listens: Bool { subscriptionCounts != (0, 0, 0) }
+
+    /// How it tracks; nil if it doesn't.
+    var tracker: Tracker? {
+      get { seldom?.tracker }
+      set { if newValue != nil || seldom != nil { known.tracker = newValue } }
+    }
+
     /// How many channels, patterns and shard channels it listens to.
     var subscriptionCounts: (channels: Int, patterns: Int, shardChannels: Int) {
       get { seldom?.subscriptionCounts ?? (0, 0, 0) }
@@ -358,12 +380,16 @@ package final class ClientRecord: Sendable {
     /// The names that it has given itself and its library, and the library's version.
     var names = ["", "", ""]
     var queue: PushQueue?
+    var tracker: Tracker?
+    var marks: ClientMarks = []
     var subscriptionCounts: (channels: Int, patterns: Int, shardChannels: Int) = (0, 0, 0)
   }
 
   // In an order that leaves little room between them.
   package let id: Int
-  let connectedAt: Int64
+  /// When it came, in seconds since 1970.
+  private let connectedAt: UInt32
+  private let placeBox = Atomic<UInt32>(.max)
   private let lastActive: Atomic<Int64>
   private let details: Mutex<Details>
   private let isWaitingBox = Atomic<Bool>(false)
@@ -371,17 +397,17 @@ package final class ClientRecord: Sendable {
   private let lastCommand = Atomic<Int16>(-1)
   private let endpoint: Endpoint
   private let transactionLengthBox = Atomic<Int32>(-1)
-  private let laneBox = Atomic<UInt16>(.max)
   private let localEndpoint: Endpoint
-  private let placeBox = Atomic<UInt32>(.max)
+  private let laneBox = Atomic<UInt16>(.max)
 
   init(id: Int, endpoint: Endpoint, localEndpoint: Endpoint) {
     self.id = id
     self.endpoint = endpoint
     self.localEndpoint = localEndpoint
-    connectedAt = WallClock.systemMicroseconds() / 1000
+    let now = WallClock.systemMicroseconds() / 1000
+    connectedAt = UInt32(clamping: now / 1000)
     details = Mutex(Details())
-    lastActive = Atomic(connectedAt)
+    lastActive = Atomic(now)
   }
 
   /// Its address with its port; for a Unix socket the path, as Redis shows it.
@@ -429,9 +455,17 @@ package final class ClientRecord: Sendable {
     let queue = update { details -> PushQueue? in
       guard let queue = details.queue else { return nil }
       details.queue = nil
+      details.tracker = nil
       return queue
     }
     queue?.close()
+  }
+
+  /// Notes what it has asked for, or that it does so no more.
+  func mark(_ mark: ClientMarks, _ isOn: Bool) {
+    update { details in
+      if isOn { details.marks.formUnion(mark) } else { details.marks.subtract(mark) }
+    }
   }
 
   /// Notes that the client has sent something just now.
@@ -458,25 +492,61 @@ package final class ClientRecord: Sendable {
     max(0, WallClock.systemMicroseconds() / 1000 - lastActive.load(ordering: .relaxed)) / 1000
   }
 
+  /// How long ago it has come, in seconds.
+  var ageSeconds: Int64 { max(0, WallClock.systemMicroseconds() / 1_000_000 - Int64(connectedAt)) }
+
+  /// Its address without the port.
+  var ip: String {
+    let address = address
+    let host = address[..<(address.lastIndex(of: ":") ?? address.endIndex)]
+    return host.hasPrefix("[") ? String(host.dropFirst().dropLast()) : String(host)
+  }
+
+  /// Its address, as those who monitor are shown it.
+  var monitoredAddress: String { endpoint.isUnixSocket ? "unix:" + ip : address }
+
+  /// What it is and does, in the letters of Redis.
+  var letters: String {
+    let (queued, isWaiting, isUnixSocket) = (transactionLength, isWaiting, endpoint.isUnixSocket)
+    let letters = details.withLock { details in
+      let marks = details.marks
+      return (marks.contains(.monitor) ? "O" : "") + (details.listens ? "P" : "")
+        + (queued >= 0 ? "x" : isWaiting ? "b" : "") + (details.tracker?.letters ?? "")
+        + (isUnixSocket ? "U" : "") + (marks.contains(.noEvict) ? "e" : "")
+        + (marks.contains(.noTouch) ? "T" : "")
+    }
+    return letters.isEmpty ? "N" : letters
+  }
+
   /// The line of `CLIENT LIST`, with Redis's field names.
   var line: String {
-    let now = WallClock.systemMicroseconds() / 1000
+    let age = ageSeconds
     let command = Int(lastCommand.load(ordering: .relaxed))
     let commandName = command < 0 ? "NULL" : CommandDeclaration.all[command].shownName
     let idle = idleSeconds
+    let flags = letters
+    let waiting = queue?.size ?? 0
     let queued = transactionLength
     return details.withLock { details in
       let listens = details.subscriptionCounts
-      let states =
-        (listens.channels + listens.patterns + listens.shardChannels > 0 ? "P" : "")
-        + (queued >= 0 ? "x" : isWaiting ? "b" : "") + (endpoint.isUnixSocket ? "U" : "")
-      let flags = states.isEmpty ? "N" : states
       return "id=\(id) addr=\(address) laddr=\(localAddress) fd=-1 name=\(details.name) "
-        + "age=\((now - connectedAt) / 1000) idle=\(idle) flags=\(flags) "
-        + "db=\(details.database) sub=\(listens.channels) psub=\(listens.patterns) ssub=\(listens.shardChannels) multi=\(queued) cmd=\(commandName) "
-        + "user=\(details.user?.name ?? Users.defaultName) redir=-1 resp=\(details.protocolVersion) lib-name=\(details.libraryName) lib-ver=\(details.libraryVersion)"
+        + "age=\(age) idle=\(idle) flags=\(flags) "
+        + "db=\(details.database) sub=\(listens.channels) psub=\(listens.patterns) ssub=\(listens.shardChannels) multi=\(queued) omem=\(waiting) cmd=\(commandName) "
+        + "user=\(details.user?.name ?? Users.defaultName) redir=\(details.tracker?.options.redirect ?? -1) resp=\(details.protocolVersion) lib-name=\(details.libraryName) lib-ver=\(details.libraryVersion)"
     }
   }
+}
+
+/// What few clients have asked for, as others see it.
+struct ClientMarks: OptionSet, Sendable {
+  let rawValue: UInt8
+
+  /// To see what all say.
+  static let monitor = ClientMarks(rawValue: 1 << 0)
+  /// Not to be closed for want of memory, which no client is.
+  static let noEvict = ClientMarks(rawValue: 1 << 1)
+  /// That its reading doesn't count as use.
+  static let noTouch = ClientMarks(rawValue: 1 << 2)
 }
 
 /// The connected clients of all lanes.
@@ -548,6 +618,15 @@ package final class ClientRegistry: Sendable {
   package var waitingCount: Int {
     state.withLock { state in state.clients.values.reduce(0) { $0 + ($1.isWaiting ? 1 : 0) } }
   }
+
+  /// How many of them listen to something.
+  var listenerCount: Int {
+    let clients = state.withLock { Array($0.clients.values) }
+    return clients.reduce(0) { $0 + ($1.update { $0.listens } ? 1 : 0) }
+  }
+
+  /// The client with a number; nil when there is none.
+  func find(_ id: Int) -> ClientRecord? { state.withLock { $0.clients[id] } }
 
   /// All clients by age.
   var all: [ClientRecord] { state.withLock { $0.clients.values.sorted { $0.id < $1.id } } }

@@ -53,8 +53,14 @@ extension Execution {
     _ command: CommandEntry, _ words: borrowing Words, _ session: SessionState
   ) -> Bool {
     let declaration = CommandDeclaration.all[command.index]
-    if words.count > 1 && !declaration.subcommands.isEmpty && subcommand(words, session) == nil {
-      return false
+    if words.count > 1 && !declaration.subcommands.isEmpty {
+      guard let name = subcommand(words, session) else { return false }
+      if let chosen = declaration.subcommands.first(where: { $0.name == name }),
+        chosen.flags.contains(.noMulti)
+      {
+        reply.error("ERR Command '\(chosen.shownName)' not allowed inside a transaction")
+        return false
+      }
     }
     if command.flags.contains(.noMulti) {
       reply.error("ERR Command not allowed inside a transaction")
@@ -143,6 +149,10 @@ extension Execution {
       }
       // No command ends the connection or waits in here.
       _ = run(command.id, queue.words(index), &session)
+      if context.attention.contains(.monitors) {
+        tellMonitors(command, queue.words(index), session, showing: shown)
+      }
+      if session.attention.contains(.tracking) { enterReads(command, queue.words(index), session) }
       replaceIfOverfull(from: start)
       if command.flags.contains(.write) { session.noteWritten(shown) }
     }

@@ -105,6 +105,10 @@ extension Setting {
     "notify-keyspace-events", \.keyEvents, .keyEvents, default: "none",
     "What happens to keys and is told on channels, by the letters of Redis: K and E say where, the others what"
   )
+  /// What ``Settings/trackedKeys`` is set by.
+  public static let trackedKeys = Setting(
+    "tracking-table-max-keys", \.trackedKeys, .number(in: 0...Int(Int32.max)),
+    "How many keys are remembered as read by clients that track them; 0 for no limit")
   /// What ``Settings/memcachedFlush`` is set by.
   public static let memcachedFlush = Setting(
     "memcached-flush", \.memcachedFlush, .yesOrNo,
@@ -162,7 +166,7 @@ extension Setting {
     .unixSocketMode,
     .backlog, .data, .durability, .checkpointGrowth, .checkpointMinSize, .checkpointAge,
     .keepFiles, .memoryLimit, .evict, .maxKeyBytes, .maxValueBytes,
-    .maxConnections, .idleTimeout, .writeTimeout, .outputLimits, .keyEvents,
+    .maxConnections, .idleTimeout, .writeTimeout, .outputLimits, .keyEvents, .trackedKeys,
     .memcachedFlush, .memcachedShutdown, .memcachedWatch,
     .databases, .threads, .transport, .password, .memcachedAuthFile, .memcachedSASL, .protectedMode,
     .logLevel, .logCommands,

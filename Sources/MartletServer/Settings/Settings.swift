@@ -69,6 +69,8 @@ public struct Settings: Sendable, Equatable {
   public var outputLimits = OutputLimits().text
   /// The events of keys that are told, by their letters.
   public var keyEvents = ""
+  /// How many keys are remembered as read by clients that track them; 0 for no limit.
+  public var trackedKeys = Tracking.defaultKeys
   /// Whether memcached's `flush_all` is carried out.
   public var memcachedFlush = true
   /// Whether memcached's `shutdown` is carried out.
