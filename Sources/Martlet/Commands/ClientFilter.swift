@@ -77,7 +77,6 @@ struct ClientFilter {
         return "ERR Invalid client ID"
       }
       isFirst = false
-      guard id > 0 else { return "ERR client-id should be greater than 0" }
       chosen.insert(id)
       index += 1
     } while index < words.count
@@ -138,9 +137,13 @@ extension Execution {
     var index = 2
     while index < words.count {
       if let problem = filter.take(words, &index, context.users) {
-        reply.error(problem == "ERR Invalid client ID" ? "ERR client-id should be greater than 0" : problem)
+        reply.error(problem == "ERR Invalid client ID" ? Self.noClientID : problem)
         return false
       }
+    }
+    if let ids = filter.ids, ids.contains(where: { $0 <= 0 }) {
+      reply.error(Self.noClientID)
+      return false
     }
     let clients = context.clients.all.filter { filter.matches($0, own: session.client) }
     reply.integer(clients.count)
@@ -148,6 +151,8 @@ extension Execution {
     for client in clients where kill(client, session) { killsOwn = true }
     return killsOwn
   }
+
+  private static var noClientID: String { "ERR client-id should be greater than 0" }
 
   /// Has a client closed; whether it is the one that asks, which hears the reply first.
   private func kill(_ client: ClientRecord, _ session: SessionState) -> Bool {
