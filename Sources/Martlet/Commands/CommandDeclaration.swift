@@ -48,11 +48,9 @@ public struct CommandDeclaration: Sendable {
     public var last: Int
     /// How far one key is from the next.
     public var step: Int
-    /// The position of the argument that says how many keys follow it; 0 when there is none.
+    /// The position of the argument that says how many keys follow it; 0 when there is none, and below 0 when an option
+    /// may name a key in which the result is stored.
     public var count = 0
-    /// Whether an option may name a key in which the result is stored.
-    public var isStored = false
-
     public static let none = KeyPositions(first: 0, last: 0, step: 0)
     public static let one = KeyPositions(first: 1, last: 1, step: 1)
     public static let two = KeyPositions(first: 1, last: 2, step: 1)
@@ -70,13 +68,16 @@ public struct CommandDeclaration: Sendable {
     public static let destinationAndCounted = KeyPositions(first: 1, last: 1, step: 1, count: 2)
 
     /// The first argument, and the key behind an option `STORE` or `STOREDIST`.
-    public static let oneAndStored = KeyPositions(first: 1, last: 1, step: 1, isStored: true)
+    public static let oneAndStored = KeyPositions(first: 1, last: 1, step: 1, count: -1)
 
     /// Whether a request must be looked at to know how many keys it has.
-    public var areCounted: Bool { count != 0 }
+    public var areCounted: Bool { count > 0 }
+
+    /// Whether an option may name a key in which the result is stored.
+    var isStored: Bool { count < 0 }
 
     /// Whether a request must be looked at to know which of its words are keys.
-    var areMovable: Bool { areCounted || isStored }
+    var areMovable: Bool { count != 0 }
   }
 
   /// The command's name in capitals; a subcommand's holds a space (`CLIENT GETNAME`).
