@@ -51,6 +51,7 @@ public struct CommandDeclaration: Sendable {
     /// The position of the argument that says how many keys follow it; 0 when there is none, and below 0 when an option
     /// may name a key in which the result is stored.
     public var count = 0
+
     public static let none = KeyPositions(first: 0, last: 0, step: 0)
     public static let one = KeyPositions(first: 1, last: 1, step: 1)
     public static let two = KeyPositions(first: 1, last: 2, step: 1)
