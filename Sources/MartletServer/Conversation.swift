@@ -8,7 +8,7 @@ struct Conversation: ~Copyable {
   let client: ClientRecord
   private var held: HeldReplies
   /// The session wants to be called when there are this many bytes of unconsumed input.
-  private(set) var wanted = 1
+  private var wanted = 1
   /// In nanoseconds of `WallClock.monotonicNanoseconds()`; `.max` for no such time.
   private(set) var deadline = Int64.max
   /// How often the journal had called by the time the session looked for what it waits for.
@@ -42,7 +42,7 @@ struct Conversation: ~Copyable {
   mutating func run(_ input: RawSpan, _ execution: inout Execution, _ journal: Journal) -> Int {
     let calls = journal.calls
     let step = session.receive(input, &execution)
-    execution.noteTraffic(read: step.consumed, written: execution.reply.count)
+    execution.noteTraffic(read: step.consumed, written: execution.reply.buffer.count)
     switch step.next {
     case .read(let atLeast): wanted = atLeast
     case .again: wanted = 1
@@ -54,7 +54,6 @@ struct Conversation: ~Copyable {
     }
     if !execution.reply.buffer.isEmpty && !(held.isEmpty && execution.reply.isFree(by: journal)) {
       held.append(execution.reply)
-      execution.takeBack(execution.reply.removeLent())
       execution.reply.removeAll()
     }
     return step.consumed

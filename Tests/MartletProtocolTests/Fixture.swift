@@ -91,20 +91,6 @@ final class TestClient<S: Session & ~Copyable>: CustomReflectable {
     set { execution.reply.limit = newValue }
   }
 
-  /// Whether it has large values lent.
-  var lendsValues: Bool {
-    get { execution.lendsValues }
-    set { execution.lendsValues = newValue }
-  }
-
-  /// The values that have been lent and not taken back.
-  private(set) var lent: [LentValue] = []
-
-  func takeBack() {
-    execution.takeBack(lent)
-    lent = []
-  }
-
   init(_ server: TestServer, seed: UInt64 = 1, _ session: consuming S) {
     self.server = server
     self.session = session
@@ -122,12 +108,8 @@ final class TestClient<S: Session & ~Copyable>: CustomReflectable {
       guard !isClosed, input.count >= wanted else { return replies }
       let before = input.count
       let step = unsafe session.receive(input.span.bytes, &execution)
-      largestReply = max(largestReply, execution.reply.count)
-      execution.reply.lent.forEachPiece(of: execution.reply.buffer.bytes) {
-        replies += $0.array
-        return true
-      }
-      lent += execution.reply.removeLent()
+      replies += execution.reply.buffer.bytes.array
+      largestReply = max(largestReply, execution.reply.buffer.count)
       lastMarks += execution.reply.marks
       execution.reply.removeAll()
       precondition(step.consumed >= 0 && step.consumed <= before, "consumed more than there was")

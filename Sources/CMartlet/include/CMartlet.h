@@ -4,7 +4,6 @@
 
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/types.h>
 
 #include "ring.h"
 #include "sockets.h"
@@ -35,13 +34,6 @@ void *martlet_remap(void *start, size_t size, size_t new_size);
 /// Gives the memory of whole pages back to the system; the addresses stay, their content is lost.
 void martlet_release(void *start, size_t size);
 
-/// A second descriptor of an open file, whose reads and writes go past the system's cache: memory, place and length have to
-/// be multiples of the disk's blocks. Negative, with `errno`, where that can't be.
-int martlet_open_direct(int descriptor);
-
-/// How much of a part of a file is in the system's cache, in whole pages; all of it where the system doesn't tell.
-size_t martlet_cached_bytes(int descriptor, off_t offset, size_t length);
-
 /// Has malloc give large blocks back to the system as soon as they are freed, whatever was freed before.
 void martlet_return_freed_memory(void);
 
@@ -52,12 +44,6 @@ int martlet_is_decimal(const char *text, size_t length);
 /// number or the sum isn't finite. 5 KiB are room for any.
 int martlet_add_decimals(
     const char *first, size_t first_length, const char *second, size_t second_length, char *sum, size_t size);
-
-/// Whether bytes are there and all of them are visible ASCII but quotes and the backslash.
-int martlet_is_plain(const void *bytes, size_t length);
-
-/// How many of the first bytes are visible ASCII or spaces, but neither double quotes nor the backslash.
-size_t martlet_quotable_run(const void *bytes, size_t length);
 
 /// Has malloc give all whole pages that hold nothing back to the system.
 void martlet_trim_memory(void);

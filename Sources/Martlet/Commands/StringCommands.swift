@@ -109,14 +109,13 @@ extension Execution {
   @inline(__always)
   mutating func get(_ words: borrowing Words, _ database: Int) {
     counters.value.gets.add()
-    let key = keyspace.place(words[1])
-    guard let item = find(key, database) else {
+    guard let item = find(keyspace.place(words[1]), database) else {
       counters.value.misses.add()
       return reply.null()
     }
     guard item.isString else { return replyWrongType() }
     counters.value.hits.add()
-    replyBulk(item, key.shard)
+    reply.bulk(item.value)
   }
 
   mutating func getAll(_ words: borrowing Words, _ database: Int) {
@@ -124,10 +123,9 @@ extension Execution {
     for index in 1..<words.count {
       if (index - 1) % KeysAhead.capacity == 0 { fetchLocked(words, from: index, database) }
       counters.value.gets.add()
-      let key = keyspace.place(words[index])
-      if let item = find(key, database), item.isString {
+      if let item = find(keyspace.place(words[index]), database), item.isString {
         counters.value.hits.add()
-        replyBulk(item, key.shard)
+        reply.bulk(item.value)
       } else {
         counters.value.misses.add()
         reply.null()

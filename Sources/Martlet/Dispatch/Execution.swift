@@ -149,8 +149,6 @@ package struct Execution: ~Copyable {
   var isRunningTransaction = false
   /// The words of the request under way. They are pinned, so that everything else can change while they are read.
   let ranges = Pinned(WordRanges())
-  /// Values of at least so many bytes are lent to whoever sends the replies.
-  private var lentFrom = Int.max
   private var record = ByteQueue()
   /// Which shard is squeezed next.
   var squeezedShard = 0
@@ -180,45 +178,6 @@ package struct Execution: ~Copyable {
 
   /// Whether a reply that shows `version` may leave.
   package func mayShow(_ version: UInt64) -> Bool { journal.mayShow(version) }
-
-  // MARK: Replying values
-
-  /// Whether large values are lent instead of copied: then who takes a reply takes `reply.removeLent()`, too, and gives
-  /// it to `takeBack` once it is sent.
-  package var lendsValues: Bool {
-    get { lentFrom != .max }
-    set { lentFrom = newValue ? LentValue.minimumBytes : .max }
-  }
-
-  /// Replies a string, whose shard is locked.
-  @inline(__always)
-  mutating func replyBulk(_ item: Item, _ shard: ShardIndex) {
-    if item.valueCount < lentFrom { reply.bulk(item.value) } else { lendBulk(item, shard) }
-  }
-
-  @inline(never)
-  private mutating func lendBulk(_ item: Item, _ shard: ShardIndex) {
-    guard reply.hasRoom(for: item.valueCount) else { return }
-    reply.bulkHeader(item.valueCount)
-    lend(item, shard)
-    reply.buffer.append("\r\n")
-  }
-
-  /// Puts a string's bytes into the reply, as they are. There is room for them, and its shard is locked.
-  @inline(__always)
-  mutating func appendValue(_ item: Item, _ shard: ShardIndex) {
-    if item.valueCount < lentFrom { reply.buffer.append(item.value) } else { lend(item, shard) }
-  }
-
-  @inline(never)
-  private mutating func lend(_ item: Item, _ shard: ShardIndex) {
-    reply.append(keyspace.lend(item, shard, position: reply.buffer.count))
-  }
-
-  /// Takes back what was lent, once it has been sent or copied. No shard is locked.
-  package func takeBack(_ values: [LentValue]) {
-    for value in values { keyspace.takeBack(value) }
-  }
 
   // MARK: Locking
 

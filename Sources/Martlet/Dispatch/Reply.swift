@@ -9,8 +9,6 @@ package struct HoldMark: Sendable, Equatable {
 /// Replies of one session, in their order.
 package struct Reply: ~Copyable {
   package var buffer = ByteQueue()
-  /// Large values that go between the bytes of the buffer.
-  package private(set) var lent: [LentValue] = []
   /// Rising in both fields.
   package private(set) var marks: [HoldMark] = []
   /// The version of the Redis protocol that the session speaks: 2 or 3.
@@ -25,10 +23,6 @@ package struct Reply: ~Copyable {
   package static let maximumBytes = 1 << 30
 
   package init() {}
-
-  /// How many bytes all replies have.
-  @inline(__always)
-  package var count: Int { buffer.count + lent.byteCount }
 
   /// Holds the bytes from `start` on until `version` is durable.
   mutating func hold(from start: Int, until version: UInt64) {
@@ -52,36 +46,11 @@ package struct Reply: ~Copyable {
   mutating func replaceIfOverfull(from start: Int, with line: StaticString) {
     guard isOverfull else { return }
     isOverfull = false
-    truncate(to: start)
+    buffer.truncate(to: start)
     buffer.append(line)
   }
 
-  /// Takes the replies from `start` on back, a place in the buffer.
-  mutating func truncate(to start: Int) {
-    buffer.truncate(to: start)
-    guard !lent.isEmpty else { return }
-    limit += lent.byteCount
-    lent.empty(from: start)
-    limit -= lent.byteCount
-  }
-
-  /// Puts a value that is lent behind the bytes that are there.
-  mutating func append(_ value: LentValue) {
-    lent.append(value)
-    limit -= value.count
-  }
-
-  /// Takes the lent values out: they are sent, or taken back, by others.
-  package mutating func removeLent() -> [LentValue] {
-    var removed: [LentValue] = []
-    swap(&removed, &lent)
-    limit += removed.byteCount
-    return removed
-  }
-
-  /// Empties it. What was lent must have been taken out.
   package mutating func removeAll() {
-    assert(lent.isEmpty)
     buffer.removeAll()
     if !marks.isEmpty { marks.removeAll(keepingCapacity: true) }
   }
@@ -124,9 +93,6 @@ extension Reply {
   }
 
   mutating func integer(_ number: Int) { header(":", number) }
-
-  /// What stands before the bytes of a string.
-  mutating func bulkHeader(_ count: Int) { header("$", count) }
 
   @inline(__always)
   mutating func bulk(_ bytes: RawSpan) {

@@ -130,21 +130,6 @@ package struct Key: ~Escapable {
   @inline(__always)
   package subscript(index: ShardIndex) -> ShardReference { unsafe ShardReference(shards + index) }
 
-  /// Lends the value of a large string, whose shard is locked, to somebody who reads it later.
-  ///
-  /// - Parameter position: see ``LentValue/position``.
-  func lend(_ item: Item, _ index: ShardIndex, position: Int) -> LentValue {
-    self[index].shard.allocator.lend(item)
-    return LentValue(item, shard: index, position: position)
-  }
-
-  /// Takes back a value that was lent. Its shard isn't locked.
-  func takeBack(_ value: LentValue) {
-    lock(value.shard)
-    self[value.shard].shard.takeBack(value)
-    unlock(value.shard)
-  }
-
   /// The bytes of memory that is resident for the data, in use or not: what the memory limit compares with.
   package var residentBytes: Int {
     @inline(__always) get { Int(truncatingIfNeeded: memory.resident.value) }

@@ -121,9 +121,7 @@ package struct Shard: ~Copyable {
     let tables = tables
     touched(version)
     if let old = tables[database].find(key, hash) {
-      if mayOverwrite(old, hash, database) && !allocator.isLent(old)
-        && old.overwrite(value, metadata, version)
-      {
+      if mayOverwrite(old, hash, database) && old.overwrite(value, metadata, version) {
         if isChange { old.noteChanged(accessTime, from: old) } else { old.noteWritten(accessTime) }
         return
       }
@@ -156,11 +154,6 @@ package struct Shard: ~Copyable {
     } else {
       item = Item.makeString(key, RawSpan(), ItemMetadata(), version, &allocator)
       tables[database].insert(item, hash, &allocator)
-    }
-    if allocator.isLent(item) {
-      let slot = tables[database].slot(key, hash)
-      item = item.moved(&allocator)
-      slot.point(to: item)
     }
     if offset + bytes.byteCount > item.valueCount {
       // The slot is found first: once the item has moved, its key can't be compared any more.
@@ -197,12 +190,6 @@ package struct Shard: ~Copyable {
     joined.append(bytes)
     joined.append(old.value)
     setString(key, hash, database, joined.bytes, old.metadata.ofChangedValue, version)
-  }
-
-  /// Takes back a value that was lent.
-  mutating func takeBack(_ value: LentValue) {
-    allocator.takeBack(value)
-    publish()
   }
 
   // MARK: Every type

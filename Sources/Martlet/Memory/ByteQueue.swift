@@ -277,7 +277,6 @@ extension RawSpan {
   /// visible ASCII but quotes and the backslash.
   @inline(__always)
   var isPlainWord: Bool {
-    if byteCount >= Self.longWord { return isLongPlainWord }
     guard byteCount >= 8 else {
       guard byteCount > 0 else { return false }
       for index in 0..<byteCount {
@@ -296,23 +295,6 @@ extension RawSpan {
     // The last eight bytes, some of them a second time.
     odd |= Self.oddBytes(unsafe unsafeLoadUnaligned(fromUncheckedByteOffset: byteCount - 8, as: UInt64.self))
     return odd == 0
-  }
-
-  /// From so many bytes on a call of C, which has vectors, is faster.
-  private static var longWord: Int { 256 }
-
-  @inline(never)
-  private var isLongPlainWord: Bool {
-    unsafe withUnsafeBytes { unsafe martlet_is_plain($0.baseAddress, $0.count) != 0 }
-  }
-
-  /// How many bytes from `start` on stand as they are in double quotes, without a closer look.
-  func quotableRun(from start: Int) -> Int {
-    precondition(start >= 0 && start <= byteCount)
-    return unsafe withUnsafeBytes {
-      guard let base = $0.baseAddress else { return 0 }
-      return unsafe martlet_quotable_run(base + start, $0.count - start)
-    }
   }
 
   /// Not zero if one of eight bytes is not visible ASCII, or a quote or the backslash. Eight bytes are looked at as

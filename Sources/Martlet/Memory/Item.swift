@@ -458,12 +458,3 @@ extension TableEntry {
     return copy
   }
 }
-
-extension Allocator {
-  /// Whether the value of an item is lent, so that it mustn't be written to.
-  @inline(__always)
-  func isLent(_ item: Item) -> Bool { unsafe isLent(item.address) }
-
-  /// Keeps the value of a large string as it is until it is taken back.
-  mutating func lend(_ item: Item) { unsafe lend(item.address) }
-}

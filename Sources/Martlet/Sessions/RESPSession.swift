@@ -50,7 +50,7 @@ package struct RESPSession: Session, ~Copyable {
     var position = 0
     var lookedTo = 1
     while position < input.byteCount {
-      if execution.reply.count >= SessionBounds.turnBytes {
+      if execution.reply.buffer.count >= SessionBounds.turnBytes {
         return SessionStep(consumed: position, next: .again)
       }
       if position >= lookedTo {

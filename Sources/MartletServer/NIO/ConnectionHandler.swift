@@ -117,10 +117,7 @@ final class ConnectionHandler: ChannelDuplexHandler, LaneConnection {
         write(lane.takeReply(), context)
       }
     }
-    if input.readableBytes == 0 && input.capacity > 0 {
-      FreedMemory.note(input.capacity)
-      input = ByteBuffer()
-    }
+    if input.readableBytes == 0 { input = ByteBuffer() }
     if conversation.isOver(unconsumed: input.readableBytes) { conversation.end() }
     if conversation.waitsForJournal { waitForJournal() }
     setAlarm()
@@ -129,7 +126,6 @@ final class ConnectionHandler: ChannelDuplexHandler, LaneConnection {
 
   private func write(_ reply: ByteBuffer, _ context: ChannelHandlerContext) {
     written &+= reply.readableBytes
-    FreedMemory.note(reply.readableBytes)
     context.write(wrapOutboundOut(reply), promise: nil)
   }
 

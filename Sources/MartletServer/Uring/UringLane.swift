@@ -70,7 +70,6 @@
       self.mailboxes = mailboxes
       self.ring = ring
       execution = Execution(reception.store, reception.context, seed: seed)
-      execution.lendsValues = true
       sweeper = number == 0 ? Sweeper(reception.store, reception.context, seed: seed &+ 1) : nil
     }
 
@@ -184,23 +183,11 @@
 
     /// Sends what is left to send; whether that is over when the ring has been entered.
     private mutating func send(_ key: SlotKey, waits: Bool) -> Bool {
-      guard connections[key].sent.lent.isEmpty else {
-        sendMessage(key)
-        return false
-      }
       let waits = ring.send(
-        connections[key].socket, connections[key].sent.bytes, from: connections[key].sentBytes, waits: waits,
+        connections[key].socket, connections[key].sent, from: connections[key].sentBytes, waits: waits,
         RingTag(.send, key.rawValue))
       connections[key].sending = waits ? .waiting : .trying
       return !waits
-    }
-
-    private mutating func sendMessage(_ key: SlotKey) {
-      let message = connections[key].message ?? RingMessage()
-      message.fill(connections[key].sent, from: connections[key].sentBytes)
-      connections[key].message = message
-      connections[key].sending = .waiting
-      ring.send(connections[key].socket, message, RingTag(.send, key.rawValue))
     }
 
     private mutating func finishTriedSends() {
@@ -229,7 +216,8 @@
 
     private mutating func finishSend(_ key: SlotKey) {
       connections[key].sending = .idle
-      connections[key].endSend(execution, &spares)
+      connections[key].sentBytes = 0
+      spares.reclaim(&connections[key].sent)
       proceed(key)
       settle(key)
     }
@@ -474,7 +462,6 @@
       guard connections[key].isClosing, connections[key].isAtRest else { return }
       Sockets.close(connections[key].socket)
       let client = connections[key].conversation.client
-      connections[key].dropOutput(execution, &spares)
       connections.remove(key)
       forget(client)
     }

@@ -64,7 +64,7 @@ package struct MemcachedSession: Session, ~Copyable {
     var position = 0
     var lookedTo = 1
     while position < input.byteCount {
-      if execution.reply.count >= SessionBounds.turnBytes {
+      if execution.reply.buffer.count >= SessionBounds.turnBytes {
         return SessionStep(consumed: position, next: .again)
       }
       if position >= lookedTo { lookedTo = execution.lookAheadMemcached(input, from: position) }
@@ -226,10 +226,10 @@ package struct MemcachedSession: Session, ~Copyable {
     execution.beginReply()
     for index in repliedKeys..<keys.count {
       guard keys[index].byteCount <= state.limits.keyBytes else {
-        execution.reply.truncate(to: start)
+        execution.reply.buffer.truncate(to: start)
         return error("CLIENT_ERROR bad command line format", end, &execution)
       }
-      if execution.reply.count >= SessionBounds.turnBytes && index > repliedKeys
+      if execution.reply.buffer.count >= SessionBounds.turnBytes && index > repliedKeys
         && (repliedKeys > 0 || areKeysShort(keys, from: index))
       {
         // What is there is sent first. Of a few words many values can be asked for.
@@ -478,7 +478,7 @@ package struct MemcachedSession: Session, ~Copyable {
     let text = body(key, &execution)
     execution.keyspace.unlock(key.shard)
     if isQuiet {
-      execution.reply.truncate(to: start)
+      execution.reply.buffer.truncate(to: start)
       return .done(end: end)
     }
     execution.reply.buffer.append(text)
@@ -567,7 +567,7 @@ extension Execution {
       reply.buffer.append(decimal: item.cas)
     }
     reply.buffer.append("\r\n")
-    appendValue(item, key.shard)
+    reply.buffer.append(item.value)
     reply.buffer.append("\r\n")
     return true
   }
