@@ -132,8 +132,7 @@ struct CommandDeclarationTests {
 
   private static func names(_ flags: CommandDeclaration.Flags) -> String {
     let names: [(CommandDeclaration.Flags, String)] = [
-      (.admin, "admin"), (.denyOOM, "denyoom"), (.fast, "fast"), (.movableKeys, "movablekeys"),
-      (.noAuth, "no_auth"),
+      (.admin, "admin"), (.denyOOM, "denyoom"), (.fast, "fast"), (.noAuth, "no_auth"),
       (.noMulti, "no_multi"), (.readOnly, "readonly"),
       (.write, "write"),
     ]

@@ -34,12 +34,9 @@ public struct CommandDeclaration: Sendable {
     public static let eachShard = Flags(rawValue: 1 << 8)
     /// It can't be part of a transaction.
     public static let noMulti = Flags(rawValue: 1 << 9)
-    /// Where its keys are depends on its arguments.
-    public static let movableKeys = Flags(rawValue: 1 << 10)
   }
 
-  /// Which of the arguments are keys: the positions `first`, `first + step`, … up to `last`, and as many more as one of
-  /// the arguments says.
+  /// Which of the arguments are keys: the positions `first`, `first + step`, … up to `last`.
   public struct KeyPositions: Sendable, Equatable {
     /// The position of the first key, the command's name being 0; 0 when there are no keys.
     public var first: Int
@@ -47,27 +44,12 @@ public struct CommandDeclaration: Sendable {
     public var last: Int
     /// How far one key is from the next.
     public var step: Int
-    /// The position of the argument that says how many keys follow it; 0 when there is none.
-    public var count = 0
 
     public static let none = KeyPositions(first: 0, last: 0, step: 0)
     public static let one = KeyPositions(first: 1, last: 1, step: 1)
     public static let two = KeyPositions(first: 1, last: 2, step: 1)
     public static let all = KeyPositions(first: 1, last: -1, step: 1)
     public static let pairs = KeyPositions(first: 1, last: -1, step: 2)
-    /// All but the last argument.
-    public static let allButLast = KeyPositions(first: 1, last: -2, step: 1)
-
-    /// The keys behind the argument that says how many there are.
-    public static func counted(by position: Int) -> KeyPositions {
-      KeyPositions(first: 0, last: 0, step: 0, count: position)
-    }
-
-    /// The first argument, and the keys behind the second, which says how many there are.
-    public static let destinationAndCounted = KeyPositions(first: 1, last: 1, step: 1, count: 2)
-
-    /// Whether a request must be looked at to know how many keys it has.
-    public var areCounted: Bool { count != 0 }
   }
 
   /// The command's name in capitals; a subcommand's holds a space (`CLIENT GETNAME`).
@@ -97,7 +79,7 @@ public struct CommandDeclaration: Sendable {
   ) {
     self.name = name
     self.arity = arity
-    self.flags = keys.areCounted ? flags.union(.movableKeys) : flags
+    self.flags = flags
     self.keys = keys
     self.group = group
     self.summary = summary

@@ -32,41 +32,10 @@ struct CommandEntry {
   /// The place of the declaration in `CommandDeclaration.all`.
   let index: Int
 
-  /// The positions of the keys in a request.
-  func keyPositions(_ words: borrowing Words) -> KeySequence {
-    var positions = KeySequence()
-    if keys.first != 0 {
-      positions.position = keys.first
-      positions.last = keys.last < 0 ? words.count + keys.last : keys.last
-      positions.step = keys.step
-    }
-    if let counted = countedKeys(words) { positions.counted = counted }
-    return positions
-  }
-
-  /// The positions of the keys that an argument counts; nil if it isn't a number that the request can have. Then the
-  /// command has no such keys, and refuses the request.
-  private func countedKeys(_ words: borrowing Words) -> Range<Int>? {
-    guard keys.areCounted, keys.count < words.count, let count = words[keys.count].decimal else { return nil }
-    let first = keys.count + 1
-    guard count > 0 && count <= words.count - first else { return nil }
-    return first..<first + count
-  }
-}
-
-/// The positions of the keys in a request, one after the other.
-struct KeySequence: Sequence, IteratorProtocol {
-  fileprivate var position = 1
-  fileprivate var last = 0
-  fileprivate var step = 1
-  fileprivate var counted = 0..<0
-
-  mutating func next() -> Int? {
-    if position <= last {
-      defer { position += step }
-      return position
-    }
-    return counted.popFirst()
+  /// The positions of the keys in a request of so many words.
+  func keyPositions(_ wordCount: Int) -> StrideThrough<Int> {
+    if keys.first == 0 { return stride(from: 1, through: 0, by: 1) }
+    return stride(from: keys.first, through: keys.last < 0 ? wordCount + keys.last : keys.last, by: keys.step)
   }
 }
 

@@ -370,15 +370,13 @@ extension Execution {
   private mutating func getKeys(_ words: borrowing Words) {
     guard let found = commands.find(words[2]) else { return reply.error("ERR Invalid command specified") }
     let count = words.count - 2
-    guard found.keys.first != 0 || found.keys.areCounted else {
-      return reply.error("ERR The command has no key arguments")
-    }
+    guard found.keys.first != 0 else { return reply.error("ERR The command has no key arguments") }
     guard found.arity > 0 ? count == found.arity : count >= -found.arity else {
       return reply.error("ERR Invalid number of arguments specified for command")
     }
-    let positions = Array(found.keyPositions(words.from(2)))
-    guard !positions.isEmpty else { return reply.error("ERR Invalid arguments specified for command") }
-    reply.array(positions.count)
+    let last = found.keys.last < 0 ? count + found.keys.last : found.keys.last
+    let positions = stride(from: found.keys.first, through: last, by: found.keys.step)
+    reply.array(Array(positions).count)
     for position in positions { reply.bulk(words[2 + position]) }
   }
 
@@ -509,7 +507,6 @@ extension CommandDeclaration.Flags {
     if contains(.noAuth) { names.append("no_auth") }
     if contains(.fast) { names.append("fast") }
     if contains(.noMulti) { names.append("no_multi") }
-    if contains(.movableKeys) { names.append("movablekeys") }
     return names
   }
 }

@@ -65,8 +65,7 @@ extension Execution {
     }
 
     let keys = command.keys
-    if !command.flags.isDisjoint(with: [.allShards, .movableKeys]) {
-      guard command.flags.contains(.allShards) else { return runLocking(command, words, &session) }
+    if command.flags.contains(.allShards) {
       for shard in 0..<keyspace.shardCount { keyspace.lock(shard) }
       defer { for shard in 0..<keyspace.shardCount { keyspace.unlock(shard) } }
       return run(command.id, words, &session)
@@ -83,15 +82,15 @@ extension Execution {
       defer { keyspace.unlock(shard) }
       return run(command.id, words, &session)
     }
-    return runLocking(command, words, &session)
+    return runLocking(command, last, words, &session)
   }
 
   /// Runs a command with several keys.
   private mutating func runLocking(
-    _ command: CommandEntry, _ words: borrowing Words, _ session: inout SessionState
+    _ command: CommandEntry, _ last: Int, _ words: borrowing Words, _ session: inout SessionState
   ) -> DispatchOutcome {
     var shards = ShardSet()
-    for index in command.keyPositions(words) {
+    for index in stride(from: command.keys.first, through: last, by: command.keys.step) {
       guard words[index].byteCount <= session.limits.keyBytes else {
         replyKeyTooLong(session.limits.keyBytes)
         return .done

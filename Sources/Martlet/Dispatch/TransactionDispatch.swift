@@ -74,7 +74,7 @@ extension Execution {
         return false
       }
     }
-    for index in command.keyPositions(words) where words[index].byteCount > session.limits.keyBytes {
+    for index in command.keyPositions(words.count) where words[index].byteCount > session.limits.keyBytes {
       replyKeyTooLong(session.limits.keyBytes)
       return false
     }
@@ -155,7 +155,7 @@ extension Execution {
     }
     for index in 0..<queue.count {
       let words = queue.words(index)
-      for position in queue.command(index).keyPositions(words) {
+      for position in queue.command(index).keyPositions(words.count) {
         shards.insert(keyspace.place(words[position]).shard)
       }
     }
