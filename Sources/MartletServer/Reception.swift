@@ -52,7 +52,11 @@ package struct Reception: Sendable {
 
   /// Takes in a client, or not.
   func receive(_ wire: WireProtocol, _ peer: Peer) -> Answer {
-    if let text = Self.refusal(wire, isLocal: peer.isLocal, settings) { return .refused(text) }
+    if let text = Self.refusal(
+      wire, isLocal: peer.isLocal, isOpen: context.users.isOpen, settings)
+    {
+      return .refused(text)
+    }
     guard let client = context.clients.connect(from: peer.endpoint, to: peer.localEndpoint) else {
       return .refused(
         wire == .redis ? "-ERR max number of clients reached\r\n" : "ERROR Too many open connections\r\n")
@@ -93,10 +97,14 @@ package struct Reception: Sendable {
 
   /// Why a client may not come in, however few there are; nil when it may.
   ///
-  /// - Parameter isLocal: whether it comes from this machine.
-  package static func refusal(_ wire: WireProtocol, isLocal: Bool, _ settings: Settings) -> String? {
+  /// - Parameters:
+  ///   - isLocal: whether it comes from this machine.
+  ///   - isOpen: whether nobody has to say who he is; nil for what the settings say.
+  package static func refusal(
+    _ wire: WireProtocol, isLocal: Bool, isOpen: Bool? = nil, _ settings: Settings
+  ) -> String? {
     let start = wire == .redis ? "-" : "SERVER_ERROR "
-    guard settings.protectedMode, settings.letsEverybodyIn, !isLocal else {
+    guard settings.protectedMode, isOpen ?? settings.letsEverybodyIn, !isLocal else {
       return nil
     }
     let code = wire == .redis ? "DENIED " : ""

@@ -93,7 +93,7 @@ public final class Server: Sendable {
     let ports = try bind(settings.listeners.filter { $0.path == nil })
     try events.hasBound()
     let start = ContinuousClock.now
-    ProcessFacts.returnFreedMemory()
+    ProcessFacts.keepFreedMemory()
     do {
       folder = try DataFolder(settings.dataFolder)
       store = try StoreCore.open(
@@ -105,6 +105,10 @@ public final class Server: Sendable {
     let loadTime = ContinuousClock.now - start
     warnOfTornTail(store.report, folder)
     let context = makeContext(store, userList.users, limit)
+    context.usersPath = folder.file(UsersFile.name)
+    do { try context.loadUsers(isOptional: true) } catch {
+      throw ServerError.usersNotReadable(path: folder.file(UsersFile.name), reason: error.description)
+    }
     logCheckpoints(store)
     store.start()
     fitMemory(store, context)
@@ -123,6 +127,9 @@ public final class Server: Sendable {
       throw error
     }
     context.parameters = parameters(context, store, reception.patience, transport)
+    context.onRewrite { [settings, unowned context] in
+      SettingsRewriting.rewrite(settings.configFile, context.parameters)
+    }
     context.setFacts { [settings, name = transport.name] in Self.facts(settings, transport: name) }
     let addresses: [String]
     do {
@@ -276,6 +283,10 @@ public final class Server: Sendable {
         metadata: ["limit": "\(context.memoryLimit)"])
     }
     context.logsCommands = settings.logCommands
+    context.slowLogThreshold = Int64(settings.slowLogThreshold)
+    context.slowLog.limit = settings.slowLogLength
+    context.latency.threshold = Int64(settings.latencyThreshold)
+    context.debugPermission = ServerContext.DebugPermission(rawValue: settings.debugCommand.rawValue) ?? .no
     context.clients.limit = clientLimit
     context.onStopRequest { [self] in stopRequest.withLock { $0 }() }
     return context
@@ -291,6 +302,9 @@ public final class Server: Sendable {
       ("Server", "memcached_port", "\(settings.memcachedPort)"),
       ("Server", "process_id", "\(getpid())"),
       ("Server", "io_threads", "\(settings.threads)"),
+      ("Server", "io_threads_active", settings.threads > 1 ? "1" : "0"),
+      ("Server", "executable", CommandLine.arguments.first ?? ""),
+      ("Server", "config_file", settings.configFile ?? ""),
     ]
   }
 
@@ -319,53 +333,103 @@ public final class Server: Sendable {
         return nil
       }
     }
+    func number(
+      _ name: String, _ range: ClosedRange<Int64>, key: String? = nil, get: @escaping @Sendable () -> Int64,
+      set: @escaping @Sendable (Int64) -> Void
+    ) -> ConfigParameter {
+      var rewritten: (@Sendable () -> (key: String, value: String))?
+      if let key { rewritten = { (key, "\(get())") } }
+      return ConfigParameter(
+        name, get: { "\(get())" },
+        set: { value in
+          guard let number = Int64(value) else { return "argument couldn't be parsed into an integer" }
+          guard range.contains(number) else {
+            return "argument must be between \(range.lowerBound) and \(range.upperBound) inclusive"
+          }
+          set(number)
+          return nil
+        }, rewritten: rewritten)
+    }
     return [
+      fixed("aclfile", context.usersPath ?? ""),
+      number("acllog-max-len", 0...Int64(Int32.max)) {
+        Int64(context.accessLog.limit)
+      } set: {
+        context.accessLog.limit = Int($0)
+      },
+      fixed("appendfilename", DatabaseFile.name),
       fixed("appendfsync", settings.durability == .never ? "no" : settings.durability.rawValue),
       fixed("appendonly", "yes"),
       ConfigParameter(
-        "auto-aof-rewrite-min-size", get: { "\(store.checkpointer.policy.minimumBytes)" }
-      ) { value in
-        guard let bytes = ByteSize.parse(value), bytes > 0 else { return "argument must be a memory value" }
-        store.checkpointer.policy.minimumBytes = bytes
-        return nil
-      },
-      ConfigParameter(
-        "auto-aof-rewrite-percentage", get: { "\(store.checkpointer.policy.growthPercent)" }
-      ) { value in
-        guard let percent = Int(value), (0...100_000).contains(percent) else {
-          return "argument must be between 0 and 100000 inclusive"
-        }
-        store.checkpointer.policy.growthPercent = percent
-        return nil
+        "auto-aof-rewrite-min-size", get: { "\(store.checkpointer.policy.minimumBytes)" },
+        set: { value in
+          guard let bytes = ByteSize.parse(value), bytes > 0 else { return "argument must be a memory value" }
+          store.checkpointer.policy.minimumBytes = bytes
+          return nil
+        },
+        rewritten: { (Setting.checkpointMinSize.key, ByteSize.text(store.checkpointer.policy.minimumBytes)) }),
+      number("auto-aof-rewrite-percentage", 0...100_000, key: Setting.checkpointGrowth.key) {
+        Int64(store.checkpointer.policy.growthPercent)
+      } set: {
+        store.checkpointer.policy.growthPercent = Int($0)
       },
       fixed("bind", settings.host.joined(separator: " ")),
+      fixed("client-query-buffer-limit", "\(Limits.requestBytes)"),
+      fixed("cluster-enabled", "no"),
       fixed("databases", "\(settings.databases)"),
+      fixed("dbfilename", DatabaseFile.name),
       fixed("dir", settings.dataFolder),
+      fixed("enable-debug-command", settings.debugCommand.rawValue),
       entries("hash-max-listpack-entries", packing.hashes),
       valueBytes("hash-max-listpack-value", packing.hashes),
+      fixed("hz", "\(ServerContext.sweepsInSecond)"),
       fixed("io-threads", "\(settings.threads)"),
-      ConfigParameter("log-commands", get: { context.logsCommands ? "yes" : "no" }) { value in
-        guard let isOn = ["yes": true, "no": false][value] else { return "argument must be 'yes' or 'no'" }
-        context.logsCommands = isOn
+      number("latency-monitor-threshold", 0...Int64(Int32.max), key: Setting.latencyThreshold.key) {
+        context.latency.threshold
+      } set: {
+        context.latency.threshold = $0
+      },
+      ConfigParameter("list-max-listpack-size", get: { "\(packing.lists.number)" }) { value in
+        guard let number = Int(value) else { return "argument couldn't be parsed into an integer" }
+        guard (ListLimits.lowest...ListLimits.highest).contains(number), number != 0 else {
+          return
+            "argument must be between \(ListLimits.lowest) and \(ListLimits.highest) inclusive, and not 0"
+        }
+        packing.lists.number = number
         return nil
       },
+      fixed("latency-tracking", "yes"),
+      fixed("latency-tracking-info-percentiles", "50 99 99.9"),
+      ConfigParameter(
+        "log-commands", get: { context.logsCommands ? "yes" : "no" },
+        set: { value in
+          guard let isOn = ["yes": true, "no": false][value] else { return "argument must be 'yes' or 'no'" }
+          context.logsCommands = isOn
+          return nil
+        }, rewritten: { (Setting.logCommands.key, context.logsCommands ? "yes" : "no") }),
       fixed("loglevel", settings.logLevel.rawValue),
       fixed("max-key-bytes", "\(settings.maxKeyBytes ?? SessionLimits.redis.keyBytes)"),
       fixed("max-value-bytes", "\(settings.maxValueBytes ?? SessionLimits.redis.valueBytes)"),
       fixed("maxclients", "\(context.clients.limit)"),
-      ConfigParameter("maxmemory", get: { "\(context.memoryLimit)" }) { value in
-        guard let bytes = ByteSize.parse(value), bytes >= 0 else { return "argument must be a memory value" }
-        context.memoryLimit = bytes
-        return nil
-      },
-      ConfigParameter("maxmemory-policy", get: { context.evictionPolicy.redisName }) { value in
-        guard let policy = EvictionPolicy(redisName: value) else {
-          let names = EvictionPolicy.allCases.map(\.redisName).joined(separator: ", ")
-          return "argument(s) must be one of the following: \(names)"
-        }
-        context.evictionPolicy = policy
-        return nil
-      },
+      ConfigParameter(
+        "maxmemory", get: { "\(context.memoryLimit)" },
+        set: { value in
+          guard let bytes = ByteSize.parse(value), bytes >= 0 else {
+            return "argument must be a memory value"
+          }
+          context.memoryLimit = bytes
+          return nil
+        }, rewritten: { (Setting.memoryLimit.key, ByteSize.text(context.memoryLimit)) }),
+      ConfigParameter(
+        "maxmemory-policy", get: { context.evictionPolicy.redisName },
+        set: { value in
+          guard let policy = EvictionPolicy(redisName: value) else {
+            let names = EvictionPolicy.allCases.map(\.redisName).joined(separator: ", ")
+            return "argument(s) must be one of the following: \(names)"
+          }
+          context.evictionPolicy = policy
+          return nil
+        }, rewritten: { (Setting.evict.key, context.evictionPolicy.rawValue) }),
       fixed("memcached-auth-file", settings.memcachedAuthFile ?? ""),
       fixed("memcached-port", "\(settings.memcachedPort)"),
       fixed("memcached-sasl", settings.memcachedSASL ? "yes" : "no"),
@@ -375,19 +439,37 @@ public final class Server: Sendable {
       fixed("save", ""),
       entries("set-max-listpack-entries", packing.sets),
       valueBytes("set-max-listpack-value", packing.sets),
-      fixed("tcp-backlog", "\(settings.backlog)"),
-      ConfigParameter("timeout", get: { "\(patience.idle / 1_000_000_000)" }) { value in
-        guard let seconds = Int64(value) else { return "argument couldn't be parsed into an integer" }
-        guard (0...Int64(Int32.max)).contains(seconds) else {
-          return "argument must be between 0 and \(Int32.max) inclusive"
-        }
-        patience.idle = seconds * 1_000_000_000
-        transport.patienceChanged()
-        return nil
+      number("slowlog-log-slower-than", -1...1_000_000_000, key: Setting.slowLogThreshold.key) {
+        context.slowLog.threshold
+      } set: {
+        context.slowLogThreshold = $0
       },
+      number("slowlog-max-len", 0...100_000, key: Setting.slowLogLength.key) {
+        Int64(context.slowLog.limit)
+      } set: {
+        context.slowLog.limit = Int($0)
+      },
+      fixed("tcp-backlog", "\(settings.backlog)"),
+      ConfigParameter(
+        "timeout", get: { "\(patience.idle / 1_000_000_000)" },
+        set: { value in
+          guard let seconds = Int64(value) else { return "argument couldn't be parsed into an integer" }
+          guard (0...Int64(Int32.max)).contains(seconds) else {
+            return "argument must be between 0 and \(Int32.max) inclusive"
+          }
+          patience.idle = seconds * 1_000_000_000
+          transport.patienceChanged()
+          return nil
+        },
+        rewritten: {
+          let seconds = patience.idle / 1_000_000_000
+          return (Setting.idleTimeout.key, seconds == 0 ? "0" : "\(seconds)s")
+        }),
       fixed("unixsocket", settings.unixSocket ?? ""),
       fixed("unixsocketperm", String(settings.unixSocketMode, radix: 8)),
       fixed("write-timeout", "\(settings.writeTimeout.components.seconds)"),
+      entries("zset-max-listpack-entries", packing.sortedSets),
+      valueBytes("zset-max-listpack-value", packing.sortedSets),
     ]
   }
 }

@@ -67,7 +67,8 @@ extension ServerError {
     case .databaseDamaged(let path, let line, let reason):
       self = .databaseDamaged(path: path, line: line, reason: reason)
     case .databaseNotWritten(let reason): self = .databaseNotWritten(reason: reason)
-    case .wrongType, .notAnInteger, .tooLong, .closed: self = .databaseNotWritten(reason: error.description)
+    case .wrongType, .notAnInteger, .notANumber, .tooLong, .closed:
+      self = .databaseNotWritten(reason: error.description)
     }
   }
 }

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from conversations import Conversation, Pair, Send, Step
 
@@ -102,7 +103,10 @@ def converse(seed: int, length: int, verbs: Sequence[tuple[int, Verb]] = VERBS) 
     return steps
 
 
-def shrink(steps: list[Step], fails: Callable[[list[Step]], bool]) -> list[Step]:
+Element = TypeVar("Element")
+
+
+def shrink(steps: list[Element], fails: Callable[[list[Element]], bool]) -> list[Element]:
     """Fewer steps that still fail."""
     size = len(steps) // 2
     while size > 0:

@@ -13,7 +13,8 @@ CLOSING = re.compile(
 WORD = re.compile(rb'(?:"((?:[^"\\]|\\(?:[nrt"\\]|x[0-9a-fA-F]{2}))*)"|b64"([^"]*)"|([^ "]+))(?: |$)')
 ESCAPE = re.compile(rb"\\(?:x(..)|(.))")
 ESCAPED = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b'"': b'"', b"\\": b"\\"}
-# A value is bytes, a set of them, or a dictionary of fields to (value, expiry); an expiry is in milliseconds, or 0; the token is what `gets` shows.
+# A value is bytes, a set of them, a tuple for a list, a dictionary of fields to (value, expiry), or for a sorted set a tuple
+# of (score, member) in order; an expiry is in milliseconds, or 0; the token is what `gets` shows.
 Item = namedtuple("Item", "value version expiry flags token stale", defaults=[0, 0, 0, 0, False])
 class Refused(ValueError): """The file is damaged, or no file of this format."""
 
@@ -36,9 +37,29 @@ def numbers(options):
         raise Refused(f"no options of this format: {options}")
     return dict(zip(options[::2], map(int, options[1::2]), strict=True))
 
+def changed_list(name, old, *words):
+    match name, *words:
+        case b"LPUSH", *elements:
+            return (*reversed(elements), *old)
+        case b"RPUSH", *elements:
+            return (*old, *elements)
+        case (b"LPOP" | b"RPOP"), count:
+            return old[int(count):] if name == b"LPOP" else old[:max(0, len(old) - int(count))]
+        case b"LTRIM", start, stop:
+            return old[int(start):int(stop) + 1]
+        case b"LSET", index, element:
+            return (*old[:int(index)], element, *old[int(index) + 1:])
+        case b"LINSERT", side, pivot, element:
+            place = old.index(pivot) + (side == b"AFTER")
+            return (*old[:place], element, *old[place:])
+        case b"LREM", count, element:
+            places = [place for place, each in enumerate(old) if each == element]
+            places = places[int(count):] if int(count) < 0 else places[:int(count) or None]
+            return tuple(each for place, each in enumerate(old) if place not in places)
+
 def apply(keys, database, version, name, *words):
     key, gone, changed = (database, *words[:1]), [], dict(version=version, token=version, stale=False)
-    empty = {b"SADD": frozenset(), b"HSET": {}, b"HSETEX": {}}.get(name, b"")
+    empty = {b"SADD": frozenset(), b"HSET": {}, b"HSETEX": {}, b"ZADD": (), b"LPUSH": (), b"RPUSH": ()}.get(name, b"")
     old = keys.get(key, Item(empty))
     match name, *words:
         case b"SET", _, value, *options:
@@ -74,12 +95,31 @@ def apply(keys, database, version, name, *words):
             time, fields = (int(rest[0]), rest[3:]) if name == b"HPEXPIREAT" else (0, rest[2:])
             value = {field: (each[0], time if field in fields else each[1]) for field, each in old.value.items()}
             keys |= {key: old._replace(value=value, **changed)} if key in keys else {}
+        case b"ZADD", _, *pairs:
+            scores = {each: score for score, each in old.value}
+            scores |= {each: float(score) for score, each in zip(pairs[::2], pairs[1::2], strict=True)}
+            keys[key] = old._replace(value=tuple(sorted((score, each) for each, score in scores.items())), **changed)
+        case b"ZREM", _, *members:
+            value = tuple(each for each in old.value if each[1] not in members)
+            keys[key], gone = old._replace(value=value, **changed), [] if value else [key]
+        case b"ZREMRANGEBYRANK", _, first, last:
+            value = old.value[: int(first)] + old.value[int(last) + 1 :]
+        case (b"LPUSH" | b"RPUSH" | b"LPOP" | b"RPOP" | b"LSET" | b"LINSERT" | b"LREM" | b"LTRIM"), _, *rest:
+            value = changed_list(name, old.value, *rest)
+            keys[key], gone = old._replace(value=value, **changed), [] if value else [key]
         case (b"PEXPIREAT" | b"PERSIST"), _, *expiry:  # the value stays, and so does its token
             keys |= {key: old._replace(version=version, expiry=int([*expiry, 0][0]))} if key in keys else {}
-        case (b"RENAME" | b"COPY"), _, target, *number:
+        case (b"RENAME" | b"COPY" | b"MOVE"), _, target, *number:
             token = version if old.token == old.version else old.token  # one that a client chose stays
-            keys[int(number[1]) if number else database, target] = old._replace(version=version, token=token)
-            gone = [key] if name == b"RENAME" and target != key[1] else []
+            place = (int(target), key[1]) if name == b"MOVE" else (int(number[1]) if number else database, target)
+            keys[place] = old._replace(version=version, token=token)
+            gone = [key] if name != b"COPY" and place != key else []
+        case b"SWAPDB", *both:
+            first, second = map(int, both)
+            other = {first: second, second: first}
+            swapped = {(other.get(each[0], each[0]), each[1]): item for each, item in keys.items()}
+            keys.clear()
+            keys |= swapped
         case b"VERSION", _, number:
             keys[key] = old._replace(version=int(number), token=int(number))
         case (b"DEL" | b"FLUSHDB" | b"FLUSHALL"), *names:

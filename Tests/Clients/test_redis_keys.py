@@ -8,7 +8,7 @@ import time
 import pytest
 import redis
 
-from servers import Server, eventually
+from servers import MartletServer, Server, eventually
 from wire import OK, RedisConnection, Status
 
 NOW = int(time.time())
@@ -358,3 +358,76 @@ def test_expired_keys_stop_counting_without_being_read(server: Server, wire: Red
     wire.pipeline([("SET", f"key{i}", "v", "PX", "50") for i in range(100)])
     wire("SET", "stays", "v")
     assert eventually(lambda: wire("DBSIZE") == 1, within=10)
+
+
+def test_move(client: redis.Redis, protocol: int, server: Server) -> None:
+    client.set("k", "v", ex=1000)
+    assert client.move("k", 1) is True
+    assert client.move("k", 1) is False
+    with redis.Redis(port=server.redis_port, protocol=protocol, db=1) as other:
+        assert other.get("k") == b"v"
+        assert 990 < other.ttl("k") <= 1000
+        client.set("k", "w")
+        assert other.move("k", 0) is False
+        assert other.get("k") == b"v"
+
+
+def test_swapdb_is_seen_by_everybody(server: Server, wire: RedisConnection, protocol: int) -> None:
+    with server.redis(protocol) as other:
+        wire("SET", "k", "zero")
+        other("SELECT", 1)
+        other("SET", "k", "one")
+        other("SADD", "s", "a")
+        wire("WATCH", "s")
+        assert other("SWAPDB", 0, 1) == OK
+        assert wire("GET", "k") == b"one"
+        assert other("GET", "k") == b"zero"
+        wire("MULTI")
+        wire("SCARD", "s")
+        assert wire("EXEC") is None, "a key that came with SWAPDB has changed"
+        assert wire("SCARD", "s") == 1
+        assert other("EXISTS", "s") == 0
+
+
+@pytest.mark.martlet
+def test_swapped_and_moved_keys_are_there_after_a_restart(martlet: MartletServer) -> None:
+    with martlet.redis() as connection:
+        connection.pipeline(
+            [
+                ("SET", "k", "zero"),
+                ("HSET", "h", "a", "1"),
+                ("MOVE", "h", 3),
+                ("SELECT", 2),
+                ("SADD", "s", *range(1000)),
+                ("SET", "e", "v", "EX", 1000),
+            ]
+        )
+        assert connection("SWAPDB", 0, 2) == OK
+        assert connection("SET", "new", 1) == OK
+    for prepare in (martlet.restart, martlet.checkpoint, martlet.kill_and_start):
+        prepare()
+        with martlet.redis() as connection:
+            assert connection("SCARD", "s") == 1000
+            assert 0 < connection("TTL", "e") <= 1000
+            connection("SELECT", 2)
+            assert connection("MGET", "k", "new") == [b"zero", b"1"]
+            connection("SELECT", 3)
+            assert connection("HGET", "h", "a") == b"1"
+
+
+def test_object(client: redis.Redis) -> None:
+    client.mset({"n": 17, "short": "abc", "long": "x" * 100})
+    client.hset("h", "f", "v")
+    encodings = [client.object("ENCODING", key) for key in ("n", "short", "long", "h")]
+    assert encodings == [b"int", b"embstr", b"raw", b"listpack"]
+    client.hset("h", "f", "v" * 100)
+    assert client.object("ENCODING", "h") == b"hashtable"
+    client.rpush("l", "x")
+    assert client.object("ENCODING", "l") == b"listpack"
+    client.rpush("l", *["x" * 1000] * 100)
+    assert client.object("ENCODING", "l") == b"quicklist"
+    assert client.object("IDLETIME", "short") < 100
+    assert client.object("REFCOUNT", "short") == 1
+    assert client.object("ENCODING", "missing") is None
+    with pytest.raises(redis.ResponseError, match="LFU"):
+        client.object("FREQ", "short")

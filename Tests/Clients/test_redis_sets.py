@@ -224,3 +224,32 @@ def test_a_large_set(client: redis.Redis) -> None:
     assert client.smembers("s") == {word.encode() for word in words}
     assert set(client.sscan_iter("s", count=1000)) == {word.encode() for word in words}
     assert client.delete("s") == 1
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_unions_intersections_and_differences(client: redis.Redis, size: int) -> None:
+    client.sadd("a", *range(size))
+    client.sadd("b", *range(size // 2, size * 2))
+    client.sadd("c", *range(0, size * 2, 2))
+    a, b, c = set(range(size)), set(range(size // 2, size * 2)), set(range(0, size * 2, 2))
+    for name, expected in {
+        "sunion": a | b | c,
+        "sinter": a & b & c,
+        "sdiff": a - b - c,
+    }.items():
+        assert {int(each) for each in getattr(client, name)("a", "b", "c")} == expected
+        assert getattr(client, f"{name}store")("kept", "a", "b", "c") == len(expected)
+        assert {int(each) for each in client.smembers("kept")} == expected
+    assert client.sintercard(2, ["a", "b"]) == len(a & b)
+    assert client.sintercard(2, ["a", "b"], limit=1) == min(1, len(a & b))
+    assert client.sinter("a", "missing") == set()
+    assert client.sunionstore("a", "a", "b") == len(a | b)
+
+
+def test_smove(client: redis.Redis) -> None:
+    client.sadd("waiting", "job 1", "job 2")
+    assert client.smove("waiting", "running", "job 1") is True
+    assert client.smove("waiting", "running", "job 1") is False
+    assert client.smembers("running") == {b"job 1"}
+    assert client.smove("waiting", "running", "job 2") is True
+    assert client.exists("waiting") == 0

@@ -8,7 +8,7 @@ import time
 import pytest
 import redis
 
-from servers import Server, eventually
+from servers import MartletServer, Server, eventually
 from wire import OK, RedisConnection
 
 MAXIMUM = 2**63 - 1
@@ -333,3 +333,61 @@ def test_a_pipeline_of_redis_py(client: redis.Redis) -> None:
     replies = pipeline.execute()
     assert replies[::2] == [True] * 3000
     assert replies[1::2] == [str(i).encode() for i in range(3000)]
+
+
+def test_incrbyfloat(client: redis.Redis) -> None:
+    assert client.incrbyfloat("f", 10.5) == 10.5
+    assert client.incrbyfloat("f", -0.25) == 10.25
+    assert client.get("f") == b"10.25"
+    assert client.incrbyfloat("f", 0.75) == 11
+    assert client.get("f") == b"11"
+    assert client.incr("f") == 12
+
+
+def test_lcs(client: redis.Redis) -> None:
+    client.mset({"a": "ohmytext", "b": "mynewtext"})
+    assert client.lcs("a", "b") == b"mytext"
+    assert client.lcs("a", "b", len=True) == 6
+
+
+@pytest.mark.martlet
+def test_set_if_the_key_has_a_version(wire: RedisConnection) -> None:
+    assert wire("OBJECT", "VERSION", "k") == 0
+    assert wire("SET", "k", "a", "IFVERSION", 0) == OK
+    assert wire("SET", "k", "b", "IFVERSION", 0) is None
+    first = wire("OBJECT", "VERSION", "k")
+    assert isinstance(first, int) and first > 0
+    assert wire("SET", "k", "b", "IFVERSION", first) == OK
+    assert wire("SET", "k", "c", "IFVERSION", first) is None
+    assert wire("SET", "k", "c", "IFVERSION", first, "GET") == b"b"
+    assert wire("GET", "k") == b"b"
+    second = wire("OBJECT", "VERSION", "k")
+    assert isinstance(second, int) and second > first
+    wire("EXPIRE", "k", 100)
+    assert wire("SET", "k", "c", "IFVERSION", second) is None
+    third = wire("OBJECT", "VERSION", "k")
+    assert wire("SET", "k", "c", "KEEPTTL", "IFVERSION", third) == OK
+    assert wire("TTL", "k") == 100
+    wire("DEL", "k")
+    assert wire("SET", "k", "d", "IFVERSION", third) is None
+    wire("SADD", "s", "a")
+    assert wire("SET", "s", "x", "IFVERSION", 1_000_000) is None
+    assert wire("SET", "s", "x", "IFVERSION", wire("OBJECT", "VERSION", "s")) == OK
+    syntax = "ERR syntax error"
+    for words in (["NX"], ["XX"], ["IFEQ", "x"], ["IFVERSION", 1]):
+        assert wire("SET", "k", "x", "IFVERSION", 0, *words).text == syntax
+        assert wire("SET", "k", "x", *words, "IFVERSION", 0).text == syntax
+    assert wire("SET", "k", "x", "IFVERSION").text == syntax
+    for number in ("x", "-1", "1.5", ""):
+        assert wire("SET", "k", "x", "IFVERSION", number).text == "ERR value is not an integer or out of range"
+
+
+@pytest.mark.martlet
+def test_a_version_is_the_same_after_a_restart_and_a_checkpoint(martlet: MartletServer) -> None:
+    with martlet.redis() as connection:
+        connection.pipeline([("SET", "k", 1), ("SADD", "s", 1), ("APPEND", "k", 2), ("HSET", "h", "f", 1)])
+        before = [connection("OBJECT", "VERSION", key) for key in ("k", "s", "h")]
+    assert martlet.checkpoint()
+    martlet.restart()
+    with martlet.redis() as connection:
+        assert [connection("OBJECT", "VERSION", key) for key in ("k", "s", "h")] == before

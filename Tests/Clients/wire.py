@@ -35,6 +35,39 @@ class Verbatim:
     text: bytes
 
 
+@dataclass(frozen=True)
+class Raw:
+    """A reply as it is sent."""
+
+    head: bytes
+    """Its first line without the end, of a bulk string with what follows."""
+    children: tuple[Raw, ...] = ()
+
+    @property
+    def is_error(self) -> bool:
+        return self.head[:1] in (b"-", b"!")
+
+    @property
+    def bytes(self) -> bytes:
+        return self.head + b"\r\n" + b"".join(child.bytes for child in self.children)
+
+    @property
+    def sorted(self) -> Raw:
+        """The same reply with its elements, and theirs, in the order of their bytes."""
+        children = [child.sorted for child in self.children]
+        if self.head.startswith(b"%"):
+            pairs = sorted(zip(children[::2], children[1::2], strict=True), key=lambda pair: pair[0].bytes)
+            children = [child for pair in pairs for child in pair]
+        else:
+            children.sort(key=lambda child: child.bytes)
+        return Raw(self.head, tuple(children))
+
+    @property
+    def text(self) -> str:
+        """For a person to read."""
+        return self.bytes.decode("ascii", "backslashreplace").replace("\r\n", " ").strip()
+
+
 OK = Status("OK")
 WRONGTYPE = Error("WRONGTYPE Operation against a key holding the wrong kind of value")
 NOT_AN_INTEGER = Error("ERR value is not an integer or out of range")
@@ -146,6 +179,30 @@ class RedisConnection(Connection):
             case b",":
                 return float(body)
         raise AssertionError(f"not a reply: {line!r}")
+
+    def read_raw(self) -> Raw:
+        """The next reply as it is."""
+        line = self.line()
+        if not line:
+            raise EOFError("the server closed the connection")
+        assert line.endswith(b"\r\n"), f"a reply's line that doesn't end with CR LF: {line!r}"
+        kind, length = line[:1], line[1:-2]
+        if kind in b"$=!" and length != b"-1":
+            return Raw((line + self.receive(int(length) + 2))[:-2])
+        if kind in b"*~>%" and length != b"-1":
+            count = int(length) * (2 if kind == b"%" else 1)
+            return Raw(line[:-2], tuple(self.read_raw() for _ in range(count)))
+        return Raw(line[:-2])
+
+    def raw(self, *words: bytes | str | int) -> Raw:
+        """The reply to a command as it is."""
+        self.send(encode(*words))
+        return self.read_raw()
+
+    def raw_pipeline(self, commands: list[list[bytes]]) -> list[Raw]:
+        """Sends all commands at once, then reads all the replies as they are."""
+        self.send(b"".join(encode(*command) for command in commands))
+        return [self.read_raw() for _ in commands]
 
     def pipeline(self, commands: list[tuple[bytes | str | int, ...]]) -> list[object]:
         """Sends all commands at once, then reads all the replies."""

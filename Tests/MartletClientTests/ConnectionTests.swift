@@ -87,6 +87,41 @@ struct ConnectionTests {
     try await server.stop()
   }
 
+  @Test func membersOfASortedSetComeWithTheirScores() async throws {
+    let pair = RESPValue.array([.blobString(ascii("Ada")), .double(1.5)])
+    let server = try await ScriptedServer { words in
+      switch words.joined(separator: " ") {
+      case "ZADD z 1.5 Ada inf Zoe": .reply(.number(2))
+      case "ZINCRBY z 0.25 Ada": .reply(.double(1.75))
+      case "ZSCORE z Ada": .reply(.double(1.5))
+      case "ZRANK z Ada": .reply(.number(3))
+      case "ZRANGE z 0 -1 WITHSCORES", "ZRANGE z 1 2 REV WITHSCORES", "ZRANGE z 1.0 inf BYSCORE WITHSCORES",
+        "ZPOPMAX z 2":
+        .reply(.array([pair]))
+      case "ZREM z Ada Zoe": .reply(.number(1))
+      case let line: .reply(line.hasSuffix("none") ? .null : .error(ServerError(line)))
+      }
+    }
+    let connection = try await connect(to: server)
+    #expect(try await connection.setScores(["Ada": 1.5, "Zoe": .infinity], of: "z") == 2)
+    #expect(try await connection.incrementScore(of: "Ada", by: 0.25, in: "z") == 1.75)
+    #expect(try await connection.score(of: "Ada", in: "z") == 1.5)
+    #expect(try await connection.score(of: "none", in: "z") == nil)
+    #expect(try await connection.rank(of: "Ada", in: "z") == 3)
+    #expect(try await connection.rank(of: "none", in: "z") == nil)
+    for found in [
+      try await connection.scores(of: "z"),
+      try await connection.scores(of: "z", from: 1, through: 2, isReversed: true),
+      try await connection.scores(of: "z", in: 1...Double.infinity),
+      try await connection.popScores(2, highest: true, from: "z"),
+    ] {
+      #expect(found.map(\.member) == [ascii("Ada")] && found.map(\.score) == [1.5])
+    }
+    #expect(try await connection.removeScores(of: "Ada", "Zoe", in: "z") == 1)
+    await connection.close()
+    try await server.stop()
+  }
+
   @Test func anErrorReplyIsThrownWithItsText() async throws {
     let server = try await ScriptedServer { _ in .reply(.error(ServerError("WRONGTYPE not a number"))) }
     let connection = try await connect(to: server)
@@ -173,6 +208,35 @@ struct ConnectionTests {
     let connection = try await connect(to: server)
     #expect(try await connection.set("a", "b", if: .ifAbsent, expiry: .after(.milliseconds(1500))) == false)
     #expect(try await connection.set("a", "b", if: .ifPresent) == true)
+    await connection.close()
+    try await server.stop()
+  }
+
+  @Test func theMethodsForListsSayWhatTheyMeanAndReadTheReplies() async throws {
+    let server = try await ScriptedServer { words in
+      switch words.joined(separator: " ") {
+      case "RPUSH l a b": .reply(.number(2))
+      case "LPUSH l y x": .reply(.number(4))
+      case "LLEN l": .reply(.number(4))
+      case "LRANGE l 1 -1": .reply(.array([.blobString(ascii("y")), .blobString(ascii("a"))]))
+      case "LINDEX l -1", "RPOP l", "LMOVE l m RIGHT LEFT": .reply(.blobString(ascii("b")))
+      case "BLPOP l m 1.5": .reply(.array([.blobString(ascii("l")), .blobString(ascii("x"))]))
+      default: .reply(.null)
+      }
+    }
+    let connection = try await connect(to: server)
+    #expect(try await connection.append("a", "b", to: "l") == 2)
+    #expect(try await connection.prepend("x", "y", to: "l") == 4)
+    #expect(try await connection.elementCount(of: "l") == 4)
+    #expect(try await connection.elements(of: "l", from: 1) == [ascii("y"), ascii("a")])
+    #expect(try await connection.element(-1, of: "l") == ascii("b"))
+    #expect(try await connection.element(7, of: "l") == nil)
+    #expect(try await connection.removeLast(from: "l") == ascii("b"))
+    #expect(try await connection.removeFirst(from: "missing") == nil)
+    #expect(try await connection.moveLast(from: "l", toHeadOf: "m") == ascii("b"))
+    let served = try await connection.removeFirst(fromAnyOf: "l", "m", waitingFor: .milliseconds(1500))
+    #expect(served?.key == ascii("l") && served?.element == ascii("x"))
+    #expect(try await connection.removeLast(fromAnyOf: "l", waitingFor: .seconds(1)) == nil)
     await connection.close()
     try await server.stop()
   }

@@ -1,5 +1,6 @@
 // A store in memory with one client of a protocol: bytes in, bytes out, and no socket.
 import Martlet
+import Synchronization
 import Testing
 
 /// What a client says in one request, and what it hears.
@@ -27,6 +28,13 @@ struct Conversation: Sendable, CustomTestStringConvertible {
   }
 
   var testDescription: String { name }
+}
+
+extension Conversation {
+  /// Those of the Redis protocol, of all groups of commands.
+  static let ofRedis: [Conversation] =
+    RedisConversations.all + HashConversations.all + StringConversations.all + SetOperationConversations.all
+    + SortedSetConversations.all + GeoConversations.all
 }
 
 /// The bytes of a text: each letter is the byte of its Latin-1 number.
@@ -67,6 +75,21 @@ final class TestServer: Sendable {
   }
 }
 
+/// Counts how often a lane is told to call a session.
+final class NotingWaker: Waker {
+  private let wakes = Mutex<[Int]>([])
+
+  func wake(client: Int) { wakes.withLock { $0.append(client) } }
+
+  /// How often since this was last asked.
+  func take() -> Int {
+    wakes.withLock { wakes in
+      defer { wakes = [] }
+      return wakes.count
+    }
+  }
+}
+
 /// One client of a protocol.
 final class TestClient<S: Session & ~Copyable>: CustomReflectable {
   /// Nothing: a failed expectation would copy what can't be copied.
@@ -91,10 +114,28 @@ final class TestClient<S: Session & ~Copyable>: CustomReflectable {
     set { execution.reply.limit = newValue }
   }
 
+  /// Whether it has large values lent.
+  var lendsValues: Bool {
+    get { execution.lendsValues }
+    set { execution.lendsValues = newValue }
+  }
+
+  /// The values that have been lent and not taken back.
+  private(set) var lent: [LentValue] = []
+
+  func takeBack() {
+    execution.takeBack(lent)
+    lent = []
+  }
+
+  /// Notes when the session is to be called.
+  let waker = NotingWaker()
+
   init(_ server: TestServer, seed: UInt64 = 1, _ session: consuming S) {
     self.server = server
     self.session = session
     execution = Execution(server.store, server.context, seed: seed)
+    execution.waker = waker
   }
 
   /// What the session replies to more bytes.
@@ -108,8 +149,12 @@ final class TestClient<S: Session & ~Copyable>: CustomReflectable {
       guard !isClosed, input.count >= wanted else { return replies }
       let before = input.count
       let step = unsafe session.receive(input.span.bytes, &execution)
-      replies += execution.reply.buffer.bytes.array
-      largestReply = max(largestReply, execution.reply.buffer.count)
+      largestReply = max(largestReply, execution.reply.count)
+      execution.reply.lent.forEachPiece(of: execution.reply.buffer.bytes) {
+        replies += $0.array
+        return true
+      }
+      lent += execution.reply.removeLent()
       lastMarks += execution.reply.marks
       execution.reply.removeAll()
       precondition(step.consumed >= 0 && step.consumed <= before, "consumed more than there was")
@@ -138,6 +183,12 @@ final class TestClient<S: Session & ~Copyable>: CustomReflectable {
     session.endWait()
     return callAgain()
   }
+
+  /// Tells the session that its client is gone; false when it has been served.
+  func leave() -> Bool { session.abandonWait() }
+
+  /// Whether the session waits for data.
+  var waitsForData: Bool { session.waitsForData }
 
   /// What the session has not consumed yet.
   var unconsumed: Int { input.count }

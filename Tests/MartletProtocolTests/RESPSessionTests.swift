@@ -2,6 +2,11 @@
 import Martlet
 import Testing
 
+extension Conversation {
+  /// Those of the Redis protocol.
+  static let all = RedisConversations.all + HashConversations.all + ListConversations.all
+}
+
 @Suite("The Redis protocol")
 struct RESPSessionTests {
   /// Plays a conversation line by line and collects what differs.
@@ -21,7 +26,7 @@ struct RESPSessionTests {
   }
 
   @Test(
-    "Inline requests are replied to as Redis does", arguments: RedisConversations.all + HashConversations.all)
+    "Inline requests are replied to as Redis does", arguments: Conversation.ofRedis)
   func inline(_ conversation: Conversation) {
     #expect(play(conversation, isResp3: false) { $0 + "\r\n" } == [])
     #expect(play(conversation, isResp3: true) { $0 + "\r\n" } == [])
@@ -29,7 +34,7 @@ struct RESPSessionTests {
 
   @Test(
     "Requests in arrays are replied to as Redis does",
-    arguments: RedisConversations.all + HashConversations.all)
+    arguments: Conversation.ofRedis)
   func arrays(_ conversation: Conversation) {
     #expect(play(conversation, isResp3: false, Self.asArray) == [])
     #expect(play(conversation, isResp3: true, Self.asArray) == [])
@@ -42,7 +47,7 @@ struct RESPSessionTests {
 
   @Test(
     "A pipeline in any two pieces, or byte by byte, gets the same replies",
-    arguments: RedisConversations.all + HashConversations.all)
+    arguments: Conversation.ofRedis)
   func splits(_ conversation: Conversation) {
     for form in [{ $0 + "\r\n" }, Self.asArray] {
       expectSameInPieces(
@@ -184,7 +189,7 @@ struct RESPSessionTests {
   @Test("Garbage never crashes a session", arguments: 0..<40 as Range<UInt64>)
   func garbage(_ seed: UInt64) {
     var random = RandomSource(seed: seed)
-    let pieces = (RedisConversations.all + HashConversations.all).flatMap(\.exchanges).map(\.request)
+    let pieces = Conversation.ofRedis.flatMap(\.exchanges).map(\.request)
     for _ in 0..<30 {
       let client = TestServer().redisClient(
         SessionLimits(keyBytes: 20, valueBytes: 1000))

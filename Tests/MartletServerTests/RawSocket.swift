@@ -29,6 +29,7 @@ final class RawSocket: @unchecked Sendable {
         unsafe connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
       }
     }
+    // What was made so far closes the socket.
     guard result == 0 else { throw Failure(code: errno) }
   }
 
@@ -61,7 +62,6 @@ final class RawSocket: @unchecked Sendable {
     guard result == 0 else { throw Failure(code: errno) }
   }
 
-  /// It runs as well when connecting has failed: closed twice, it could be another socket's by then.
   deinit { close(descriptor) }
 
   #if canImport(Darwin) || canImport(Musl)

@@ -23,7 +23,10 @@ private func load(_ options: [String: String] = [:], environment: [String: Strin
 private func load(file contents: String) async throws -> Settings {
   let folder = try TemporaryFolder()
   let file = try folder.write(contents, to: "martlet.json")
-  return try await Settings.load(options: [:], environment: [:], configFile: file).settings
+  var settings = try await Settings.load(options: [:], environment: [:], configFile: file).settings
+  #expect(settings.configFile == file)
+  settings.configFile = nil
+  return settings
 }
 
 /// The message that loading fails with, without the path of a temporary folder.
@@ -78,7 +81,8 @@ struct SettingsPrecedenceTests {
       "max-connections": "5",
       "databases": "4", "threads": "2", "password": "secret", "protected-mode": "no", "log-level": "debug",
       "memcached-auth-file": "/etc/users", "memcached-sasl": "yes",
-      "log-commands": "yes", "transport": "io_uring",
+      "log-commands": "yes", "transport": "io_uring", "slowlog-log-slower-than": "-1", "slowlog-max-len": "7",
+      "latency-monitor-threshold": "100", "enable-debug-command": "local",
     ]
     #expect(Set(texts.keys) == Set(Setting.all.map(\.name)))
     var expected = Settings()
@@ -116,6 +120,10 @@ struct SettingsPrecedenceTests {
     expected.protectedMode = false
     expected.logLevel = .debug
     expected.logCommands = true
+    expected.slowLogThreshold = -1
+    expected.slowLogLength = 7
+    expected.latencyThreshold = 100
+    expected.debugCommand = .local
 
     #expect(try await load(texts) == expected)
     let variables = Setting.all.map { ($0.variable, texts[$0.name]!) }

@@ -109,6 +109,47 @@ struct TransportTests {
   }
 
   @Test(
+    "Large values arrive whole while others overwrite them, and clients leave in the middle",
+    arguments: transports, [Durability.never, .always])
+  func largeValuesThatChange(_ transport: Choice, _ durability: Durability) async throws {
+    try await RunningServer.run(over: transport, { $0.durability = durability }) { server in
+      let letters: [UInt8] = [UInt8(ascii: "a"), UInt8(ascii: "b"), UInt8(ascii: "c")]
+      let sizes = [300_000, 40_000, 1_000_000]
+      let writer = try server.redis()
+      func write(_ turn: Int) {
+        let value = [UInt8](repeating: letters[turn % 3], count: sizes[turn % 3])
+        writer.send(
+          Array("*3\r\n$3\r\nSET\r\n$3\r\nbig\r\n$\(value.count)\r\n".utf8) + value + Array("\r\n".utf8))
+        #expect(writer.receive(exactly: 5) == Array("+OK\r\n".utf8))
+      }
+      write(0)
+      let readers = try (0..<4).map { _ in try server.redis(receiveBuffer: 16384) }
+      let multigets = 70
+      for reader in readers { reader.send(String(repeating: "GET big\r\n", count: 4)) }
+      readers[0].send("MGET" + String(repeating: " big", count: multigets) + "\r\n")
+      for turn in 1..<12 { write(turn) }
+      // Those who leave have been lent values, too.
+      for _ in 0..<8 { try server.redis(receiveBuffer: 4096).send("GET big\r\nGET big\r\n") }
+      for turn in 12..<18 { write(turn) }
+      func expectValue(_ reader: RawSocket) {
+        let count = Int(reader.receiveLine().dropFirst()) ?? -1
+        let value = reader.receive(exactly: count + 2)
+        guard let turn = sizes.firstIndex(of: count) else {
+          Issue.record("\(count) bytes")
+          return
+        }
+        #expect(value.dropLast(2).allSatisfy { $0 == letters[turn] } && value.count == count + 2)
+      }
+      for reader in readers {
+        for _ in 0..<4 { expectValue(reader) }
+      }
+      #expect(readers[0].receiveLine() == "*\(multigets)")
+      for _ in 0..<multigets { expectValue(readers[0]) }
+      #expect(readers[0].ask("DEL big\r\n", expecting: ":1\r\n"))
+    }
+  }
+
+  @Test(
     "A client that has finished sending gets its replies", arguments: transports, [Durability.never, .always])
   func halfClosed(_ transport: Choice, _ durability: Durability) async throws {
     try await RunningServer.run(over: transport, { $0.durability = durability }) { server in

@@ -77,6 +77,35 @@ struct CheckpointTests {
     #expect(metadata("e") == ItemMetadata(isStale: true))
   }
 
+  @Test("holds lists in their order, in lines of a few KiB, although they change meanwhile")
+  func lists() throws {
+    let disk = SimulatedDisk()
+    var server = TestServer(try openStore(on: disk))
+    // Packed, of chunks, and with a key that is longer than a line.
+    let keys = ["short", "long", String(repeating: "k", count: 5000)]
+    for (key, count) in zip(keys, [500, 20_000, 3]) {
+      server.send(redis: ["RPUSH", key].map(bytes) + (0..<count).map { bytes("element \($0)") })
+    }
+    server.store.journal.commit()
+    var step = 0
+    #expect(
+      try makeCheckpoint(server.store) {
+        step += 1
+        guard step < 300 else { return }
+        for key in keys {
+          server.send(redis: ["LPUSH", key, "new \(step)"].map(bytes))
+          server.send(redis: ["LSET", key, "\(step % 3 == 0 ? -1 : step % 4)", "\(step)"].map(bytes))
+          server.send(redis: ["RPOP", key].map(bytes))
+        }
+      }.isFinished)
+    server.store.journal.commit()
+    #expect(step > 300)
+    let longest = disk.content.split(separator: UInt8(ascii: "\n")).map(\.count).max() ?? 0
+    #expect(longest < 5000 + 4500)
+    disk.crash()
+    #expect(try openStore(on: disk).contents() == server.store.contents())
+  }
+
   /// A checkpoint whose body is written, of a version that the journal has not written.
   private func bodyAhead(_ store: StoreCore) throws -> Checkpoint {
     let file = try #require(store.file)

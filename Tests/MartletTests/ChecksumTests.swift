@@ -45,4 +45,17 @@ struct ChecksumTests {
       }
     }
   }
+
+  @Test(
+    "is by definition where long runs are gone through in parts",
+    arguments: [3071, 3072, 3073, 6143, 6144, 9999, 100_000])
+  func longRuns(length: Int) {
+    var random = RandomSource(seed: UInt64(length))
+    let bytes = (0..<length).map { _ in UInt8.random(in: 0...255, using: &random) }
+    let whole = crc32c(bytes)
+    #expect(whole == reference(bytes))
+    for cut in [1, 7, 1024, 3072] where cut < length {
+      #expect(crc32c(Array(bytes[cut...]), continuing: crc32c(Array(bytes[..<cut]))) == whole)
+    }
+  }
 }

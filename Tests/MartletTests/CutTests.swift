@@ -10,6 +10,8 @@ private struct CollectingReader: CutReader, ~Copyable {
   /// Keys and members that came more than once.
   private(set) var repeated: [[UInt8]] = []
   private var members: [ObjectIdentifier: [[UInt8]: StoredField]] = [:]
+  private var scores: [ObjectIdentifier: [[UInt8]: Double]] = [:]
+  private var elements: [ObjectIdentifier: [[UInt8]]] = [:]
 
   init(databaseCount: Int) { databases = Array(repeating: [:], count: databaseCount) }
 
@@ -20,6 +22,7 @@ private struct CollectingReader: CutReader, ~Copyable {
   mutating func take(_ item: Item, _ database: Int) { put(item.key.array, database, item.stored) }
 
   mutating func take(_ member: Member, of collection: CutCollection) {
+    scores[ObjectIdentifier(collection), default: [:]][member.key.array] = member.score
     let field = StoredField(member.value.array, expiry: member.expiry)
     if members[ObjectIdentifier(collection), default: [:]].updateValue(field, forKey: member.key.array) != nil
     {
@@ -29,10 +32,28 @@ private struct CollectingReader: CutReader, ~Copyable {
 
   mutating func finish(_ collection: CutCollection) {
     let members = members.removeValue(forKey: ObjectIdentifier(collection)) ?? [:]
-    let content: StoredItem.Content = collection.kind == .hash ? .hash(members) : .set(Set(members.keys))
+    let scores = scores.removeValue(forKey: ObjectIdentifier(collection)) ?? [:]
+    let content: StoredItem.Content =
+      switch collection.kind {
+      case .hash: .hash(members)
+      case .sortedSet: .sortedSet(scores)
+      default: .set(Set(members.keys))
+      }
     put(
       collection.key, collection.database,
       StoredItem(content: content, metadata: collection.metadata, version: collection.version))
+  }
+
+  mutating func take(_ element: ListElement, of list: CutList) {
+    elements[ObjectIdentifier(list), default: []].append(element.array)
+  }
+
+  mutating func finish(_ list: CutList) {
+    put(
+      list.key, list.database,
+      StoredItem(
+        content: .list(elements.removeValue(forKey: ObjectIdentifier(list)) ?? []), metadata: list.metadata,
+        version: list.version))
   }
 }
 
@@ -148,6 +169,54 @@ struct CutTests {
         server.send(
           redis: ["HSETEX", "h", "PXAT", "800000000000\(index)", "FIELDS", "1", "e\(index)", "v"].map(bytes))
       }
+      expectExact(&server, changes, after: before)
+    }
+  }
+
+  @Test(
+    "of a large sorted set is exact when it changes at once",
+    arguments: [
+      [["DEL", "z"]], [["ZADD", "z", "5", "new"], ["ZREM", "z", "m1"], ["ZADD", "z", "7", "m1"]],
+      [["ZADD", "z", "700", "m1", "-3", "m2"], ["ZADD", "z", "0.5", "m1"], ["ZREM", "z", "m1"]],
+      [["ZADD", "z", "17", "m1"], ["RENAME", "z", "t"], ["ZINCRBY", "t", "1", "m1"]],
+      [["ZREM", "z", "m1"], ["ZADD", "z", "3", "m1"], ["ZADD", "z", "1e300", "m1"]],
+      [["ZREMRANGEBYRANK", "z", "10", "100"], ["ZADD", "z", "3", "m20"], ["ZPOPMAX", "z", "5"]],
+      [["ZUNIONSTORE", "z", "1", "z", "WEIGHTS", "2"], ["ZINCRBY", "z", "1", "m3"]],
+      [["ZRANGESTORE", "t", "z", "0", "-1"], ["ZADD", "z", "9", "m3"]],
+      [["COPY", "z", "t"], ["ZADD", "z", "9", "m3"]], [["FLUSHALL"], ["ZADD", "z", "1", "m1"]],
+    ], [129, 1000])
+  func largeSortedSet(changes: [[String]], members: Int) {
+    for before in [0, 3, 20] {
+      var server = TestServer.inMemory(databases: Self.databases)
+      server.send(
+        redis: ["ZADD", "z"].map(bytes)
+          + (0..<members).flatMap { [bytes("\($0 % 50)"), bytes("m\($0)")] })
+      expectExact(&server, changes, after: before)
+    }
+  }
+
+  @Test(
+    "of a long list is exact when it changes at once",
+    arguments: [
+      [["DEL", "l"]],
+      [["LPUSH", "l", "new"], ["LPOP", "l", "3"], ["RPUSH", "l", "other"], ["RPOP", "l", "40"]],
+      [
+        ["LSET", "l", "30", "changed"], ["LSET", "l", "-1", "changed"],
+        ["LINSERT", "l", "BEFORE", "m50", "new"],
+      ],
+      [["LREM", "l", "0", "m7"], ["LREM", "l", "-2", "m8"]],
+      [["LTRIM", "l", "20", "60"], ["RPUSH", "l", "m1"]],
+      [["LTRIM", "l", "99", "99"], ["LPUSH", "l", "m1"]], [["LPOP", "l", "100000"], ["LPUSH", "l", "m1"]],
+      [["RENAME", "l", "t"], ["LPUSH", "t", "new"]], [["COPY", "l", "t"], ["LPOP", "l"]],
+      [["SET", "l", "a string"], ["DEL", "l"], ["RPUSH", "l", "m1"]],
+      [["LMOVE", "l", "l", "LEFT", "RIGHT"], ["LMOVE", "l", "t", "RIGHT", "LEFT"]],
+      [["PEXPIREAT", "l", "9000000000000"], ["LPOP", "l"]], [["FLUSHALL"], ["RPUSH", "l", "m1"]],
+    ], [100, 3000])
+  func longList(changes: [[String]], elements: Int) {
+    for before in [0, 1, 3, 9, 20] {
+      var server = TestServer.inMemory(databases: Self.databases)
+      server.store.keyspace.packing.lists.number = elements == 100 ? 7 : -2
+      server.send(redis: ["RPUSH", "l"].map(bytes) + (0..<elements).map { bytes("m\($0 % 200)") })
       expectExact(&server, changes, after: before)
     }
   }

@@ -39,6 +39,14 @@ struct HeldRepliesTests {
       ["DBSIZE"], ["KEYS", "*"], ["RANDOMKEY"], ["SCAN", "0", "COUNT", "1000"],
       ["GETRANGE", "new", "0", "1"],
       ["PERSIST", "new"], ["EXPIRE", "new", "100", "GT"], ["MSETNX", "new", "2", "x", "3"],
+      ["MSETEX", "2", "new", "2", "x", "3", "NX"], ["DELIFEQ", "new", "2"], ["LCS", "old", "new"],
+      ["SET", "new", "2", "IFEQ", "2"], ["SET", "new", "2", "IFVERSION", "1"], ["OBJECT", "VERSION", "new"],
+      ["OBJECT", "ENCODING", "new"], ["SMOVE", "newset", "new", "m"],
+      ["SMOVE", "newset", "oldset", "x"], ["SINTER", "oldset", "newset"], ["SUNION", "oldset", "newset"],
+      ["SDIFF", "oldset", "newset"], ["SINTERCARD", "2", "oldset", "newset"], ["SUNIONSTORE", "x", "new"],
+      ["GETBIT", "new", "1"], ["BITCOUNT", "new"], ["BITPOS", "new", "1"],
+      ["BITFIELD", "new", "GET", "u8", "0"],
+      ["BITOP", "NOT", "x", "newset"], ["SETBIT", "new", "7", "1"], ["PFCOUNT", "new"],
     ])
   func reads(command: [String]) throws {
     var server = try server(SimulatedDisk(), ["SADD", "newset", "m"], ["SET", "new", "1"])
@@ -54,6 +62,8 @@ struct HeldRepliesTests {
     "for a miss after a deletion that is not on the disk yet",
     arguments: [
       [["DEL", "doomed"]], [["RENAME", "doomed", "other"]], [["GETDEL", "doomed"]],
+      [["MOVE", "doomed", "1"]], [["SWAPDB", "0", "2"]], [["DELIFEQ", "doomed", "1"]],
+      [["SDIFFSTORE", "doomed", "missing"]], [["BITOP", "AND", "doomed", "missing"]],
       [["PEXPIREAT", "doomed", "1"]], [["FLUSHDB"]], [["FLUSHALL"]], [["SET", "doomed", "x", "PXAT", "1"]],
     ])
   func misses(deletion: [[String]]) throws {
@@ -73,6 +83,28 @@ struct HeldRepliesTests {
     var server = try server(SimulatedDisk(), ["SREM", "oldset", "m"])
     server.send(redis: ["SCARD", "oldset"].map(bytes))
     #expect(server.isReplyHeld == true)
+  }
+
+  @Test("for whatever is shown after SWAPDB, also items that are on the disk already")
+  func swappedDatabases() throws {
+    var server = try server()
+    server.send(redis: ["SWAPDB", "0", "1"].map(bytes))
+    #expect(server.store.journal.syncedVersion == 3)
+    for command in [["SELECT", "1"], ["PING"]] {
+      server.send(redis: command.map(bytes))
+      #expect(server.execution.reply.marks.isEmpty)
+    }
+    for command in [["GET", "old"], ["SMEMBERS", "oldset"], ["GET", "missing"], ["SET", "new", "1"]] {
+      server.send(redis: command.map(bytes))
+      #expect(server.isReplyHeld == true, "\(command)")
+    }
+    server.store.journal.commit()
+    #expect(server.store.journal.durable.value == 5)
+    for command in [["GET", "old"], ["GET", "new"], ["SELECT", "0"], ["GET", "old"]] {
+      server.send(redis: command.map(bytes))
+      #expect(server.isReplyHeld == false, "\(command)")
+    }
+    #expect(server.redis("GET", "old") == "$-1\r\n")
   }
 
   @Test("not for other keys")

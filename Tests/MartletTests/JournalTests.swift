@@ -109,6 +109,28 @@ struct JournalTests {
     #expect(log.batches.map(\.text) == ["SELECT 3\nA\n", "SELECT 3\nB\n", "SELECT 0\nC\n"])
   }
 
+  @Test("announces nothing until a version for which replies are held is safe")
+  func heldReplies() {
+    journal.append("A")
+    journal.commit()
+    journal.append("B")
+    journal.holdReplies(until: 2)
+    let group = journal.beginGroup()
+    journal.append("C")
+    journal.holdReplies(until: 3)
+    #expect(!journal.mayShow(1))
+    #expect(journal.syncedVersion == 1)
+    journal.commit()
+    #expect(journal.syncedVersion == 2)
+    #expect(!journal.mayShow(1))
+    journal.endGroup(group)
+    journal.commit()
+    #expect(journal.mayShow(3))
+    // What is safe already holds nothing.
+    journal.holdReplies(until: 3)
+    #expect(journal.mayShow(1))
+  }
+
   @Test("ends a batch at each cut")
   func cuts() {
     #expect(journal.cut() == 0)

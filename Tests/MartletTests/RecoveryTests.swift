@@ -101,6 +101,12 @@ struct RecoveryTests {
       ["PREPEND", "x", "4"], ["PREPEND", "new", "p"], ["SETRANGE", "x", "5", "z"],
       ["COPY", "x", "z", "DB", "0"], ["SELECT", "0"], ["RENAME", "Hello", "hello"], ["DEL", "x", "y"],
       ["SREM", "set", "one"], ["SPOP", "set"], ["PEXPIREAT", "hello", "1900000000000"], ["INCR", "n"],
+      ["SETBIT", "bits", "9", "1"], ["BITFIELD", "bits", "SET", "u8", "0", "7", "SET", "u4", "90", "9"],
+      ["BITOP", "AND", "others", "hello", "hello"],
+      ["INCRBYFLOAT", "fraction", "1.5"], ["MSETEX", "2", "x", "1", "y", "2", "PXAT", "1900000000000"],
+      ["SADD", "one", "1", "2", "3"], ["SADD", "two", "2", "3", "4"], ["SUNIONSTORE", "all", "one", "two"],
+      ["SINTERSTORE", "one", "one", "two"], ["SMOVE", "two", "one", "4"], ["MOVE", "one", "2"],
+      ["SWAPDB", "0", "2"], ["SET", "after", "1"], ["SELECT", "2"], ["SET", "x", "3", "IFEQ", "1"],
     ] { server.send(redis: command.map(bytes)) }
     for input in [
       "set f 5 0 1\r\nx\r\n", "append f 0 0 1\r\ny\r\n", "prepend f 0 0 1\r\nw\r\n", "touch a 0\r\n",

@@ -20,6 +20,7 @@ struct StoreTests {
     try await store.set([0xff, 0x00], to: [0x0d, 0x0a])
     try await store.insert(["apple", "pear", "apple"], into: "fruit")
     #expect(try await store.setFields(["name": "Ada", "city": "London"], of: "user") == 2)
+    #expect(try await store.setScores(["Ada": 2.5, "Zoe": -1], of: "ranking") == 2)
     #expect(try await store.increment("count", by: 41) == 41)
     await store.close()
 
@@ -28,8 +29,10 @@ struct StoreTests {
     #expect(try await again.bytes([0xff, 0x00]) == [0x0d, 0x0a])
     #expect(try await Set(again.members(of: "fruit")) == ["apple", "pear"])
     #expect(try await again.fields(of: "user") == ["name": "Ada", "city": "London"])
+    #expect(try await again.scores(of: "ranking").map(\.member) == ["Zoe", "Ada"])
+    #expect(try await again.score(of: "Ada", in: "ranking") == 2.5)
     #expect(try await again.increment("count") == 42)
-    #expect(again.count == 5)
+    #expect(again.count == 6)
     await again.close()
   }
 
@@ -63,6 +66,9 @@ struct StoreTests {
     await #expect(throws: StoreError.wrongType) { try await store.members(of: "text") }
     await #expect(throws: StoreError.wrongType) { try await store.fields(of: "set") }
     await #expect(throws: StoreError.wrongType) { try await store.setFields(["a": "b"], of: "set") }
+    await #expect(throws: StoreError.wrongType) { try await store.setScores(["a": 1], of: "set") }
+    await #expect(throws: StoreError.wrongType) { try await store.rank(of: "a", in: "text") }
+    await #expect(throws: StoreError.notANumber) { try await store.setScores(["a": .nan], of: "z") }
     await #expect(throws: StoreError.notAnInteger) { try await store.increment("text") }
     await store.close()
     await #expect(throws: StoreError.closed) { try await store.string("text") }
@@ -87,6 +93,51 @@ struct StoreTests {
     #expect(try await store.remove(["y"], from: "s") == 1)
     #expect(try await !store.contains("s"))
     await store.close()
+  }
+
+  @Test("Members of a sorted set are found by rank and by score")
+  func sortedSets() async throws {
+    let store = Store.inMemory()
+    #expect(try await store.setScores(["a": 1, "b": 2, "c": 2, "d": 8], of: "z") == 4)
+    #expect(try await store.setScores(["a": 3, "e": .infinity], of: "z") == 1)
+    #expect(try await store.scores(of: "z").map(\.member) == ["b", "c", "a", "d", "e"])
+    #expect(try await store.scores(of: "z", ranks: 1..<3).map(\.score) == [2, 3])
+    #expect(try await store.scores(of: "z", ranks: 4..<9).map(\.member) == ["e"])
+    #expect(try await store.scores(of: "z", in: 2...3).map(\.member) == ["b", "c", "a"])
+    #expect(try await store.rank(of: "a", in: "z") == 2)
+    #expect(try await store.rank(of: "x", in: "z") == nil)
+    #expect(try await store.incrementScore(of: "b", by: 10, in: "z") == 12)
+    await #expect(throws: StoreError.notANumber) {
+      try await store.incrementScore(of: "e", by: -.infinity, in: "z")
+    }
+    #expect(try await store.removeScores(of: ["a", "x"], in: "z") == 1)
+    #expect(try await store.removeScores(of: ["b", "c", "d", "e"], in: "z") == 4)
+    #expect(try await !store.contains("z"))
+    await store.close()
+  }
+
+  @Test("A list is added to and taken from at both ends, and goes with its last element")
+  func lists() async throws {
+    let folder = try TemporaryFolder()
+    let store = try Store(folder: folder.path)
+    #expect(try await store.append(["c", "42"], to: "l") == 2)
+    #expect(try await store.prepend(["a", "b"], to: "l") == 4)
+    #expect(try await store.append([], to: "l") == 4)
+    await store.close()
+    let again = try Store(folder: folder.path)
+    #expect(try await again.elements(of: "l") == ["a", "b", "c", "42"])
+    #expect(try await again.removeFirst(from: "l") == "a")
+    #expect(try await again.removeLast(from: "l") == "42")
+    await #expect(throws: StoreError.wrongType) { try await again.members(of: "l") }
+    #expect(try await again.removeLast(from: "l") == "c")
+    #expect(try await again.removeLast(from: "l") == "b")
+    #expect(try await again.removeLast(from: "l") == nil)
+    #expect(try await again.elements(of: "l") == [])
+    #expect(again.count == 0)
+    try await again.set("text", to: "abc")
+    await #expect(throws: StoreError.wrongType) { try await again.append(["a"], to: "text") }
+    await #expect(throws: StoreError.wrongType) { try await again.removeFirst(from: "text") }
+    await again.close()
   }
 
   @Test("Many tasks at once lose no change")

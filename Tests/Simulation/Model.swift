@@ -1,5 +1,5 @@
 // What a store should do, in the simplest terms: dictionaries, and one command after the other.
-internal import Martlet
+package import Martlet
 
 /// A command of the workload, and how it is put to a session.
 package enum Operation: Sendable {
@@ -22,8 +22,18 @@ package enum Operation: Sendable {
   case persist([UInt8])
   case rename([UInt8], [UInt8])
   case copy([UInt8], [UInt8], database: Int, replaces: Bool)
+  case move([UInt8], database: Int)
+  case swap(Int, Int)
   case addMembers([UInt8], [[UInt8]])
   case removeMembers([UInt8], [[UInt8]])
+  case moveMember([UInt8], [UInt8], [UInt8])
+  /// `SUNIONSTORE`, of sets that come to a few kilobytes at most.
+  case storeUnion([UInt8], [[UInt8]])
+  /// `MSETEX` with one expiry.
+  case setAllExpiring([(key: [UInt8], value: [UInt8])], at: Int64)
+  case setBit([UInt8], Int, Bool)
+  /// `BITFIELD` that sets bytes.
+  case setBytes([UInt8], [(offset: Int, byte: UInt8)])
   case setFields([UInt8], [(field: [UInt8], value: [UInt8])])
   /// Nil for an expiry that stays.
   case setExpiringFields([UInt8], [(field: [UInt8], value: [UInt8])], at: Int64?)
@@ -31,6 +41,20 @@ package enum Operation: Sendable {
   case removeFields([UInt8], [[UInt8]])
   case expireFields([UInt8], [[UInt8]], at: Int64)
   case persistFields([UInt8], [[UInt8]])
+  case setScores([UInt8], [(member: [UInt8], score: Double)])
+  case incrementScore([UInt8], [UInt8], by: Double)
+  case removeScores([UInt8], [[UInt8]])
+  case removeRanks([UInt8], Int, through: Int)
+  case popScores([UInt8], Int, highest: Bool)
+  /// The sums of scores in sorted sets and sets, stored at the first key.
+  case storeScoredUnion([UInt8], [[UInt8]])
+  case push([UInt8], [[UInt8]], at: ListEnd)
+  case pop([UInt8], Int, from: ListEnd)
+  case setElement([UInt8], Int, [UInt8])
+  case insertElement([UInt8], isAfter: Bool, [UInt8], [UInt8])
+  case removeElements([UInt8], Int, [UInt8])
+  case trim([UInt8], Int, Int)
+  case moveElement([UInt8], [UInt8], from: ListEnd, to: ListEnd)
   case select(Int)
   case flush
   case flushAll
@@ -55,6 +79,19 @@ package enum Operation: Sendable {
     case .rename(let key, let newKey): return [bytes("RENAME"), key, newKey]
     case .copy(let key, let newKey, let database, let replaces):
       return [bytes("COPY"), key, newKey, bytes("DB"), text(database)] + (replaces ? [bytes("REPLACE")] : [])
+    case .move(let key, let database): return [bytes("MOVE"), key, text(database)]
+    case .swap(let first, let second): return [bytes("SWAPDB"), text(first), text(second)]
+    case .moveMember(let source, let destination, let member):
+      return [bytes("SMOVE"), source, destination, member]
+    case .storeUnion(let destination, let sources): return [bytes("SUNIONSTORE"), destination] + sources
+    case .setAllExpiring(let pairs, let time):
+      return [bytes("MSETEX"), text(pairs.count)] + pairs.flatMap { [$0.key, $0.value] }
+        + [bytes("PXAT"), text(time)]
+    case .setBit(let key, let offset, let bit):
+      return [bytes("SETBIT"), key, text(offset), text(bit ? 1 : 0)]
+    case .setBytes(let key, let changes):
+      return [bytes("BITFIELD"), key]
+        + changes.flatMap { [bytes("SET"), bytes("u8"), text($0.offset * 8), text($0.byte)] }
     case .addMembers(let key, let members): return [bytes("SADD"), key] + members
     case .removeMembers(let key, let members): return [bytes("SREM"), key] + members
     case .setFields(let key, let pairs):
@@ -68,6 +105,28 @@ package enum Operation: Sendable {
       return [bytes("HPEXPIREAT"), key, text(time), bytes("FIELDS"), text(fields.count)] + fields
     case .persistFields(let key, let fields):
       return [bytes("HPERSIST"), key, bytes("FIELDS"), text(fields.count)] + fields
+    case .setScores(let key, let pairs):
+      return [bytes("ZADD"), key] + pairs.flatMap { [text($0.score), $0.member] }
+    case .incrementScore(let key, let member, let amount):
+      return [bytes("ZINCRBY"), key, text(amount), member]
+    case .removeScores(let key, let members): return [bytes("ZREM"), key] + members
+    case .removeRanks(let key, let first, let last):
+      return [bytes("ZREMRANGEBYRANK"), key, text(first), text(last)]
+    case .popScores(let key, let count, let highest):
+      return [bytes(highest ? "ZPOPMAX" : "ZPOPMIN"), key, text(count)]
+    case .storeScoredUnion(let target, let keys):
+      return [bytes("ZUNIONSTORE"), target, text(keys.count)] + keys
+    case .push(let key, let elements, let end):
+      return [bytes(end == .head ? "LPUSH" : "RPUSH"), key] + elements
+    case .pop(let key, let count, let end):
+      return [bytes(end == .head ? "LPOP" : "RPOP"), key, text(count)]
+    case .setElement(let key, let index, let value): return [bytes("LSET"), key, text(index), value]
+    case .insertElement(let key, let isAfter, let pivot, let value):
+      return [bytes("LINSERT"), key, bytes(isAfter ? "AFTER" : "BEFORE"), pivot, value]
+    case .removeElements(let key, let count, let value): return [bytes("LREM"), key, text(count), value]
+    case .trim(let key, let start, let stop): return [bytes("LTRIM"), key, text(start), text(stop)]
+    case .moveElement(let key, let newKey, let from, let to):
+      return [bytes("LMOVE"), key, newKey, from.word, to.word]
     case .select(let database): return [bytes("SELECT"), text(database)]
     case .flush: return [bytes("FLUSHDB")]
     case .flushAll: return [bytes("FLUSHALL")]
@@ -97,10 +156,13 @@ package struct Model {
   /// By which change a key became absent, for each database.
   private var absences: [[[UInt8]: UInt64]]
   private var emptied: [UInt64]
+  /// The last change by which a database got all its items, with the versions that they had.
+  private var swapped: [UInt64]
   /// The version of the last eviction of a key, until it is written again.
   private var evictions: [[[UInt8]: UInt64]]
   /// Whether the command under way only reads where it finds nothing.
   private var isRead = false
+  private var lastVersion: UInt64 = 0
   /// The database that `SELECT` chose.
   package private(set) var selected = 0
 
@@ -109,6 +171,7 @@ package struct Model {
     self.version = version
     absences = Array(repeating: [:], count: databases.count)
     emptied = Array(repeating: 0, count: databases.count)
+    swapped = emptied
     evictions = Array(repeating: [:], count: databases.count)
   }
 
@@ -121,8 +184,12 @@ package struct Model {
   }
 
   /// Does what the command should do; the version that its reply shows.
-  package mutating func apply(_ operation: Operation, now: Int64) -> UInt64 {
+  ///
+  /// - Parameter lastVersion: the version that the store has come to: into how many records a large set is divided
+  ///   depends on the order of its members.
+  package mutating func apply(_ operation: Operation, now: Int64, lastVersion: UInt64) -> UInt64 {
     let before = version
+    self.lastVersion = lastVersion
     switch operation {
     case .get, .copy: isRead = true
     default: isRead = false
@@ -132,7 +199,7 @@ package struct Model {
   }
 
   private func shown(_ key: [UInt8], _ database: Int) -> UInt64 {
-    if let item = databases[database][key] { return item.version }
+    if let item = databases[database][key] { return max(item.version, swapped[database]) }
     let deleted = max(absences[database][key] ?? 0, emptied[database])
     return isRead ? deleted : max(deleted, evictions[database][key] ?? 0)
   }
@@ -166,6 +233,75 @@ package struct Model {
     version += 1
     if fields.isEmpty { return remove(key, database) }
     put(key, database, .hash(fields), databases[database][key]?.metadata ?? ItemMetadata())
+  }
+
+  /// Has a sorted set hold other members.
+  private mutating func putScores(_ key: [UInt8], _ database: Int, _ scores: [[UInt8]: Double]) {
+    version += 1
+    if scores.isEmpty { return remove(key, database) }
+    put(key, database, .sortedSet(scores), databases[database][key]?.metadata ?? ItemMetadata())
+  }
+
+  /// Takes the members of some ranks out of a sorted set.
+  private mutating func removeScores(
+    _ key: [UInt8], _ database: Int, _ scores: [[UInt8]: Double], _ ranks: Range<Int>
+  ) {
+    let ordered = scores.sorted {
+      $0.value == $1.value ? $0.key.lexicographicallyPrecedes($1.key) : $0.value < $1.value
+    }
+    var left = scores
+    for (member, _) in ordered[ranks] { left[member] = nil }
+    putScores(key, database, left)
+  }
+
+  /// How many members one record of a stored result has.
+  private static let storedAtOnce = 1000
+
+  private mutating func storeScoredUnion(
+    _ target: [UInt8], _ database: Int, _ keys: [[UInt8]], _ now: Int64
+  ) -> UInt64 {
+    var seen: UInt64 = 0
+    var sums: [[UInt8]: Double] = [:]
+    isRead = true
+    for key in keys {
+      seen = max(seen, shown(key, database))
+      switch live(key, database, now)?.content {
+      case .sortedSet(let scores): sums.merge(scores, uniquingKeysWith: +)
+      case .set(let members): for member in members { sums[member, default: 0] += 1 }
+      case nil: break
+      default: return seen
+      }
+    }
+    isRead = false
+    let isReplaced = liveToChange(target, database, now) != nil
+    guard isReplaced || !sums.isEmpty else { return max(seen, shown(target, database)) }
+    if isReplaced {
+      version += 1
+      remove(target, database)
+    }
+    guard !sums.isEmpty else { return version }
+    // Each of the records is a change.
+    version += UInt64((sums.count + Self.storedAtOnce - 1) / Self.storedAtOnce)
+    put(target, database, .sortedSet(sums), ItemMetadata())
+    return version
+  }
+
+  /// The elements of a list that is to be changed, none for a key that isn't there, and nil for another type.
+  private mutating func elementsToChange(_ key: [UInt8], _ database: Int, _ now: Int64) -> [[UInt8]]? {
+    guard let old = liveToChange(key, database, now) else { return [] }
+    guard case .list(let elements) = old.content else { return nil }
+    return elements
+  }
+
+  private func isList(_ key: [UInt8], _ database: Int, _ now: Int64) -> Bool {
+    if case .list = live(key, database, now)?.content { true } else { false }
+  }
+
+  /// Has a list hold other elements.
+  private mutating func putElements(_ key: [UInt8], _ database: Int, _ elements: [[UInt8]]) {
+    version += 1
+    if elements.isEmpty { return remove(key, database) }
+    put(key, database, .list(elements), databases[database][key]?.metadata ?? ItemMetadata())
   }
 
   /// The item for a command that changes it: one that has expired is deleted first, by a change of its own.
@@ -274,6 +410,88 @@ package struct Model {
       }
       version += 1
       put(newKey, target, item.content, item.metadata)
+    case .move(let key, let target):
+      if target == database { return 0 }
+      guard let item = liveToChange(key, database, now) else { return shown(key, database) }
+      guard liveToChange(key, target, now) == nil else {
+        return max(shown(key, database), shown(key, target))
+      }
+      version += 1
+      remove(key, database)
+      put(key, target, item.content, item.metadata)
+    case .swap(let first, let second):
+      if first == second { return 0 }
+      version += 1
+      databases.swapAt(first, second)
+      for database in [first, second] {
+        emptied[database] = version
+        swapped[database] = version
+      }
+    case .moveMember(let source, let destination, let member):
+      guard let old = liveToChange(source, database, now), case .set(var members) = old.content else {
+        return shown(source, database)
+      }
+      let other = liveToChange(destination, database, now)
+      guard case .set(let others) = other?.content ?? .set([]), source != destination,
+        members.remove(member) != nil
+      else { return max(shown(source, database), shown(destination, database)) }
+      version += 1
+      if members.isEmpty {
+        remove(source, database)
+      } else {
+        put(source, database, .set(members), old.metadata)
+      }
+      if others.contains(member) { return 0 }
+      version += 1
+      put(destination, database, .set(others.union([member])), other?.metadata ?? ItemMetadata())
+    case .storeUnion(let destination, let sources):
+      isRead = true
+      let items = sources.map { live($0, database, now) }
+      var union: Set<[UInt8]> = []
+      for (source, item) in zip(sources, items) {
+        guard case .set(let members) = item?.content ?? .set([]) else { return shown(source, database) }
+        union.formUnion(members)
+      }
+      let shownOfSources = sources.map { shown($0, database) }.max() ?? 0
+      isRead = false
+      let isThere = liveToChange(destination, database, now) != nil
+      if !isThere && union.isEmpty { return max(shownOfSources, shown(destination, database)) }
+      if isThere {
+        version += 1
+        remove(destination, database)
+      }
+      if union.isEmpty { return 0 }
+      version += records(of: union)
+      put(destination, database, .set(union), ItemMetadata())
+    case .setAllExpiring(let pairs, let time):
+      for pair in pairs {
+        version += 1
+        put(pair.key, database, .string(pair.value), ItemMetadata(expiry: time))
+      }
+    case .setBit(let key, let offset, let bit):
+      let old = liveToChange(key, database, now)
+      guard case .string(var content) = old?.content ?? .string([]) else { return shown(key, database) }
+      let mask = UInt8(0x80) >> UInt8(offset % 8)
+      if offset / 8 < content.count && (content[offset / 8] & mask != 0) == bit {
+        return shown(key, database)
+      }
+      version += 1
+      content += [UInt8](repeating: 0, count: max(0, offset / 8 + 1 - content.count))
+      content[offset / 8] = bit ? content[offset / 8] | mask : content[offset / 8] & ~mask
+      put(key, database, .string(content), valueChanged(old))
+    case .setBytes(let key, let changes):
+      let old = liveToChange(key, database, now)
+      guard case .string(let before) = old?.content ?? .string([]) else { return shown(key, database) }
+      var after = before
+      for change in changes {
+        after += [UInt8](repeating: 0, count: max(0, change.offset + 1 - after.count))
+        after[change.offset] = change.byte
+      }
+      let changed = Set(changes.map(\.offset)).filter { $0 >= before.count || before[$0] != after[$0] }
+      if changed.isEmpty { return shown(key, database) }
+      // A record for each piece without a gap.
+      version += UInt64(changed.count { !changed.contains($0 - 1) })
+      put(key, database, .string(after), valueChanged(old))
     case .addMembers(let key, let members):
       let old = liveToChange(key, database, now)
       guard case .set(let before) = old?.content ?? .set([]) else { return shown(key, database) }
@@ -326,6 +544,85 @@ package struct Model {
       else { return shown(key, database) }
       for field in named { fields[field]?.expiry = 0 }
       putFields(key, database, fields)
+    case .setScores(let key, let pairs):
+      let old = liveToChange(key, database, now)
+      guard case .sortedSet(var scores) = old?.content ?? .sortedSet([:]),
+        pairs.contains(where: { scores[$0.member] != $0.score })
+      else { return shown(key, database) }
+      for pair in pairs { scores[pair.member] = pair.score }
+      putScores(key, database, scores)
+    case .incrementScore(let key, let member, let amount):
+      let old = liveToChange(key, database, now)
+      guard case .sortedSet(var scores) = old?.content ?? .sortedSet([:]),
+        scores[member] != (scores[member] ?? 0) + amount
+      else { return shown(key, database) }
+      scores[member] = (scores[member] ?? 0) + amount
+      putScores(key, database, scores)
+    case .removeScores(let key, let members):
+      guard let old = liveToChange(key, database, now), case .sortedSet(var scores) = old.content,
+        members.contains(where: { scores[$0] != nil })
+      else { return shown(key, database) }
+      for member in members { scores[member] = nil }
+      putScores(key, database, scores)
+    case .removeRanks(let key, let first, let last):
+      guard let old = liveToChange(key, database, now), case .sortedSet(let scores) = old.content,
+        first <= last, first < scores.count
+      else { return shown(key, database) }
+      removeScores(key, database, scores, first..<min(last + 1, scores.count))
+    case .popScores(let key, let count, let highest):
+      guard let old = liveToChange(key, database, now), case .sortedSet(let scores) = old.content, count > 0
+      else { return shown(key, database) }
+      let some = min(count, scores.count)
+      removeScores(key, database, scores, highest ? scores.count - some..<scores.count : 0..<some)
+    case .storeScoredUnion(let target, let keys): return storeScoredUnion(target, database, keys, now)
+    case .push(let key, let elements, let end):
+      guard let before = elementsToChange(key, database, now) else { return shown(key, database) }
+      putElements(key, database, end == .head ? elements.reversed() + before : before + elements)
+    case .pop(let key, let count, let end):
+      guard let before = elementsToChange(key, database, now), !before.isEmpty, count > 0 else {
+        return shown(key, database)
+      }
+      let left = max(0, before.count - count)
+      putElements(key, database, Array(end == .head ? before.suffix(left) : before.prefix(left)))
+    case .setElement(let key, let index, let value):
+      guard var elements = elementsToChange(key, database, now) else { return shown(key, database) }
+      let place = index < 0 ? index + elements.count : index
+      guard elements.indices.contains(place) else { return shown(key, database) }
+      elements[place] = value
+      putElements(key, database, elements)
+    case .insertElement(let key, let isAfter, let pivot, let value):
+      guard var elements = elementsToChange(key, database, now), let index = elements.firstIndex(of: pivot)
+      else {
+        return shown(key, database)
+      }
+      elements.insert(value, at: isAfter ? index + 1 : index)
+      putElements(key, database, elements)
+    case .removeElements(let key, let count, let value):
+      guard let elements = elementsToChange(key, database, now) else { return shown(key, database) }
+      var left = count == 0 ? Int.max : abs(count)
+      var kept: [[UInt8]] = []
+      for element in count < 0 ? elements.reversed() : elements {
+        if element == value && left > 0 { left -= 1 } else { kept.append(element) }
+      }
+      guard kept.count < elements.count else { return shown(key, database) }
+      putElements(key, database, count < 0 ? kept.reversed() : kept)
+    case .trim(let key, let start, let stop):
+      guard let elements = elementsToChange(key, database, now), !elements.isEmpty else {
+        return shown(key, database)
+      }
+      let first = max(0, start < 0 ? start + elements.count : start)
+      let last = min(elements.count - 1, stop < 0 ? stop + elements.count : stop)
+      let kept = first <= last ? Array(elements[first...last]) : []
+      guard kept.count < elements.count else { return shown(key, database) }
+      putElements(key, database, kept)
+    case .moveElement(let key, let newKey, let from, let to):
+      guard var elements = elementsToChange(key, database, now), !elements.isEmpty,
+        elementsToChange(newKey, database, now) != nil
+      else { return max(shown(key, database), isList(key, database, now) ? shown(newKey, database) : 0) }
+      let element = from == .head ? elements.removeFirst() : elements.removeLast()
+      putElements(key, database, elements)
+      let others = elementsToChange(newKey, database, now) ?? []
+      putElements(newKey, database, to == .head ? [element] + others : others + [element])
     case .select(let number): selected = number
     case .flush:
       version += 1
@@ -335,6 +632,16 @@ package struct Model {
       for database in databases.indices { empty(database) }
     }
     return 0
+  }
+
+  /// Into how many records the members of a set are divided that is stored: each is closed when it has 4 KiB.
+  private func records(of members: Set<[UInt8]>) -> UInt64 {
+    let bytes = members.reduce(0) { $0 + $1.count + 1 }
+    let longest = members.map(\.count).max() ?? 0
+    let most = bytes / 4096 + 1
+    let least = (bytes + 4096 + longest) / (4097 + longest)
+    let found = Int(clamping: lastVersion &- version)
+    return UInt64(found >= least && found <= most ? found : most)
   }
 
   /// What a string carries on after its value has changed: no CAS token from before, and no mark.
@@ -361,4 +668,8 @@ extension StoredItem {
   fileprivate mutating func keepCAS() {
     if case .string = content, metadata.cas == 0 { metadata.cas = version }
   }
+}
+
+extension ListEnd {
+  fileprivate var word: [UInt8] { bytes(self == .head ? "LEFT" : "RIGHT") }
 }

@@ -183,6 +183,8 @@ package struct Simulation {
     case .string(let value): content = "\(value.count) bytes"
     case .set(let members): content = "\(members.count) members"
     case .hash(let fields): content = "\(fields.count) fields"
+    case .sortedSet(let scores): content = "\(scores.count) scores"
+    case .list(let elements): content = "\(elements.count) elements"
     }
     let metadata = item.metadata
     return
@@ -363,7 +365,7 @@ package struct Simulation {
     } else {
       life.server.send(memcached: operation.memcachedInput)
     }
-    let shows = life.model.apply(operation, now: now)
+    let shows = life.model.apply(operation, now: now, lastVersion: life.journal.lastVersion)
     try check(
       life.journal.lastVersion == life.model.version,
       "\(operation) brought version \(life.journal.lastVersion) instead of \(life.model.version)")

@@ -19,6 +19,8 @@ package struct StoredItem: Equatable, Sendable {
     case string([UInt8])
     case set(Set<[UInt8]>)
     case hash([[UInt8]: StoredField])
+    case sortedSet([[UInt8]: Double])
+    case list([[UInt8]])
   }
 
   package var content: Content
@@ -53,6 +55,14 @@ extension Item {
       var fields: [[UInt8]: StoredField] = [:]
       self.members.forEach { fields[$0.key.array] = StoredField($0.value.array, expiry: $0.expiry) }
       content = .hash(fields)
+    case .sortedSet:
+      var scores: [[UInt8]: Double] = [:]
+      self.members.forEach { scores[$0.key.array] = $0.score }
+      content = .sortedSet(scores)
+    case .list:
+      var elements: [[UInt8]] = []
+      list.forEach { elements.append($0.array) }
+      content = .list(elements)
     }
     return StoredItem(content: content, metadata: metadata, version: version)
   }

@@ -1,4 +1,5 @@
-// Commands by chance, on few keys, so that they meet; now and then on many, or with large sets and hashes and long values.
+// Commands by chance, on few keys, so that they meet; now and then on many, or with large collections, long lists and long
+// values.
 internal import Martlet
 
 /// Makes commands from a seed.
@@ -15,7 +16,7 @@ package struct Workload {
   private let databaseCount: Int
   /// How many keys there are besides those above.
   private let manyKeys: Int
-  /// How many members a large set, or fields a large hash, may have; 0 for no large ones.
+  /// How many members a large set or sorted set, or fields a large hash, may have; 0 for no large ones.
   private let largeSet: Int
   /// How long a value may be, in bytes.
   private let longestValue: Int
@@ -37,7 +38,9 @@ package struct Workload {
 
   private mutating func key() -> [UInt8] {
     if manyKeys > 0 && chance(2) { return manyKey() }
-    if largeSet > 0 && chance(4) { return chance(2) ? setKey() : hashKey() }
+    if largeSet > 0 && chance(4) {
+      return [setKey(), hashKey(), sortedSetKey(), listKey()].randomElement(using: &random) ?? []
+    }
     return chance(3) ? Self.awkwardKeys.randomElement(using: &random) ?? [] : plainKey()
   }
 
@@ -49,6 +52,79 @@ package struct Workload {
   /// A key that more often than others holds a hash.
   private mutating func hashKey() -> [UInt8] { bytes("hash\(number(0...2))") }
 
+  /// A key that more often than others holds a sorted set.
+  private mutating func sortedSetKey() -> [UInt8] { bytes("sorted\(number(0...2))") }
+
+  private mutating func aSortedSetKey() -> [UInt8] { chance(3) ? key() : sortedSetKey() }
+
+  /// (Sums are made of two scores at the most, so that their order doesn't matter.)
+  private mutating func score() -> Double {
+    switch number(0...9) {
+    case 0: .infinity
+    case 1: Double(number(-1_000_000...1_000_000)) * 65_536
+    case 2, 3: Double(number(-300...300)) / 4
+    default: Double(number(-5...5))
+    }
+  }
+
+  private mutating func scores(_ members: [[UInt8]]) -> [(member: [UInt8], score: Double)] {
+    members.map { ($0, score()) }
+  }
+
+  /// A command on a large sorted set.
+  private mutating func wideSortedSet() -> Operation {
+    let few = (0..<number(1...4)).map { _ in bytes("m\(number(0...largeSet))") }
+    return switch number(0...9) {
+    case 0...3: .setScores(sortedSetKey(), scores(members()))
+    case 4: .removeScores(sortedSetKey(), chance(2) ? few : members())
+    case 5: .removeRanks(sortedSetKey(), number(0...largeSet), through: number(0...largeSet))
+    case 6: .popScores(sortedSetKey(), number(1...largeSet), highest: chance(2))
+    case 7: .storeScoredUnion(sortedSetKey(), [sortedSetKey(), chance(2) ? sortedSetKey() : setKey()])
+    case 8: .incrementScore(sortedSetKey(), few[0], by: Double(number(-9...9)))
+    default: .setScores(sortedSetKey(), scores(few))
+    }
+  }
+
+  /// A key that more often than others holds a list.
+  private mutating func listKey() -> [UInt8] { bytes("list\(number(0...2))") }
+
+  private mutating func aListKey() -> [UInt8] { chance(3) ? key() : listKey() }
+
+  private mutating func end() -> ListEnd { chance(2) ? .head : .tail }
+
+  /// A value that lists often have.
+  private mutating func element() -> [UInt8] { chance(2) ? bytes("\(number(0...9))") : value() }
+
+  /// A command on a long list.
+  private mutating func longList() -> Operation {
+    let elements = (0..<number(1...largeSet)).map { _ in
+      chance(9) ? value() : bytes("element \(number(0...99))")
+    }
+    return switch number(0...9) {
+    case 0...3: .push(listKey(), elements, at: end())
+    case 4: .pop(listKey(), chance(2) ? 1 : number(1...largeSet), from: end())
+    case 5: .trim(listKey(), number(-largeSet...largeSet), number(-largeSet...largeSet))
+    case 6: .removeElements(listKey(), number(-3...3), bytes("element \(number(0...99))"))
+    case 7:
+      .insertElement(
+        listKey(), isAfter: chance(2), bytes("element \(number(0...99))"), chance(9) ? value() : element())
+    case 8: .setElement(listKey(), number(-largeSet...largeSet), chance(9) ? value() : element())
+    default: .moveElement(listKey(), listKey(), from: end(), to: end())
+    }
+  }
+
+  private mutating func shortList() -> Operation {
+    switch number(0...8) {
+    case 0...2: .push(aListKey(), (0..<number(1...4)).map { _ in element() }, at: end())
+    case 3: .pop(aListKey(), number(0...3), from: end())
+    case 4: .setElement(aListKey(), number(-4...4), element())
+    case 5: .insertElement(aListKey(), isAfter: chance(2), element(), element())
+    case 6: .removeElements(aListKey(), number(-2...2), element())
+    case 7: .trim(aListKey(), number(-4...4), number(-4...4))
+    default: .moveElement(aListKey(), aListKey(), from: end(), to: end())
+    }
+  }
+
   private mutating func field() -> [UInt8] { chance(3) ? key() : bytes("f\(number(0...9))") }
 
   private mutating func fields() -> [[UInt8]] { (0..<number(1...4)).map { _ in field() } }
@@ -56,6 +132,8 @@ package struct Workload {
   private mutating func pairs() -> [(field: [UInt8], value: [UInt8])] {
     (0..<number(1...4)).map { _ in (field(), value()) }
   }
+
+  private mutating func aSetKey() -> [UInt8] { chance(3) ? key() : setKey() }
 
   private mutating func aHashKey() -> [UInt8] { chance(3) ? key() : hashKey() }
 
@@ -86,7 +164,12 @@ package struct Workload {
       return chance(2) ? .delete(keys) : .setAll(keys.map { ($0, bytes("\(number(0...9999))")) })
     }
     guard largeSet > 0 else { return .get(key()) }
-    if chance(2) { return wideHash(now: now) }
+    switch number(0...3) {
+    case 0: return wideHash(now: now)
+    case 1: return wideSortedSet()
+    case 2: return longList()
+    default: break
+    }
     switch number(0...5) {
     case 0...2: return .addMembers(setKey(), members())
     case 3: return .removeMembers(setKey(), members())
@@ -113,7 +196,15 @@ package struct Workload {
 
   package mutating func next(now: Int64) -> Operation {
     if (manyKeys > 0 || largeSet > 0) && chance(5) { return wide(now: now) }
-    return switch number(0...54) {
+    return switch number(0...85) {
+    case 63...64: .move(key(), database: number(0...databaseCount - 1))
+    case 65: .swap(number(0...databaseCount - 1), number(0...databaseCount - 1))
+    case 66...67: .moveMember(aSetKey(), aSetKey(), chance(3) ? key() : bytes("m\(number(0...9))"))
+    case 68...70: .storeUnion(aSetKey(), (0..<number(1...3)).map { _ in aSetKey() })
+    case 71: .setAllExpiring((0..<number(1...4)).map { _ in (key(), value()) }, at: expiry(now))
+    case 72...73: .setBit(key(), number(0...400), chance(2))
+    case 74...75:
+      .setBytes(key(), (0..<number(1...4)).map { _ in (number(0...30), UInt8(number(0...255))) })
     case 0...3: .get(key())
     case 4...9: .set(key(), value(), expiry: chance(3) ? expiry(now) : nil)
     case 10: .setKeepingExpiry(key(), value())
@@ -144,6 +235,14 @@ package struct Workload {
     case 50: .removeFields(aHashKey(), fields())
     case 51...52: .expireFields(aHashKey(), fields(), at: expiry(now))
     case 53: .persistFields(aHashKey(), fields())
+    case 54...57: .setScores(aSortedSetKey(), scores(fields()))
+    case 58: .incrementScore(aSortedSetKey(), field(), by: Double(number(-3...3)))
+    case 59: .removeScores(aSortedSetKey(), fields())
+    case 60: .removeRanks(aSortedSetKey(), number(0...6), through: number(0...6))
+    case 61: .popScores(aSortedSetKey(), number(0...3), highest: chance(2))
+    case 62:
+      .storeScoredUnion(aSortedSetKey(), (0..<number(1...2)).map { _ in chance(2) ? aSortedSetKey() : key() })
+    case 76...83: shortList()
     default: chance(4) ? .flushAll : .flush
     }
   }

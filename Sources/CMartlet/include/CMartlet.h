@@ -4,6 +4,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "ring.h"
 #include "sockets.h"
@@ -34,8 +35,15 @@ void *martlet_remap(void *start, size_t size, size_t new_size);
 /// Gives the memory of whole pages back to the system; the addresses stay, their content is lost.
 void martlet_release(void *start, size_t size);
 
-/// Has malloc give large blocks back to the system as soon as they are freed, whatever was freed before.
-void martlet_return_freed_memory(void);
+/// A second descriptor of an open file, whose reads and writes go past the system's cache: memory, place and length have to
+/// be multiples of the disk's blocks. Negative, with `errno`, where that can't be.
+int martlet_open_direct(int descriptor);
+
+/// How much of a part of a file is in the system's cache, in whole pages; all of it where the system doesn't tell.
+size_t martlet_cached_bytes(int descriptor, off_t offset, size_t length);
+
+/// Has malloc keep what is freed for what is allocated next, whatever was freed before.
+void martlet_keep_freed_memory(void);
 
 /// Whether a text is a number with a fraction or without, as Redis reads one: 1, 0, or −1 for an infinite one.
 int martlet_is_decimal(const char *text, size_t length);
@@ -44,6 +52,19 @@ int martlet_is_decimal(const char *text, size_t length);
 /// number or the sum isn't finite. 5 KiB are room for any.
 int martlet_add_decimals(
     const char *first, size_t first_length, const char *second, size_t second_length, char *sum, size_t size);
+
+/// Whether bytes are there and all of them are visible ASCII but quotes and the backslash.
+int martlet_is_plain(const void *bytes, size_t length);
+
+/// How many of the first bytes are visible ASCII or spaces, but neither double quotes nor the backslash.
+size_t martlet_quotable_run(const void *bytes, size_t length);
+
+/// Writes a finite number with so many digits behind the point; its length. 400 bytes are room for up to 17 of them.
+int martlet_print_decimal(double number, int digits, char *text, size_t size);
+
+/// The double that a decimal text is, `inf` and `infinity` among them: 1 if it is one, -1 if it is one beyond what a double
+/// can hold (the number is infinite or zero then), 0 if it isn't, is not a number, or is longer than 1023 bytes.
+int martlet_parse_double(const char *text, size_t length, double *number);
 
 /// Has malloc give all whole pages that hold nothing back to the system.
 void martlet_trim_memory(void);

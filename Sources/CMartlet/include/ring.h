@@ -9,6 +9,8 @@
 #include <errno.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
 
 #if defined(__has_include)
 #if __has_include(<linux/io_uring.h>)
@@ -44,6 +46,22 @@ struct martlet_completion {
   int32_t result;
   uint32_t flags;
 };
+
+/// What one entry sends of pieces in several places.
+#define MARTLET_MESSAGE_PIECES 64
+struct martlet_message {
+  struct msghdr header;
+  struct iovec pieces[MARTLET_MESSAGE_PIECES];
+};
+
+static inline void martlet_message_empty(struct martlet_message *message) {
+  message->header = (struct msghdr){.msg_iov = message->pieces};
+}
+
+/// Puts one more piece behind those that are there. There are fewer than MARTLET_MESSAGE_PIECES of them.
+static inline void martlet_message_add(struct martlet_message *message, const void *bytes, size_t length) {
+  message->pieces[message->header.msg_iovlen++] = (struct iovec){.iov_base = (void *)bytes, .iov_len = length};
+}
 
 /// More completions of the same entry follow.
 #define MARTLET_COMPLETION_MORE 2u
@@ -107,6 +125,15 @@ static inline void martlet_ring_send(const struct martlet_ring *ring, uint32_t i
   // MSG_NOSIGNAL; MSG_WAITALL, without which less than all would pass for a success, and MSG_DONTWAIT.
   entry->msg_flags = 0x4000 | (waits ? 0 : 0x100 | 0x40);
   entry->flags = waits ? 0 : IOSQE_CQE_SKIP_SUCCESS;
+}
+
+/// Sends the pieces of a message, as `martlet_ring_send` with `waits` does.
+static inline void martlet_ring_send_message(const struct martlet_ring *ring, uint32_t index, int descriptor,
+                                             const struct martlet_message *message, uint64_t tag) {
+  struct io_uring_sqe *entry = martlet_ring_entry(ring, index, IORING_OP_SENDMSG, descriptor, tag);
+  entry->addr = (uint64_t)(uintptr_t)&message->header;
+  entry->len = 1;
+  entry->msg_flags = 0x4000; // MSG_NOSIGNAL
 }
 
 /// Reads 8 bytes.
@@ -176,6 +203,8 @@ static inline void martlet_ring_accept(const struct martlet_ring *r, uint32_t i,
 static inline void martlet_ring_receive(const struct martlet_ring *r, uint32_t i, int d, uint64_t t) {}
 static inline void martlet_ring_send(const struct martlet_ring *r, uint32_t i, int d, const void *b, uint32_t l, int w,
                                      uint64_t t) {}
+static inline void martlet_ring_send_message(const struct martlet_ring *r, uint32_t i, int d,
+                                             const struct martlet_message *m, uint64_t t) {}
 static inline void martlet_ring_read_word(const struct martlet_ring *r, uint32_t i, int d, uint64_t *w, uint64_t t) {}
 static inline void martlet_ring_cancel(const struct martlet_ring *r, uint32_t i, uint64_t c, uint64_t t) {}
 static inline void martlet_ring_cancel_all(const struct martlet_ring *r, uint32_t i, int d, uint64_t t) {}

@@ -260,8 +260,9 @@ package struct BodyWriter: CutReader, ~Copyable {
   private(set) var keys: UInt64 = 0
   /// The numbered database that the next record would be for.
   private var database = 0
-  /// The large collection whose members are being written, and its line, if one has been begun.
+  /// The large collection or long list that is being written, and its line, if one has been begun.
   private var collection: CutCollection?
+  private var list: CutList?
   private var lineStart = 0
 
   package init() {}
@@ -293,10 +294,44 @@ package struct BodyWriter: CutReader, ~Copyable {
     keys += 1
     switch item.kind {
     case .string: records.recordSet(item.key, item.value, item.metadata, version: item.version)
-    case .set, .hash:
+    case .set, .hash, .sortedSet:
       records.recordMembers(item)
       recordRest(item.key, item.metadata, item.version)
+    case .list:
+      var start: Int?
+      var cursor = item.list.cursor(at: 0)
+      while let element = cursor.next() {
+        if let begun = start, records.count - begun > Self.lineBytes {
+          records.append(byte: UInt8(ascii: "\n"))
+          start = nil
+        }
+        if start == nil {
+          start = records.count
+          records.recordElementsStart(item.key)
+        }
+        records.recordNextElement(element)
+      }
+      records.append(byte: UInt8(ascii: "\n"))
+      recordRest(item.key, item.metadata, item.version)
     }
+  }
+
+  package mutating func take(_ element: ListElement, of list: CutList) {
+    if self.list !== list || records.count - lineStart > Self.lineBytes {
+      select(list.database)
+      self.list = list
+      lineStart = records.count
+      let key = list.key
+      records.recordElementsStart(key.span.raw)
+    }
+    records.recordNextElement(element)
+  }
+
+  package mutating func finish(_ list: CutList) {
+    select(list.database)
+    keys += 1
+    let key = list.key
+    recordRest(key.span.raw, list.metadata, list.version)
   }
 
   package mutating func take(_ member: Member, of collection: CutCollection) {
@@ -323,9 +358,10 @@ package struct BodyWriter: CutReader, ~Copyable {
   }
 
   private mutating func endLine() {
-    guard collection != nil else { return }
+    guard collection != nil || list != nil else { return }
     records.append(byte: UInt8(ascii: "\n"))
     collection = nil
+    list = nil
   }
 
   private mutating func recordRest(_ key: RawSpan, _ metadata: ItemMetadata, _ version: UInt64) {

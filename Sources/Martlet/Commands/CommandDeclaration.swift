@@ -6,7 +6,8 @@
 public struct CommandDeclaration: Sendable {
   /// Which family of the reference a command belongs to; the raw value is Redis's own name of the group.
   public enum Group: String, Sendable, CaseIterable {
-    case connection, generic, hash, server, set, string, transactions
+    case bitmap, connection, generic, geo, hash, hyperloglog, list, server, set, string, transactions
+    case sortedSet = "sorted-set"
   }
 
   /// What a command does to the data and what it needs, as `COMMAND INFO` tells it.
@@ -34,9 +35,14 @@ public struct CommandDeclaration: Sendable {
     public static let eachShard = Flags(rawValue: 1 << 8)
     /// It can't be part of a transaction.
     public static let noMulti = Flags(rawValue: 1 << 9)
+    /// Where its keys are depends on its arguments.
+    public static let movableKeys = Flags(rawValue: 1 << 10)
+    /// It may have its client wait for data.
+    public static let blocking = Flags(rawValue: 1 << 11)
   }
 
-  /// Which of the arguments are keys: the positions `first`, `first + step`, … up to `last`.
+  /// Which of the arguments are keys: the positions `first`, `first + step`, … up to `last`, and as many more as one of
+  /// the arguments says.
   public struct KeyPositions: Sendable, Equatable {
     /// The position of the first key, the command's name being 0; 0 when there are no keys.
     public var first: Int
@@ -44,12 +50,42 @@ public struct CommandDeclaration: Sendable {
     public var last: Int
     /// How far one key is from the next.
     public var step: Int
+    /// The position of the argument that says how many keys follow it; 0 when there is none.
+    public var count = 0
+    /// How far one of those is from the next.
+    public var countedStep = 1
+    /// Whether an option may name a key in which the result is stored.
+    public var isStored = false
 
     public static let none = KeyPositions(first: 0, last: 0, step: 0)
     public static let one = KeyPositions(first: 1, last: 1, step: 1)
     public static let two = KeyPositions(first: 1, last: 2, step: 1)
     public static let all = KeyPositions(first: 1, last: -1, step: 1)
     public static let pairs = KeyPositions(first: 1, last: -1, step: 2)
+    /// All but the last argument.
+    public static let allButLast = KeyPositions(first: 1, last: -2, step: 1)
+
+    /// The keys behind the argument that says how many there are.
+    public static func counted(by position: Int) -> KeyPositions {
+      KeyPositions(first: 0, last: 0, step: 0, count: position)
+    }
+
+    /// The first of each pair behind the argument that says how many there are.
+    public static func countedPairs(by position: Int) -> KeyPositions {
+      KeyPositions(first: 0, last: 0, step: 0, count: position, countedStep: 2)
+    }
+
+    /// The first argument, and the keys behind the second, which says how many there are.
+    public static let destinationAndCounted = KeyPositions(first: 1, last: 1, step: 1, count: 2)
+
+    /// The first argument, and the key behind an option `STORE` or `STOREDIST`.
+    public static let oneAndStored = KeyPositions(first: 1, last: 1, step: 1, isStored: true)
+
+    /// Whether a request must be looked at to know how many keys it has.
+    public var areCounted: Bool { count != 0 }
+
+    /// Whether a request must be looked at to know which of its words are keys.
+    var areMovable: Bool { areCounted || isStored }
   }
 
   /// The command's name in capitals; a subcommand's holds a space (`CLIENT GETNAME`).
@@ -67,7 +103,7 @@ public struct CommandDeclaration: Sendable {
   public let syntax: String
   /// The cost, in O notation, with what N is.
   public let complexity: String
-  /// The version of Redis that introduced it; ``own`` for what Redis doesn't have.
+  /// The version of Redis that introduced it, or the one of Valkey, said to be that; ``own`` for what neither has.
   public let since: String
 
   /// What `since` says of a command that Redis doesn't have.
@@ -79,7 +115,7 @@ public struct CommandDeclaration: Sendable {
   ) {
     self.name = name
     self.arity = arity
-    self.flags = flags
+    self.flags = keys.areMovable ? flags.union(.movableKeys) : flags
     self.keys = keys
     self.group = group
     self.summary = summary

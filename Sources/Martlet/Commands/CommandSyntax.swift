@@ -110,7 +110,8 @@ package enum CommandSyntax {
     case "pattern": .pattern
     case "seconds", "milliseconds", "count", "increment", "decrement", "offset", "start", "end", "cursor",
       "index",
-      "destination-db", "protover", "numlocal", "numreplicas", "timeout", "flags":
+      "destination-db", "protover", "numlocal", "numreplicas", "timeout", "flags",
+      "stop", "numkeys", "rank", "num-matches", "len", "client-id":
       .integer
     case "unix-time-seconds", "unix-time-milliseconds": .unixTime
     default: .string

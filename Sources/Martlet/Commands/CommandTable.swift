@@ -8,19 +8,41 @@ package enum CommandID: UInt16, CaseIterable {
   case discard, exec, multi, unwatch, watch
   // server
   case acl, bgrewriteaof, bgsave, command, config, database, dbsize, flushall, flushdb, info, lastsave
-  case save, time
+  case save, swapdb, time
+  case debug, latency, memory, role, slowlog
   // generic
-  case copy, del, exists, expire, expireat, expiretime, keys, persist, pexpire, pexpireat, pexpiretime, pttl
+  case copy, del, exists, expire, expireat, expiretime, keys, move, object, persist, pexpire, pexpireat
+  case pexpiretime, pttl
   case randomkey, rename, renamenx, scan, touch, ttl, type, unlink
   // string
-  case append, decr, decrby, get, getdel, getex, getrange, getset, incr, incrby, mget, mset, msetnx, prepend
+  case append, decr, decrby, delifeq, get, getdel, getex, getrange, getset, incr, incrby, incrbyfloat, lcs,
+    mget
+  case mset, msetex, msetnx, prepend
   case psetex, set, setex, setnx, setrange, strlen, substr
   // hash
   case hdel, hexists, hexpire, hexpireat, hexpiretime, hget, hgetall, hgetdel, hgetex, hincrby, hincrbyfloat
   case hkeys, hlen, hmget, hmset, hpersist, hpexpire, hpexpireat, hpexpiretime, hpttl, hrandfield, hscan, hset
   case hsetex, hsetnx, hstrlen, httl, hvals
+  // list
+  case blmove, blmpop, blpop, brpop, brpoplpush
+  case lindex, linsert, llen, lmove, lmpop, lpop, lpos, lpush, lpushx, lrange, lrem, lset, ltrim, rpop
+  case rpoplpush, rpush, rpushx
   // set
-  case sadd, scard, sismember, smembers, smismember, spop, srandmember, srem, sscan
+  case sadd, scard, sdiff, sdiffstore, sinter, sintercard, sinterstore, sismember, smembers, smismember,
+    smove, spop
+  case srandmember, srem, sscan, sunion, sunionstore
+  // bitmap
+  case bitcount, bitfield, bitfieldro, bitop, bitpos, getbit, setbit
+  // hyperloglog
+  case pfadd, pfcount, pfmerge
+  // geo
+  case geoadd, geodist, geohash, geopos, georadius, georadiusbymember, georadiusbymemberro, georadiusro
+  case geosearch, geosearchstore
+  // sorted set
+  case zadd, zcard, zcount, zdiff, zdiffstore, zincrby, zinter, zintercard, zinterstore, zlexcount, zmpop
+  case zmscore, zpopmax, zpopmin, zrandmember, zrange, zrangebylex, zrangebyscore, zrangestore, zrank, zrem
+  case zremrangebylex, zremrangebyrank, zremrangebyscore, zrevrange, zrevrangebylex, zrevrangebyscore
+  case zrevrank, zscan, zscore, zunion, zunionstore
 }
 
 /// What the dispatcher needs of a declaration.
@@ -31,11 +53,66 @@ struct CommandEntry {
   let keys: CommandDeclaration.KeyPositions
   /// The place of the declaration in `CommandDeclaration.all`.
   let index: Int
+  /// A call is timed if none of these bits is set in the count of calls.
+  let timingMask: UInt64
 
-  /// The positions of the keys in a request of so many words.
-  func keyPositions(_ wordCount: Int) -> StrideThrough<Int> {
-    if keys.first == 0 { return stride(from: 1, through: 0, by: 1) }
-    return stride(from: keys.first, through: keys.last < 0 ? wordCount + keys.last : keys.last, by: keys.step)
+  /// The positions of the keys in a request.
+  func keyPositions(_ words: borrowing Words) -> KeySequence {
+    var positions = KeySequence()
+    if keys.first != 0 {
+      positions.position = keys.first
+      positions.last = keys.last < 0 ? words.count + keys.last : min(keys.last, words.count - 1)
+      positions.step = keys.step
+    }
+    if let counted = countedKeys(words) { positions.counted = counted.makeIterator() }
+    if keys.isStored { positions.stored = storedKey(words) }
+    return positions
+  }
+
+  /// How many words a command with a `STORE` option has before its options, at least.
+  private static let wordsBeforeStored = 5
+
+  /// The position of the key that an option `STORE` or `STOREDIST` names; of several the last one counts.
+  private func storedKey(_ words: borrowing Words) -> Int? {
+    var stored: Int?
+    var index = Self.wordsBeforeStored
+    while index + 1 < words.count {
+      if words[index].equalsIgnoringCase("store") || words[index].equalsIgnoringCase("storedist") {
+        stored = index + 1
+        index += 1
+      }
+      index += 1
+    }
+    return stored
+  }
+
+  /// The positions of the keys that an argument counts; nil if it isn't a number that the request can have. Then the
+  /// command has no such keys, and refuses the request.
+  private func countedKeys(_ words: borrowing Words) -> StrideTo<Int>? {
+    guard keys.areCounted, keys.count < words.count, let count = words[keys.count].decimal else { return nil }
+    let first = keys.count + 1
+    let step = keys.countedStep
+    guard count > 0 && count <= (words.count - first) / step else { return nil }
+    return stride(from: first, to: first + count * step, by: step)
+  }
+}
+
+/// The positions of the keys in a request, one after the other.
+struct KeySequence: Sequence, IteratorProtocol {
+  fileprivate var position = 1
+  fileprivate var last = 0
+  fileprivate var step = 1
+  fileprivate var counted = stride(from: 0, to: 0, by: 1).makeIterator()
+  fileprivate var stored: Int?
+
+  mutating func next() -> Int? {
+    if position <= last {
+      defer { position += step }
+      return position
+    }
+    if let next = counted.next() { return next }
+    defer { stored = nil }
+    return stored
   }
 }
 
@@ -50,35 +127,58 @@ struct CommandTable: Sendable {
   static let shared = CommandTable()
 
   private let slots: PinnedArray<Slot?>
+  /// Those whose names don't fit into a slot.
+  private let longNames: [(name: [UInt8], entry: CommandEntry)]
   private static let capacity = 1024
 
   private init() {
     var slots = [Slot?](repeating: nil, count: Self.capacity)
+    var longNames: [(name: [UInt8], entry: CommandEntry)] = []
     for (index, declaration) in CommandDeclaration.all.enumerated() where !declaration.isSubcommand {
-      guard let id = CommandID(named: declaration.name), let name = Self.pack(declaration.name.utf8.span.raw)
-      else {
+      guard let id = CommandID(named: declaration.name) else {
         preconditionFailure("\(declaration.name) is declared and has no code")
+      }
+      var flags = declaration.flags
+      let keys = declaration.keysOfAll
+      // Not every subcommand has them.
+      if keys != declaration.keys { flags.insert(.movableKeys) }
+      let entry = CommandEntry(
+        id: id, arity: declaration.arity, flags: flags, keys: keys, index: index,
+        timingMask: declaration.isQuick ? TimingRules.sampling - 1 : 0)
+      guard let name = Self.pack(declaration.name.utf8.span.raw) else {
+        longNames.append((Array(declaration.name.utf8), entry))
+        continue
       }
       var place = Self.place(name)
       while slots[place] != nil { place = (place + 1) % Self.capacity }
-      slots[place] = Slot(
-        name: name,
-        entry: CommandEntry(
-          id: id, arity: declaration.arity, flags: declaration.flags, keys: declaration.keys, index: index))
+      slots[place] = Slot(name: name, entry: entry)
     }
     self.slots = PinnedArray(slots)
+    self.longNames = longNames
   }
 
   /// The command with this name; nil when there is none.
   @inline(__always)
   func find(_ name: RawSpan) -> CommandEntry? {
-    guard let packed = Self.pack(name) else { return nil }
+    guard let packed = Self.pack(name) else { return findLong(name) }
     var place = Self.place(packed)
     while let slot = slots[place] {
       if slot.name == packed { return slot.entry }
       place = (place + 1) % Self.capacity
     }
     return nil
+  }
+
+  @inline(never)
+  private func findLong(_ name: RawSpan) -> CommandEntry? {
+    longNames.first { long in
+      guard long.name.count == name.byteCount else { return false }
+      return long.name.indices.allSatisfy { index in
+        let byte = name.byte(index)
+        let isLetter = byte >= UInt8(ascii: "a") && byte <= UInt8(ascii: "z")
+        return long.name[index] == (isLetter ? byte & ~0x20 : byte)
+      }
+    }?.entry
   }
 
   /// Up to 16 bytes in capitals; nil for longer names.
@@ -127,21 +227,14 @@ struct CommandTable: Sendable {
 
 extension CommandID {
   fileprivate init?(named name: String) {
-    let lowercased = name.lowercased()
+    let lowercased = name.lowercased().filter { $0 != "_" }
     guard let id = Self.allCases.first(where: { "\($0)" == lowercased }) else { return nil }
     self = id
   }
 }
 
 extension CommandDeclaration {
-  /// Every command of the Redis protocol that there is, subcommands behind their command.
-  public static let all: [CommandDeclaration] =
-    accessCommands + connectionCommands + waitCommands + transactionCommands + serverCommands
-    + checkpointCommands + genericCommands + stringCommands + hashCommands + fieldExpiryCommands + setCommands
-
-  /// The name as Redis shows it: `get`, `client|info`.
-  var shownName: String { String(name.lowercased().map { $0 == " " ? "|" : $0 }) }
-
-  /// Whether this is a subcommand like `CLIENT GETNAME`.
-  public var isSubcommand: Bool { name.utf8.contains(UInt8(ascii: " ")) }
+  /// Where the keys of a request are: its own, or of a command with subcommands those that any of them has. These have
+  /// one key, at the same place, or none.
+  fileprivate var keysOfAll: KeyPositions { subcommands.lazy.map(\.keys).first { $0 != .none } ?? keys }
 }

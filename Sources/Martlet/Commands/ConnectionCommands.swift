@@ -30,6 +30,9 @@ internal let connectionCommands: [CommandDeclaration] = [
     "CLIENT SETNAME", arity: 3, [], .connection, since: "2.6.9", "O(1)", "connection-name",
     "Names the connection, for CLIENT LIST."),
   .init(
+    "CLIENT UNBLOCK", arity: -3, [.admin], .connection, since: "5.0.0", "O(1)", "client-id [TIMEOUT | ERROR]",
+    "Has a client that waits for data go on as if its time were over, or with an error."),
+  .init(
     "ECHO", arity: 2, [.fast], .connection, since: "1.0.0", "O(1)", "message", "Returns the message."),
   .init(
     "HELLO", arity: -1, [.noAuth, .fast, .sensitive], .connection, since: "6.0.0", "O(1)",
@@ -77,7 +80,7 @@ extension Execution {
 
   mutating func auth(_ words: borrowing Words, _ session: inout SessionState) {
     guard words.count <= 3 else { return reply.error(Self.syntaxError) }
-    if words.count == 2 && context.users.isOpen {
+    if words.count == 2 && context.users.defaultTakesAnyPassword {
       return reply.error(
         "ERR AUTH <password> called without any password configured for the default user. Are you sure your "
           + "configuration is correct?")
@@ -85,7 +88,10 @@ extension Execution {
     let user =
       words.count == 2
       ? context.users.authenticate(words[1]) : context.users.authenticate(words[1], words[2])
-    guard let user else { return replyWrongPassword() }
+    guard let user else {
+      noteWrongPassword(words.count == 2 ? Users.defaultName : words[1].text, "AUTH", session)
+      return replyWrongPassword()
+    }
     session.become(user)
     reply.ok()
   }
@@ -109,14 +115,17 @@ extension Execution {
     while index < words.count {
       if words[index].equalsIgnoringCase("auth"), index + 2 < words.count {
         user = context.users.authenticate(words[index + 1], words[index + 2])
-        guard user != nil else { return replyWrongPassword() }
+        guard user != nil else {
+          noteWrongPassword(words[index + 1].text, "HELLO", session)
+          return replyWrongPassword()
+        }
         index += 3
       } else if words[index].equalsIgnoringCase("setname"), index + 1 < words.count {
         guard Self.isClientName(words[index + 1]) else { return replyBadName() }
         name = words[index + 1].text
         index += 2
       } else {
-        return reply.error("ERR Syntax error in HELLO option '\(words[index].extracting(first: 128).text)'")
+        return reply.error("ERR Syntax error in HELLO option '", words[index], "'")
       }
     }
     guard let user else {
@@ -166,6 +175,7 @@ extension Execution {
     case "CLIENT ID": reply.integer(session.client.id)
     case "CLIENT INFO": reply.verbatim(session.client.line + "\n")
     case "CLIENT LIST": clientList(words)
+    case "CLIENT UNBLOCK": unblockClient(words)
     default: break
     }
   }
@@ -185,10 +195,26 @@ extension Execution {
     reply.ok()
   }
 
+  private mutating func unblockClient(_ words: borrowing Words) {
+    var withError = false
+    if words.count == 4 {
+      withError = words[3].equalsIgnoringCase("error")
+      guard withError || words[3].equalsIgnoringCase("timeout") else {
+        return reply.error("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR")
+      }
+    }
+    guard words.count <= 4 else {
+      return reply.error(
+        "ERR unknown subcommand or wrong number of arguments for 'unblock'. Try CLIENT HELP.")
+    }
+    guard let client = words[2].decimal else { return reply.error(Self.notInteger) }
+    reply.integer(context.blockedClients.unblock(client, withError: withError) ? 1 : 0)
+  }
+
   private mutating func setClientInfo(_ words: borrowing Words, _ session: SessionState) {
     let isName = words[2].equalsIgnoringCase("lib-name")
     guard isName || words[2].equalsIgnoringCase("lib-ver") else {
-      return reply.error("ERR Unrecognized option '\(words[2].extracting(first: 128).text)'")
+      return reply.error("ERR Unrecognized option '", words[2], "'")
     }
     guard Self.isClientName(words[3]) else {
       return reply.error(
@@ -217,7 +243,7 @@ extension Execution {
           guard
             words[3].equalsIgnoringCase("master") || words[3].equalsIgnoringCase("replica")
               || words[3].equalsIgnoringCase("slave") || words[3].equalsIgnoringCase("pubsub")
-          else { return reply.error("ERR Unknown client type '\(words[3].extracting(first: 128).text)'") }
+          else { return reply.error("ERR Unknown client type '", words[3], "'") }
           clients = []
         }
       } else {
@@ -228,21 +254,41 @@ extension Execution {
   }
 
   /// The full name of the subcommand that the second word is, as declared; nil, with the reply saying why, when there
-  /// is no such one or it has too few or too many words.
+  /// is no such one or it has too few or too many words. Nil as well for HELP, which is replied to. The call counts as the
+  /// subcommand's.
   mutating func subcommand(_ words: borrowing Words, _ session: SessionState) -> String? {
+    guard let place = subcommandPlace(words, session) else { return nil }
+    let name = CommandDeclaration.all[place].name
+    if reply.command >= 0 {
+      counters.value.calls.add(reply.command, .max)
+      counters.value.calls.add(place)
+      reply.command = place
+    }
+    guard words[1].equalsIgnoringCase("help") else { return name }
+    if let command = commands.find(words[0]) { replyHelp(CommandDeclaration.all[command.index]) }
+    return nil
+  }
+
+  /// The place of the declaration of the subcommand that the second word is; nil, with the reply saying why, when there is no
+  /// such one or it has too few or too many words.
+  mutating func subcommandPlace(_ words: borrowing Words, _ session: SessionState) -> Int? {
     let prefix = words[0].text.uppercased() + " "
     let name = prefix + words[1].extracting(first: 128).text.uppercased()
-    guard let index = CommandDeclaration.all.firstIndex(where: { $0.name == name }) else {
-      reply.error("ERR unknown subcommand '\(words[1].extracting(first: 128).text)'. Try \(prefix)HELP.")
+    guard let place = CommandDeclaration.place(name) else {
+      var text = ByteQueue()
+      text.append("ERR unknown subcommand '")
+      text.append(words[1].shownInError)
+      text.append(text: "'. Try \(prefix)HELP.")
+      reply.error(text.bytes)
       return nil
     }
-    let arity = CommandDeclaration.all[index].arity
+    let arity = CommandDeclaration.all[place].arity
     guard arity > 0 ? words.count == arity : words.count >= -arity else {
       replyArity(name)
       return nil
     }
-    session.client.noteCommand(index)
-    return name
+    session.client.noteCommand(place)
+    return place
   }
 
   private mutating func replyBadName() {

@@ -131,7 +131,7 @@ extension Execution {
       } else if words[index].equalsIgnoringCase("lt") {
         condition.onlyEarlier = true
       } else {
-        return reply.error("ERR Unsupported option \(words[index].extracting(first: 128).text)")
+        return reply.error("ERR Unsupported option ", words[index])
       }
     }
     if condition.onlyWithout && (condition.onlyWith || condition.onlyLater || condition.onlyEarlier) {

@@ -76,6 +76,8 @@ extension ItemKind {
     case .string: "string"
     case .set: "set"
     case .hash: "hash"
+    case .list: "list"
+    case .sortedSet: "zset"
     }
   }
 }
@@ -88,7 +90,7 @@ struct ScanOptions: ~Escapable {
   /// The type wanted; nil for any. A type that isn't known matches nothing.
   var kind: ItemKind?
   var isKindUnknown = false
-  /// Whether fields are wanted without their values.
+  /// Whether fields are wanted without their values, or members without their scores.
   var omitsValues = false
 
   @_lifetime(copy words)
@@ -143,7 +145,7 @@ extension Execution {
       } else if words[index].equalsIgnoringCase("lt") {
         onlyEarlier = true
       } else {
-        return reply.error("ERR Unsupported option \(words[index].extracting(first: 128).text)")
+        return reply.error("ERR Unsupported option ", words[index])
       }
     }
     if onlyWithout && (onlyWith || onlyLater || onlyEarlier) {
@@ -333,6 +335,15 @@ extension Execution {
         index += 1
         continue
       }
+      if words[index].equalsIgnoringCase("noscores") {
+        guard collection == .sortedSet else {
+          reply.error("ERR NOSCORES option can only be used in ZSCAN")
+          return nil
+        }
+        options.omitsValues = true
+        index += 1
+        continue
+      }
       guard index + 1 < words.count else {
         reply.error(Self.syntaxError)
         return nil
@@ -358,6 +369,10 @@ extension Execution {
           options.kind = .set
         } else if value.equalsIgnoringCase("hash") {
           options.kind = .hash
+        } else if value.equalsIgnoringCase("list") {
+          options.kind = .list
+        } else if value.equalsIgnoringCase("zset") {
+          options.kind = .sortedSet
         } else {
           options.isKindUnknown = true
         }

@@ -143,7 +143,7 @@ extension Execution {
 
   // MARK: Scanning
 
-  /// `SSCAN`, `HSCAN`: the members a few at a time, and of a packed collection all of them.
+  /// `SSCAN`, `HSCAN`, `ZSCAN`: the members a few at a time, and of a packed collection all of them.
   mutating func scanMembers(_ kind: ItemKind, _ words: borrowing Words, _ database: Int) {
     guard let cursor = words[2].unsignedDecimal else { return reply.error("ERR invalid cursor") }
     // As in Redis, nobody looks at the options where there is nothing to scan.
@@ -159,7 +159,9 @@ extension Execution {
         visited += 1
         guard options.matches(member.key) else { return }
         chosen.append(member.key)
-        if member.hasValue && !options.omitsValues { chosen.append(member.value) }
+        if options.omitsValues { return }
+        if member.hasValue { chosen.append(member.value) }
+        if member.hasScore { chosen.append(ScoreText(member.score).bytes) }
       }
     } while next != 0 && visited < options.count
     replyScan(next, chosen)
@@ -191,6 +193,9 @@ struct ChosenMembers: ~Copyable {
     ranges.append(WordRange(bytes.count, count: word.byteCount))
     bytes.append(word)
   }
+
+  /// Says that what should be here is more than one reply can hold.
+  mutating func markAsOverfull() { isOverfull = true }
 
   var words: Words {
     @_lifetime(borrow self)

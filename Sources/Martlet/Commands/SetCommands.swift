@@ -18,6 +18,9 @@ internal let setCommands: [CommandDeclaration] = [
     "O(N), N being the values asked for",
     "key member [member ...]", "Tells for each of several values whether it is a member of a set."),
   .init(
+    "SMOVE", arity: 4, [.write, .fast], keys: .two, .set, since: "1.0.0", "O(1)", "source destination member",
+    "Moves a member from one set to another."),
+  .init(
     "SPOP", arity: -2, [.write, .fast], keys: .one, .set, since: "1.0.0", "O(N), N being the members taken",
     "key [count]", "Takes members out of a set by chance and returns them."),
   .init(
@@ -111,6 +114,29 @@ extension Execution {
     let words = chosen.words
     for index in 0..<words.count { reply.bulk(words[index]) }
     if !reply.isOverfull { removeMembers(.set, key, database, words) }
+  }
+
+  /// `SMOVE`: two records that no crash parts.
+  mutating func moveMember(_ words: borrowing Words, _ database: Int) {
+    let source = keyspace.place(words[1])
+    let destination = keyspace.place(words[2])
+    let member = words.extracting(3..<4)
+    let (members, isRefused) = findToChange(.set, source, database)
+    if isRefused { return }
+    guard let members else { return reply.integer(0) }
+    let isThere = members.find(words[3]) != nil
+    let (others, isDestinationRefused) = findToChange(.set, destination, database)
+    if isDestinationRefused { return }
+    guard isThere, !words[1].equals(words[2]) else { return reply.integer(isThere ? 1 : 0) }
+    if others?.find(words[3]) != nil {
+      removeMembers(.set, source, database, member)
+    } else {
+      let group = journal.beginGroup()
+      removeMembers(.set, source, database, member)
+      _ = putMembers(.set, destination, database, member)
+      journal.endGroup(group)
+    }
+    reply.integer(1)
   }
 
   mutating func randomMembers(_ words: borrowing Words, _ database: Int) {

@@ -12,6 +12,10 @@ internal let stringCommands: [CommandDeclaration] = [
     "key decrement",
     "Takes a number from the integer at a key; a missing key counts as 0."),
   .init(
+    "DELIFEQ", arity: 3, [.write, .fast], keys: .one, .string, since: "Valkey 9.0.0",
+    "O(N), N being the value's bytes",
+    "key value", "Deletes a key if it holds just this string."),
+  .init(
     "GET", arity: 2, [.readOnly, .fast], keys: .one, .string, since: "1.0.0", "O(1)", "key",
     "Returns the string at a key."),
   .init(
@@ -36,14 +40,14 @@ internal let stringCommands: [CommandDeclaration] = [
     "key increment",
     "Adds a number to the integer at a key; a missing key counts as 0."),
   .init(
-    "MGET", arity: -2, [.readOnly, .fast], keys: .all, .string, since: "1.0.0", "O(N), N being the keys",
-    "key [key ...]", "Returns the strings at several keys, all of one moment."),
+    "INCRBYFLOAT", arity: 3, [.write, .denyOOM, .fast], keys: .one, .string, since: "2.6.0", "O(1)",
+    "key increment",
+    "Adds a number, which may have a fraction, to the one at a key; a missing key counts as 0."),
   .init(
-    "MSET", arity: -3, [.write, .denyOOM], keys: .pairs, .string, since: "1.0.1", "O(N), N being the keys",
-    "key value [key value ...]", "Sets several strings at once."),
-  .init(
-    "MSETNX", arity: -3, [.write, .denyOOM], keys: .pairs, .string, since: "1.0.1", "O(N), N being the keys",
-    "key value [key value ...]", "Sets several strings at once, if none of the keys is there."),
+    "LCS", arity: -3, [.readOnly], keys: .two, .string, since: "7.0.0",
+    "O(N*M), N and M being the bytes of the two strings",
+    "key1 key2 [LEN] [IDX] [MINMATCHLEN min-match-len] [WITHMATCHLEN]",
+    "Returns a longest common subsequence of two strings, its length, or where it stands in both."),
   .init(
     "PREPEND", arity: 3, [.write, .denyOOM, .fast], keys: .one, .string, since: CommandDeclaration.own,
     "O(N), N being the string's bytes", "key value", "Puts bytes before a string, or makes one."),
@@ -53,10 +57,11 @@ internal let stringCommands: [CommandDeclaration] = [
     "Sets a string that expires after some milliseconds."),
   .init(
     "SET", arity: -3, [.write, .denyOOM], keys: .one, .string, since: "1.0.0", "O(1)",
-    "key value [NX | XX] [GET] [EX seconds | PX milliseconds | EXAT unix-time-seconds | "
+    "key value [NX | XX | IFEQ comparison-value | IFVERSION version] [GET] [EX seconds | PX milliseconds | EXAT unix-time-seconds | "
       + "PXAT unix-time-milliseconds | KEEPTTL] [FLAGS flags] [STALE]",
-    "Sets a string, whatever the key held before. The flags are those of memcached's clients, and to these a stale one "
-      + "is marked as out of date."),
+    "Sets a string, whatever the key held before; with IFEQ if it held just that string, with IFVERSION if OBJECT VERSION "
+      + "is what is given. The flags are those of memcached's clients, and to these a stale one is marked as out of date."
+  ),
   .init(
     "SETEX", arity: 4, [.write, .denyOOM], keys: .one, .string, since: "2.0.0", "O(1)", "key seconds value",
     "Sets a string that expires after some seconds."),
@@ -78,6 +83,15 @@ internal let stringCommands: [CommandDeclaration] = [
 /// The unit of a time in a request.
 enum TimeUnit {
   case seconds, milliseconds
+}
+
+/// When a `SET` is to set.
+private enum SetCondition: Equatable {
+  case none, absent, present
+  /// The key holds the string that is the word at this place.
+  case equal(word: Int)
+  /// The key's last write has this version; with 0 the key is absent.
+  case version(UInt64)
 }
 
 /// What a client asks to become of a key's expiry.
@@ -109,28 +123,14 @@ extension Execution {
   @inline(__always)
   mutating func get(_ words: borrowing Words, _ database: Int) {
     counters.value.gets.add()
-    guard let item = find(keyspace.place(words[1]), database) else {
+    let key = keyspace.place(words[1])
+    guard let item = find(key, database) else {
       counters.value.misses.add()
       return reply.null()
     }
     guard item.isString else { return replyWrongType() }
     counters.value.hits.add()
-    reply.bulk(item.value)
-  }
-
-  mutating func getAll(_ words: borrowing Words, _ database: Int) {
-    reply.array(words.count - 1)
-    for index in 1..<words.count {
-      if (index - 1) % KeysAhead.capacity == 0 { fetchLocked(words, from: index, database) }
-      counters.value.gets.add()
-      if let item = find(keyspace.place(words[index]), database), item.isString {
-        counters.value.hits.add()
-        reply.bulk(item.value)
-      } else {
-        counters.value.misses.add()
-        reply.null()
-      }
-    }
+    replyBulk(item, key.shard)
   }
 
   mutating func stringLength(_ words: borrowing Words, _ database: Int) {
@@ -183,8 +183,7 @@ extension Execution {
 
   @inline(never)
   private mutating func setWithOptions(_ words: borrowing Words, _ database: Int) {
-    var onlyIfAbsent = false
-    var onlyIfPresent = false
+    var condition = SetCondition.none
     var returnsOld = false
     var expiry = ExpiryRequest.unspecified
     var flags: UInt32?
@@ -192,10 +191,17 @@ extension Execution {
     var index = 3
     while index < words.count {
       let option = words[index]
-      if option.equalsIgnoringCase("nx"), !onlyIfPresent {
-        onlyIfAbsent = true
-      } else if option.equalsIgnoringCase("xx"), !onlyIfAbsent {
-        onlyIfPresent = true
+      if option.equalsIgnoringCase("nx"), condition == .none || condition == .absent {
+        condition = .absent
+      } else if option.equalsIgnoringCase("xx"), condition == .none || condition == .present {
+        condition = .present
+      } else if option.equalsIgnoringCase("ifeq"), condition == .none, index + 1 < words.count {
+        index += 1
+        condition = .equal(word: index)
+      } else if option.equalsIgnoringCase("ifversion"), condition == .none, index + 1 < words.count {
+        index += 1
+        guard let version = words[index].unsignedDecimal else { return reply.error(Self.notInteger) }
+        condition = .version(version)
       } else if option.equalsIgnoringCase("get") {
         returnsOld = true
       } else if option.equalsIgnoringCase("keepttl"), expiry == .unspecified {
@@ -220,13 +226,22 @@ extension Execution {
 
     let key = keyspace.place(words[1])
     let old = find(key, database)
+    let isMet: Bool
+    switch condition {
+    case .none: isMet = true
+    case .absent: isMet = old == nil
+    case .present: isMet = old != nil
+    case .version(let version): isMet = old?.version ?? 0 == version
+    case .equal(let word):
+      if let old, !old.isString { return replyWrongType() }
+      isMet = old?.value.equals(words[word]) ?? false
+    }
     if returnsOld, let old, !old.isString { return replyWrongType() }
-    let isRefused = old != nil ? onlyIfAbsent : onlyIfPresent
     if returnsOld {
       if let old { reply.bulk(old.value) } else { reply.null() }
       if reply.isOverfull { return }
     }
-    if isRefused {
+    if !isMet {
       if !returnsOld { reply.null() }
       return
     }
@@ -304,22 +319,14 @@ extension Execution {
     reply.integer(1)
   }
 
-  mutating func setAll(
-    _ words: borrowing Words, _ database: Int, _ limits: SessionLimits, onlyIfAbsent: Bool
-  ) {
-    guard words.count % 2 == 1 else { return replyArity(onlyIfAbsent ? "MSETNX" : "MSET") }
-    for index in stride(from: 2, to: words.count, by: 2) {
-      guard accepts(words[index], limits) else { return }
-    }
-    if onlyIfAbsent {
-      for index in stride(from: 1, to: words.count, by: 2)
-      where find(keyspace.place(words[index]), database) != nil {
-        return reply.integer(0)
-      }
-    }
-    counters.value.sets.add(UInt64(words.count / 2))
-    setAll(words.from(1), database)
-    if onlyIfAbsent { reply.integer(1) } else { reply.ok() }
+  /// `DELIFEQ`
+  mutating func deleteIfEqual(_ words: borrowing Words, _ database: Int) {
+    let key = keyspace.place(words[1])
+    guard let old = findToChange(key, database) else { return reply.integer(0) }
+    guard old.isString else { return replyWrongType() }
+    guard old.value.equals(words[2]) else { return reply.integer(0) }
+    delete(key, database)
+    reply.integer(1)
   }
 
   mutating func getSet(_ words: borrowing Words, _ database: Int, _ limits: SessionLimits) {
@@ -445,45 +452,19 @@ extension Execution {
     set(key, database, digits.bytes, old?.metadata.ofChangedValue ?? ItemMetadata())
     reply.integer(sum)
   }
-}
 
-/// The decimal digits of a number, without an allocation.
-struct DecimalText {
-  /// How wide a number can be made by padding.
-  static var maximumWidth: Int { 24 }
-
-  private var digits = InlineArray<24, UInt8>(repeating: 0)
-  private var start = 24
-
-  init(_ number: Int) {
-    self.init(UInt64(number.magnitude))
-    if number < 0 { prepend(UInt8(ascii: "-")) }
-  }
-
-  init(_ number: UInt64) {
-    var rest = number
-    repeat {
-      prepend(UInt8(ascii: "0") + UInt8(rest % 10))
-      rest /= 10
-    } while rest > 0
-  }
-
-  /// The digits with spaces behind them up to a width, as memcached's `decr` leaves them.
-  init(_ number: UInt64, paddedTo width: Int) {
-    let bare = DecimalText(number)
-    let length = min(Self.maximumWidth, max(width, 24 - bare.start))
-    for index in 0..<24 { digits[index] = UInt8(ascii: " ") }
-    start = 24 - length
-    for index in bare.start..<24 { digits[start + index - bare.start] = bare.digits[index] }
-  }
-
-  private mutating func prepend(_ byte: UInt8) {
-    start -= 1
-    digits[start] = byte
-  }
-
-  var bytes: RawSpan {
-    @_lifetime(borrow self)
-    get { digits.span.raw.extracting(start..<24) }
+  mutating func incrementByFraction(_ words: borrowing Words, _ database: Int) {
+    let key = keyspace.place(words[1])
+    let old = find(key, database)
+    if let old, !old.isString { return replyWrongType() }
+    guard old?.value.isDecimalFraction != RawSpan.DecimalFraction.none,
+      words[2].isDecimalFraction != .none
+    else { return reply.error("ERR value is not a valid float") }
+    let zero = DecimalText(0)
+    guard let sum = old.map({ DecimalSum($0.value, words[2]) }) ?? DecimalSum(zero.bytes, words[2]) else {
+      return reply.error("ERR increment would produce NaN or Infinity")
+    }
+    set(key, database, sum.bytes, old?.metadata.ofChangedValue ?? ItemMetadata())
+    reply.bulk(sum.bytes)
   }
 }

@@ -5,11 +5,11 @@
 
 internal let waitCommands: [CommandDeclaration] = [
   .init(
-    "WAIT", arity: 3, [], .connection, since: "3.0.0", "O(1)", "numreplicas timeout",
+    "WAIT", arity: 3, [], .generic, since: "3.0.0", "O(1)", "numreplicas timeout",
     "Waits until replicas have what this connection wrote, or for some milliseconds; returns how many have. "
       + "There are no replicas."),
   .init(
-    "WAITAOF", arity: 4, [], .connection, since: "7.2.0", "O(1)", "numlocal numreplicas timeout",
+    "WAITAOF", arity: 4, [], .generic, since: "7.2.0", "O(1)", "numlocal numreplicas timeout",
     "Waits until what this connection wrote is on the disk, or for some milliseconds; returns whether it is."),
 ]
 

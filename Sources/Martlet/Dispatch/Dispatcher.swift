@@ -24,49 +24,56 @@ extension Execution {
       replyUnknown(words)
       return .done
     }
-    guard command.arity > 0 ? words.count == command.arity : words.count >= -command.arity else {
+    guard words.count == command.arity || (command.arity < 0 && words.count >= -command.arity) else {
       replyArity(command, &session)
       return .done
     }
-    if !session.isAuthenticated && !command.flags.contains(.noAuth) {
-      reply.error("NOAUTH Authentication required.")
-      return .done
+    if session.client.isGuarded {
+      if session.isRemoved { return .close }
+      guard admit(command, words, &session) else { return .done }
     }
     if session.isInTransaction, let outcome = dispatchInTransaction(words, &session) {
       return outcome
     }
     if command.flags.contains(.write) {
+      // What a request has waited for has been taken and recorded.
       switch journal.room {
       case .free: break
-      case .full: return .waitForRoom
+      case .full: if !session.waitsForData { return .waitForRoom }
       case .stalled, .failed:
-        replyJournalFailed()
-        return .done
+        if !session.waitsForData {
+          refuse(command.index)
+          replyJournalFailed()
+          return .done
+        }
       }
-      if command.flags.contains(.denyOOM) && !hasMemory() {
+      if command.flags.contains(.denyOOM) && !hasMemory() && !session.waitsForData {
+        refuse(command.index)
         reply.error(Self.outOfMemory)
         return .done
       }
     }
     // A request that waits comes here again and again, and counts once.
     if !session.isWaiting {
-      if context.logsCommands {
-        logCommand(words, session, CommandDeclaration.all[command.index])
-      }
-      counters.value.commands.add()
+      if !context.attention.isEmpty { attend(words, session, command.index) }
+      let calls = counters.value.calls.add(command.index)
+      if calls & command.timingMask == 0 || words.count >= TimingRules.manyWords { startTiming() }
       session.client.noteCommand(command.index)
     }
+    reply.command = command.index
     let start = reply.buffer.count
     beginReply()
     defer {
       replaceIfOverfull(from: start)
       endReply(from: start, waitsForDisk: session.waitsForDisk)
       if command.flags.contains(.write) { session.noteWritten(shown) }
+      if timing.started != 0 { endTiming(words, session) }
     }
 
     let keys = command.keys
-    if command.flags.contains(.allShards) {
-      for shard in 0..<keyspace.shardCount { keyspace.lock(shard) }
+    if !command.flags.isDisjoint(with: [.allShards, .movableKeys]) {
+      guard command.flags.contains(.allShards) else { return runLocking(command, words, &session) }
+      for shard in 0..<keyspace.shardCount { lock(shard) }
       defer { for shard in 0..<keyspace.shardCount { keyspace.unlock(shard) } }
       return run(command.id, words, &session)
     }
@@ -78,19 +85,19 @@ extension Execution {
         return .done
       }
       let shard = keyspace.place(words[keys.first]).shard
-      keyspace.lock(shard)
+      lock(shard)
       defer { keyspace.unlock(shard) }
       return run(command.id, words, &session)
     }
-    return runLocking(command, last, words, &session)
+    return runLocking(command, words, &session)
   }
 
   /// Runs a command with several keys.
   private mutating func runLocking(
-    _ command: CommandEntry, _ last: Int, _ words: borrowing Words, _ session: inout SessionState
+    _ command: CommandEntry, _ words: borrowing Words, _ session: inout SessionState
   ) -> DispatchOutcome {
     var shards = ShardSet()
-    for index in stride(from: command.keys.first, through: last, by: command.keys.step) {
+    for index in command.keyPositions(words) {
       guard words[index].byteCount <= session.limits.keyBytes else {
         replyKeyTooLong(session.limits.keyBytes)
         return .done
@@ -98,7 +105,7 @@ extension Execution {
       shards.insert(keyspace.place(words[index]).shard)
     }
     let keyspace = keyspace
-    shards.forEach { keyspace.lock($0) }
+    shards.forEach { lock($0) }
     defer { shards.forEach { keyspace.unlock($0) } }
     return run(command.id, words, &session)
   }
@@ -123,6 +130,9 @@ extension Execution {
     case .reset: reset(&session)
     case .select: select(words, &session)
     case .save, .wait, .waitaof: return runWaiting(id, words, &session)
+    case .blmpop, .blpop, .brpop: return runBlocking(id, words, &session)
+    case .blmove, .brpoplpush, .copy, .lmove, .lpush, .move, .rename, .renamenx, .rpoplpush, .rpush:
+      return runServing(id, words, &session)
 
     case .discard: reply.error("ERR DISCARD without MULTI")
     case .exec: reply.error("ERR EXEC without MULTI")
@@ -141,23 +151,27 @@ extension Execution {
     case .flushall: flush(words, nil)
     case .flushdb: flush(words, database)
     case .info: info(words)
+    case .swapdb: swapServing(words)
     case .time: time()
+    case .debug: debug(words, session)
+    case .latency: latency(words, session)
+    case .memory: memory(words, session)
+    case .role: role()
+    case .slowlog: slowLog(words, session)
 
-    case .copy: copy(words, database)
     case .del, .unlink: del(words, database)
     case .exists: exists(words, database)
     case .expire: expire(words, database, .seconds, isAbsolute: false)
     case .expireat: expire(words, database, .seconds, isAbsolute: true)
     case .expiretime: expiryTime(words, database, .seconds)
     case .keys: keys(words, database)
+    case .object: object(words, session)
     case .persist: persist(words, database)
     case .pexpire: expire(words, database, .milliseconds, isAbsolute: false)
     case .pexpireat: expire(words, database, .milliseconds, isAbsolute: true)
     case .pexpiretime: expiryTime(words, database, .milliseconds)
     case .pttl: timeToLive(words, database, .milliseconds)
     case .randomkey: randomKey(database)
-    case .rename: rename(words, database, onlyIfAbsent: false)
-    case .renamenx: rename(words, database, onlyIfAbsent: true)
     case .scan: scan(words, database)
     case .touch: touch(words, database)
     case .ttl: timeToLive(words, database, .seconds)
@@ -166,14 +180,18 @@ extension Execution {
     case .append: append(words, database, session.limits)
     case .decr: increment(words, database, by: -1)
     case .decrby: decrementBy(words, database)
+    case .delifeq: deleteIfEqual(words, database)
     case .getdel: getDelete(words, database)
     case .getex: getExpire(words, database)
     case .getrange, .substr: getRange(words, database)
     case .getset: getSet(words, database, session.limits)
     case .incr: increment(words, database, by: 1)
     case .incrby: incrementBy(words, database)
+    case .incrbyfloat: incrementByFraction(words, database)
+    case .lcs: commonSubsequence(words, database)
     case .mget: getAll(words, database)
     case .mset: setAll(words, database, session.limits, onlyIfAbsent: false)
+    case .msetex: setAllExpiring(words, database, session.limits)
     case .msetnx: setAll(words, database, session.limits, onlyIfAbsent: true)
     case .prepend: prepend(words, database, session.limits)
     case .psetex: setExpiring(words, database, session.limits, .milliseconds)
@@ -211,17 +229,134 @@ extension Execution {
     case .httl: fieldExpiry(words, database, .seconds, isAbsolute: false)
     case .hvals: fields(words, database, .values)
 
+    case .lindex: elementAtIndex(words, database)
+    case .linsert: insertElement(words, database, session.limits)
+    case .llen: listLength(words, database)
+    case .lmpop: popFromFirst(words, database)
+    case .lpop: pop(words, database, from: .head)
+    case .lpos: elementPosition(words, database)
+    case .lpushx: push(words, database, session.limits, at: .head, onlyIfThere: true)
+    case .lrange: elements(words, database)
+    case .lrem: removeElements(words, database)
+    case .lset: setElement(words, database, session.limits)
+    case .ltrim: trimList(words, database)
+    case .rpop: pop(words, database, from: .tail)
+    case .rpushx: push(words, database, session.limits, at: .tail, onlyIfThere: true)
+
     case .sadd: addMembers(words, database, session.limits)
     case .scard: countMembers(.set, words, database)
+    case .sdiff: combineSets(words, database, .difference)
+    case .sdiffstore: storeCombinedSets(words, database, .difference)
+    case .sinter: combineSets(words, database, .intersection)
+    case .sintercard: countIntersection(words, database)
+    case .sinterstore: storeCombinedSets(words, database, .intersection)
     case .sismember: isMember(words, database)
     case .smembers: members(words, database)
     case .smismember: areMembers(words, database)
+    case .smove: moveMember(words, database)
     case .spop: popMembers(words, database)
     case .srandmember: randomMembers(words, database)
     case .srem: removeMembers(words, database)
     case .sscan: scanMembers(.set, words, database)
+    case .sunion: combineSets(words, database, .union)
+    case .sunionstore: storeCombinedSets(words, database, .union)
+
+    case .bitcount: countBits(words, database)
+    case .bitfield: bitfield(words, database, session.limits, readsOnly: false)
+    case .bitfieldro: bitfield(words, database, session.limits, readsOnly: true)
+    case .bitop: combineBits(words, database, session.limits)
+    case .bitpos: findBit(words, database)
+    case .getbit: getBit(words, database, session.limits)
+    case .setbit: setBit(words, database, session.limits)
+
+    case .pfadd: addElements(words, database)
+    case .pfcount: countElements(words, database)
+    case .pfmerge: mergeElements(words, database)
+
+    case .geoadd: addPositions(words, database, session.limits)
+    case .geodist: distance(words, database)
+    case .geohash: geohashes(words, database)
+    case .geopos: positions(words, database)
+    case .georadius: searchArea(words, database, .around)
+    case .georadiusro: searchArea(words, database, [.around, .readOnly])
+    case .georadiusbymember: searchArea(words, database, .aroundMember)
+    case .georadiusbymemberro: searchArea(words, database, [.aroundMember, .readOnly])
+    case .geosearch: searchArea(words, database, [])
+    case .geosearchstore: searchArea(words, database, .stores)
+
+    case .zadd: addScores(words, database, session.limits)
+    case .zcard: countMembers(.sortedSet, words, database)
+    case .zcount: countRange(words, database, .score)
+    case .zdiff: combine(words, database, .difference, .reply)
+    case .zdiffstore: combine(words, database, .difference, .store)
+    case .zincrby: incrementScore(words, database, session.limits)
+    case .zinter: combine(words, database, .intersection, .reply)
+    case .zintercard: combine(words, database, .intersection, .count)
+    case .zinterstore: combine(words, database, .intersection, .store)
+    case .zlexcount: countRange(words, database, .key)
+    case .zmpop: popScoredOfFirst(words, database)
+    case .zmscore: scoresOfMembers(words, database)
+    case .zpopmax: popScored(words, database, .highest)
+    case .zpopmin: popScored(words, database, .lowest)
+    case .zrandmember: randomScored(words, database)
+    case .zrange: range(words, database, .any)
+    case .zrangebylex: range(words, database, .rangeByKey)
+    case .zrangebyscore: range(words, database, .rangeByScore)
+    case .zrangestore: storeRange(words, database)
+    case .zrank: rankOfMember(words, database, isReversed: false)
+    case .zrem: removeScored(words, database)
+    case .zremrangebylex: removeRange(words, database, .key)
+    case .zremrangebyrank: removeRange(words, database, .rank)
+    case .zremrangebyscore: removeRange(words, database, .score)
+    case .zrevrange: range(words, database, .reversedByRank)
+    case .zrevrangebylex: range(words, database, .reversedByKey)
+    case .zrevrangebyscore: range(words, database, .reversedByScore)
+    case .zrevrank: rankOfMember(words, database, isReversed: true)
+    case .zscan: scanMembers(.sortedSet, words, database)
+    case .zscore: scoreOfMember(words, database)
+    case .zunion: combine(words, database, .union, .reply)
+    case .zunionstore: combine(words, database, .union, .store)
     }
     return .done
+  }
+
+  /// Runs a command that may make a value for which clients wait.
+  @inline(__always)
+  mutating func runMaking(
+    _ id: CommandID, _ words: borrowing Words, _ session: inout SessionState
+  ) -> DispatchOutcome {
+    let database = session.database
+    switch id {
+    case .lpush: push(words, database, session.limits, at: .head, onlyIfThere: false)
+    case .rpush: push(words, database, session.limits, at: .tail, onlyIfThere: false)
+    case .lmove, .rpoplpush: moveElement(words, database)
+    case .copy: copy(words, database)
+    case .move: move(words, database)
+    case .rename: rename(words, database, onlyIfAbsent: false)
+    case .renamenx: rename(words, database, onlyIfAbsent: true)
+    default: return runBlocking(id, words, &session)
+    }
+    return .done
+  }
+
+  /// Runs a command that waits for data.
+  mutating func runBlocking(
+    _ id: CommandID, _ words: borrowing Words, _ session: inout SessionState
+  ) -> DispatchOutcome {
+    let outcome: DispatchOutcome
+    if let blocked = session.blocked {
+      outcome = goOn(with: blocked, &session)
+    } else {
+      switch id {
+      case .blmove, .brpoplpush: outcome = waitForMove(words, &session)
+      case .blmpop: outcome = waitForFirst(words, &session)
+      case .blpop: outcome = waitForElement(words, from: .head, &session)
+      default: outcome = waitForElement(words, from: .tail, &session)
+      }
+    }
+    if case .wait = outcome { return outcome }
+    session.endWait()
+    return outcome
   }
 
   /// Runs a command that may have its client wait.
@@ -239,13 +374,6 @@ extension Execution {
     return outcome
   }
 
-  /// Logs and counts a request that is about to be run or queued.
-  func noteRequest(_ command: CommandEntry, _ words: borrowing Words, _ session: SessionState) {
-    if context.logsCommands { logCommand(words, session, CommandDeclaration.all[command.index]) }
-    counters.value.commands.add()
-    session.client.noteCommand(command.index)
-  }
-
   @inline(__always)
   mutating func replaceIfOverfull(from start: Int) {
     reply.replaceIfOverfull(
@@ -254,24 +382,37 @@ extension Execution {
 
   // MARK: Refusals
 
+  /// Counts a command that is refused before it is run: the error that follows is not its failure.
+  mutating func refuse(_ command: Int) {
+    counters.value.rejected.add(command)
+    reply.command = -1
+  }
+
   static var outOfMemory: String { "OOM command not allowed when used memory > 'maxmemory'." }
 
   @inline(never)
   private mutating func replyUnknown(_ words: borrowing Words) {
+    reply.command = -1
     // Redis shows up to 128 bytes of the name, and of the arguments with their quotes.
-    var text = "ERR unknown command '\(words[0].extracting(first: 128).text)', with args beginning with: "
+    var text = ByteQueue()
+    text.append("ERR unknown command '")
+    text.append(words[0].shownInError)
+    text.append("', with args beginning with: ")
     var shownBytes = 0
     for index in 1..<max(1, words.count) where shownBytes < 128 {
-      let argument = words[index].extracting(first: 128 - shownBytes)
-      text += "'\(argument.text)' "
+      let argument = words[index].extracting(first: 128 - shownBytes).shownInError
+      text.append("'")
+      text.append(argument)
+      text.append("' ")
       shownBytes += argument.byteCount + 3
     }
-    reply.error(text)
+    reply.error(text.bytes)
   }
 
   /// Refuses a command that has too few or too many words.
   @inline(never)
   private mutating func replyArity(_ command: CommandEntry, _ session: inout SessionState) {
+    refuse(command.index)
     let name = CommandDeclaration.all[command.index].name
     // An EXEC that is refused ends the transaction, if there is one or not.
     if command.id == .exec { return refuseExecution(because: Self.wrongArity(name), &session) }
@@ -305,28 +446,6 @@ extension Execution {
     let reason = journal.failure?.description ?? "unknown"
     return
       "MISCONF Martlet can't write its database (\(reason)). Reads go on; mend the disk and restart the server."
-  }
-
-  @inline(never)
-  private func logCommand(
-    _ words: borrowing Words, _ session: SessionState, _ declaration: CommandDeclaration
-  ) {
-    var text = ByteQueue()
-    text.append(word: words[0])
-    var shown = words.count
-    if declaration.flags.contains(.sensitive) {
-      shown = 1
-    } else if words.count > 1 {
-      let name = "\(declaration.name) \(words[1].text.uppercased())"
-      let hides = declaration.subcommands.contains { $0.name == name && $0.flags.contains(.sensitive) }
-      if hides { shown = 2 }
-    }
-    for index in 1..<max(1, shown) {
-      text.append(byte: UInt8(ascii: " "))
-      text.append(word: words[index])
-    }
-    if shown < words.count { text.append(" (arguments hidden)") }
-    context.log(session.client.address, text.bytes.text)
   }
 }
 

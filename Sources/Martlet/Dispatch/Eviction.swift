@@ -53,6 +53,8 @@ extension Execution {
     let policy = context.evictionPolicy
     // Evictions are recorded: without room for that the write can't be done either, and is told so.
     guard case .free = journal.room else { return policy != .none || keyspace.residentBytes <= limit }
+    let start = WallClock.monotonicNanoseconds()
+    defer { context.latency.note(.eviction, nanoseconds: WallClock.monotonicNanoseconds() - start) }
     if policy != .none { _ = evict(policy, to: Self.target(limit), atMost: EvictionBounds.ofRequest) }
     var left = EvictionBounds.ofRequestInNeed
     while overshoot(limit) > 0 && left > 0 {
@@ -157,6 +159,14 @@ extension Execution {
       if isDone { return true }
     }
     return false
+  }
+
+  /// Gives back what memory holds nothing, as far as that can be found at once. In a transaction only what isn't part of the
+  /// shards.
+  mutating func giveBackMemory() {
+    var left = EvictionBounds.ofRequestInNeed
+    while !isRunningTransaction && left > 0 && squeezeSome() { left -= 1 }
+    FreedMemory.giveBack()
   }
 
   // MARK: Ahead of time

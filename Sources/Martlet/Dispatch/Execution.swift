@@ -10,6 +10,7 @@ package struct SessionState {
   private final class SeldomKept {
     var awaitedCheckpoint: Int?
     var databaseCopy: DatabaseSnapshot?
+    var blocked: BlockedRequest?
   }
 
   package let client: ClientRecord
@@ -39,11 +40,18 @@ package struct SessionState {
     self.client = client
     self.limits = limits
     user = context.users.initial
+    client.become(user)
   }
 
-  /// Whether the client may do more than say who it is.
+  /// Whether the client has said who it is, if it has to.
   var isAuthenticated: Bool {
     @inline(__always) get { user != nil }
+  }
+
+  /// Whether the client may do everything that a protocol has: what clients of memcached's protocols have to be, which
+  /// know no rules.
+  var mayDoEverything: Bool {
+    @inline(__always) get { !client.isGuarded }
   }
 
   /// The checkpoint that the request which waits has asked for.
@@ -58,6 +66,12 @@ package struct SessionState {
     set { keep(newValue, as: \.databaseCopy) }
   }
 
+  /// The request that waits for data; nil when none does.
+  var blocked: BlockedRequest? {
+    get { seldomKept?.blocked }
+    set { keep(newValue, as: \.blocked) }
+  }
+
   private mutating func keep<Value>(
     _ value: Value?, as place: ReferenceWritableKeyPath<SeldomKept, Value?>
   ) {
@@ -68,7 +82,7 @@ package struct SessionState {
   /// Makes the client a user, or with nil nobody.
   mutating func become(_ user: User?) {
     self.user = user
-    client.update { $0.user = user }
+    client.become(user)
   }
 
   /// Makes it what it was when the connection began, but for what the client has written.
@@ -114,6 +128,12 @@ package struct SessionState {
     if isWaiting { deadline = .min }
   }
 
+  /// Whether the next request is one that waits for data: it is called when that has come.
+  var waitsForData: Bool { blocked != nil }
+
+  /// Ends a wait for data, the client being gone; false when the client has been served already.
+  func abandonWait() -> Bool { blocked?.abandon() ?? true }
+
   /// Notes that the request that waited is replied to.
   mutating func endWait() {
     guard isWaiting else { return }
@@ -149,7 +169,15 @@ package struct Execution: ~Copyable {
   var isRunningTransaction = false
   /// The words of the request under way. They are pinned, so that everything else can change while they are read.
   let ranges = Pinned(WordRanges())
+  /// Values of at least so many bytes are lent to whoever sends the replies.
+  private var lentFrom = Int.max
   private var record = ByteQueue()
+  /// Keys at which values have been made and at which clients wait, to be served behind the command.
+  var readyKeys: [ReadyKey] = []
+  /// What has the sessions of this lane called; nil where nobody serves sessions that wait.
+  package var waker: (any Waker)?
+  /// How long the request under way takes.
+  var timing = RequestTiming()
   /// Which shard is squeezed next.
   var squeezedShard = 0
   /// When all shards were last looked through for memory to give back, in vain, and what was in use then.
@@ -165,6 +193,8 @@ package struct Execution: ~Copyable {
     counters = context.makeLaneCounters()
     commands = .shared
     random = RandomSource(seed: seed)
+    reply.counters = counters
+    context.watch(journal)
   }
 
   deinit { ranges.destroy() }
@@ -179,11 +209,65 @@ package struct Execution: ~Copyable {
   /// Whether a reply that shows `version` may leave.
   package func mayShow(_ version: UInt64) -> Bool { journal.mayShow(version) }
 
+  // MARK: Replying values
+
+  /// Whether large values are lent instead of copied: then who takes a reply takes `reply.removeLent()`, too, and gives
+  /// it to `takeBack` once it is sent.
+  package var lendsValues: Bool {
+    get { lentFrom != .max }
+    set { lentFrom = newValue ? LentValue.minimumBytes : .max }
+  }
+
+  /// Replies a string, whose shard is locked.
+  @inline(__always)
+  mutating func replyBulk(_ item: Item, _ shard: ShardIndex) {
+    if item.valueCount < lentFrom { reply.bulk(item.value) } else { lendBulk(item, shard) }
+  }
+
+  @inline(never)
+  private mutating func lendBulk(_ item: Item, _ shard: ShardIndex) {
+    guard reply.hasRoom(for: item.valueCount) else { return }
+    reply.bulkHeader(item.valueCount)
+    lend(item, shard)
+    reply.buffer.append("\r\n")
+  }
+
+  /// Puts a string's bytes into the reply, as they are. There is room for them, and its shard is locked.
+  @inline(__always)
+  mutating func appendValue(_ item: Item, _ shard: ShardIndex) {
+    if item.valueCount < lentFrom { reply.buffer.append(item.value) } else { lend(item, shard) }
+  }
+
+  @inline(never)
+  private mutating func lend(_ item: Item, _ shard: ShardIndex) {
+    reply.append(keyspace.lend(item, shard, position: reply.buffer.count))
+  }
+
+  /// Takes back what was lent, once it has been sent or copied. No shard is locked.
+  package func takeBack(_ values: [LentValue]) {
+    for value in values { keyspace.takeBack(value) }
+  }
+
   // MARK: Locking
 
+  /// Locks a shard for the request under way.
+  @inline(__always)
+  mutating func lock(_ shard: ShardIndex) {
+    if !keyspace.tryLock(shard) { waitForLock(shard) }
+  }
+
+  /// Waits for a shard that somebody else has. From here on the request is timed.
+  @inline(never)
+  private mutating func waitForLock(_ shard: ShardIndex) {
+    let start = WallClock.monotonicNanoseconds()
+    if timing.started == 0 { timing.started = start }
+    keyspace.lock(shard)
+    timing.lockWait += WallClock.monotonicNanoseconds() - start
+  }
+
   /// Locks a shard for a command that goes through them one by one.
-  func lockInTurn(_ shard: ShardIndex) {
-    if !isRunningTransaction { keyspace.lock(shard) }
+  mutating func lockInTurn(_ shard: ShardIndex) {
+    if !isRunningTransaction { lock(shard) }
   }
 
   func unlockInTurn(_ shard: ShardIndex) {
@@ -365,6 +449,7 @@ package struct Execution: ~Copyable {
     let version = commitRecord(database)
     guard let item = keyspace[key.shard].shard.release(key.bytes, key.hash, database, version) else { return }
     keyspace[newKey.shard].shard.adopt(item, newKey.bytes, newKey.hash, database, version)
+    noteMade(newKey, database)
   }
 
   mutating func copy(_ key: borrowing Key, _ database: Int, to newKey: borrowing Key, _ newDatabase: Int) {
@@ -372,6 +457,26 @@ package struct Execution: ~Copyable {
     let version = commitRecord(database)
     guard let item = keyspace[key.shard].shard.copy(key.bytes, key.hash, database) else { return }
     keyspace[newKey.shard].shard.adopt(item, newKey.bytes, newKey.hash, newDatabase, version)
+    noteMade(newKey, newDatabase)
+  }
+
+  /// Moves what is at a key into another database, where the key is free.
+  mutating func move(_ key: borrowing Key, _ database: Int, to newDatabase: Int) {
+    record.recordMove(key.bytes, newDatabase)
+    let version = commitRecord(database)
+    guard let item = keyspace[key.shard].shard.release(key.bytes, key.hash, database, version) else { return }
+    keyspace[key.shard].shard.adopt(item, key.bytes, key.hash, newDatabase, version)
+    noteMade(key, newDatabase)
+  }
+
+  /// Has two different databases change places. Every shard is locked.
+  mutating func swapDatabases(_ first: Int, _ second: Int) {
+    record.recordSwap(first, second)
+    let version = commitRecord(0)
+    for shard in 0..<keyspace.shardCount { keyspace[shard].shard.swapDatabases(first, second, version) }
+    journal.holdReplies(until: version)
+    noteChanged(first)
+    noteChanged(second)
   }
 
   /// Adds members to a collection or gives them other values, or makes one; how many are new.
@@ -385,6 +490,26 @@ package struct Execution: ~Copyable {
     let version = commitRecord(database)
     return keyspace[key.shard].shard.putMembers(
       kind, key.bytes, key.hash, database, members, expiry, version)
+  }
+
+  /// Gives members of a sorted set their scores, one after the other, or makes one.
+  ///
+  /// - Parameter words: as many members as scores, each the last of `step` words.
+  /// - Returns: how many are new, and how many others have got another score.
+  mutating func putScores(
+    _ key: borrowing Key, _ database: Int, _ scores: [Double], _ words: borrowing Words, step: Int
+  ) -> (added: Int, changed: Int) {
+    record.recordScores(key.bytes, scores, words, step: step)
+    let version = commitRecord(database)
+    return keyspace[key.shard].shard.putScores(
+      key.bytes, key.hash, database, scores, words, step: step, version)
+  }
+
+  /// Takes the members of some ranks, which there are, out of a sorted set.
+  mutating func removeRanks(_ key: borrowing Key, _ database: Int, _ ranks: Range<Int>) {
+    record.recordRemoveRanks(key.bytes, ranks)
+    let version = commitRecord(database)
+    keyspace[key.shard].shard.removeRanks(key.bytes, key.hash, database, ranks, version)
   }
 
   /// Takes members out of a collection that is there; how many were in it.
@@ -405,6 +530,58 @@ package struct Execution: ~Copyable {
     let version = commitRecord(database)
     keyspace[key.shard].shard.setFieldExpiry(
       key.bytes, key.hash, database, fields, milliseconds, version)
+  }
+
+  /// Adds elements at an end of a list, or makes one; how many it then has.
+  mutating func pushElements(
+    _ key: borrowing Key, _ database: Int, _ words: borrowing Words, at end: ListEnd
+  ) -> Int {
+    record.recordPush(key.bytes, words, at: end)
+    let version = commitRecord(database)
+    noteMade(key, database)
+    return keyspace[key.shard].shard.pushElements(key.bytes, key.hash, database, words, at: end, version)
+  }
+
+  /// Takes elements from an end of a list, which has as many.
+  mutating func popElements(_ key: borrowing Key, _ database: Int, _ count: Int, from end: ListEnd) {
+    record.recordPop(key.bytes, count, from: end)
+    let version = commitRecord(database)
+    keyspace[key.shard].shard.popElements(key.bytes, key.hash, database, count, from: end, version)
+  }
+
+  /// Keeps some elements of a list that is there, one at least, and takes the others out.
+  mutating func trimList(_ key: borrowing Key, _ database: Int, to kept: Range<Int>) {
+    record.recordTrim(key.bytes, to: kept)
+    let version = commitRecord(database)
+    keyspace[key.shard].shard.trimList(key.bytes, key.hash, database, to: kept, version)
+  }
+
+  /// Puts another element in the place of one that there is.
+  mutating func setElement(_ key: borrowing Key, _ database: Int, _ index: Int, _ word: RawSpan) {
+    record.recordSetElement(key.bytes, index, word)
+    let version = commitRecord(database)
+    keyspace[key.shard].shard.setElement(key.bytes, key.hash, database, index, word, version)
+  }
+
+  /// Puts an element before or after the first one that is `pivot`, which is at `index`; how many there then are.
+  mutating func insertElement(
+    _ key: borrowing Key, _ database: Int, isAfter: Bool, _ pivot: RawSpan, at index: Int, _ word: RawSpan
+  ) -> Int {
+    record.recordInsertElement(key.bytes, isAfter: isAfter, pivot, word)
+    let version = commitRecord(database)
+    return keyspace[key.shard].shard.insertElement(
+      key.bytes, key.hash, database, at: isAfter ? index + 1 : index, word, version)
+  }
+
+  /// Takes elements that are a word, of which there is one, out of a list; how many they were.
+  ///
+  /// - Parameter count: how many at most, from the head on, or for one below 0 from the tail; all for 0.
+  mutating func removeElements(_ key: borrowing Key, _ database: Int, _ word: RawSpan, count: Int) -> Int {
+    record.recordRemoveElements(key.bytes, count, word)
+    let version = commitRecord(database)
+    return keyspace[key.shard].shard.removeElements(
+      key.bytes, key.hash, database, word, most: count == 0 ? .max : Int(clamping: count.magnitude),
+      from: count < 0 ? .tail : .head, version)
   }
 
   /// Empties one database. Every shard is locked.

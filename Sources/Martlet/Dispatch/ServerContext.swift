@@ -9,13 +9,18 @@ package struct ConfigParameter: Sendable {
   package let get: @Sendable () -> String
   /// Takes a new value; why not, if it can't. Nil when the setting can't be changed while the server runs.
   package let set: (@Sendable (String) -> String?)?
+  /// The key in the configuration file that `CONFIG REWRITE` writes, and the value as it has to be there; nil for what isn't
+  /// a setting of the file.
+  package let rewritten: (@Sendable () -> (key: String, value: String))?
 
   package init(
-    _ name: String, get: @escaping @Sendable () -> String, set: (@Sendable (String) -> String?)? = nil
+    _ name: String, get: @escaping @Sendable () -> String, set: (@Sendable (String) -> String?)? = nil,
+    rewritten: (@Sendable () -> (key: String, value: String))? = nil
   ) {
     self.name = name
     self.get = get
     self.set = set
+    self.rewritten = rewritten
   }
 }
 
@@ -45,6 +50,35 @@ package struct SessionLimits: Sendable {
 
 /// What one lane has counted. The lane alone writes, anybody reads.
 package struct LaneCounters: ~Copyable {
+  /// Of the Redis protocol, by the place of a command's declaration: how often it was called, refused and failed, and
+  /// how many of the calls were timed, with what they took together.
+  let calls = CountArray(count: CommandDeclaration.all.count)
+  let rejected = CountArray(count: CommandDeclaration.all.count)
+  let failed = CountArray(count: CommandDeclaration.all.count)
+  let timed = CountArray(count: CommandDeclaration.all.count)
+  let nanoseconds = CountArray(count: CommandDeclaration.all.count)
+  private let buckets = LazyCountArray(count: CommandDeclaration.all.count * LatencyBuckets.count)
+  /// How often clients were told of errors, by the errors' codes.
+  let errors = Guarded<[String: UInt64]>([:])
+
+  init() {}
+
+  deinit {
+    for counts in [calls, rejected, failed, timed, nanoseconds] { counts.destroy() }
+  }
+
+  /// Notes how long one call took.
+  func noteTime(_ command: Int, nanoseconds duration: Int64) {
+    timed.add(command)
+    nanoseconds.add(command, UInt64(max(0, duration)))
+    buckets.add(command * LatencyBuckets.count + LatencyBuckets.index(duration))
+  }
+
+  /// Adds how many calls of a command were timed in each bucket.
+  func addBuckets(_ command: Int, to sums: inout [UInt64]) {
+    buckets.add(command * LatencyBuckets.count..<(command + 1) * LatencyBuckets.count, to: &sums)
+  }
+
   package struct Count: ~Copyable {
     private let count = Atomic<UInt64>(0)
 
@@ -59,6 +93,7 @@ package struct LaneCounters: ~Copyable {
     var value: UInt64 { count.load(ordering: .relaxed) }
   }
 
+  /// Requests of memcached's protocols.
   let commands = Count()
   let gets = Count()
   let hits = Count()
@@ -126,20 +161,46 @@ package final class ServerContext: Sendable {
   package static var redisVersion: String { "7.0.15" }
 
   package let clients = ClientRegistry()
+  /// Who waits for data.
+  let blockedClients = BlockedClients()
   /// Who watches what memcached's clients do.
   let watchers = Watchers()
   private let memoryLimitBox = Atomic<Int>(0)
   private let evictionPolicyBox = Atomic<UInt8>(0)
   private let hasEvictedBox = Atomic<Bool>(false)
   private let firstEviction = Mutex<@Sendable () -> Void>({})
-  private let logsCommandsBox = Atomic<Bool>(false)
+  /// What each request is to be looked at for, besides being run.
+  private let attentionBox = Atomic<UInt8>(0)
   /// Ends the server.
   private let stop = Mutex<@Sendable () -> Void>({})
   /// When database 0 is to be emptied, in milliseconds since 1970; 0 when no such wish is open.
   private let scheduledFlush = Atomic<Int64>(0)
+  /// How often expired keys are swept in a second, and what goes with that is done.
+  package static var sweepsInSecond: Int { 10 }
+  /// What tells this run of the server from all others: 40 hexadecimal digits made by chance.
+  let runIdentifier: String = {
+    var random = SystemRandomNumberGenerator()
+    var text = ByteQueue()
+    for _ in 0..<5 {
+      let word: UInt32 = random.next()
+      text.append(hexadecimal: UInt64(word), width: 8)
+    }
+    return text.bytes.text
+  }()
   package let startTime = WallClock.systemMicroseconds() / 1000
   /// Who may come in.
   package let users: Users
+  package let accessLog = AccessLog()
+  package let slowLog = SlowLog()
+  package let latency = LatencyMonitor()
+  let meter = Meter()
+  /// What is counted from, since `CONFIG RESETSTAT`.
+  let statisticsBase = Guarded(StatisticsBase())
+  private let debugPermissionBox = Mutex(DebugPermission.no)
+  private let sweepsExpiredBox = Atomic<Bool>(true)
+  private let rewrite = Mutex<@Sendable () -> String?>({ "The server is running without a config file" })
+  private let usersPathBox = Mutex<String?>(nil)
+  private let watchesJournal = Atomic<Bool>(false)
   /// What memcached's clients may do.
   let memcached: MemcachedRules
   private let lanes = Mutex<[LaneCountersReference]>([])
@@ -191,10 +252,50 @@ package final class ServerContext: Sendable {
     set { memoryLimitBox.store(newValue, ordering: .relaxed) }
   }
 
+  /// What each request is to be looked at for, besides being run. In one word, so that a request asks once.
+  struct Attention: OptionSet {
+    let rawValue: UInt8
+
+    /// It is printed.
+    static let log = Attention(rawValue: 1)
+    /// It is timed, whatever it is.
+    static let time = Attention(rawValue: 2)
+  }
+
+  var attention: Attention {
+    @inline(__always) get { Attention(rawValue: attentionBox.load(ordering: .relaxed)) }
+  }
+
+  private func set(_ attention: Attention, _ isOn: Bool) {
+    if isOn {
+      attentionBox.bitwiseOr(attention.rawValue, ordering: .relaxed)
+    } else {
+      attentionBox.bitwiseAnd(~attention.rawValue, ordering: .relaxed)
+    }
+  }
+
   /// Whether commands are printed.
   package var logsCommands: Bool {
-    get { logsCommandsBox.load(ordering: .relaxed) }
-    set { logsCommandsBox.store(newValue, ordering: .relaxed) }
+    get { attention.contains(.log) }
+    set { set(.log, newValue) }
+  }
+
+  /// Requests that take this many microseconds are entered in the slow log; none, if it is negative.
+  package var slowLogThreshold: Int64 {
+    get { slowLog.threshold }
+    set {
+      slowLog.threshold = newValue
+      set(.time, newValue >= 0 && newValue < TimingRules.quickBound)
+    }
+  }
+
+  /// Has the slow log and the latency monitor hear of a store's journal; once for all lanes.
+  func watch(_ journal: Journal) {
+    guard !watchesJournal.exchange(true, ordering: .relaxed) else { return }
+    journal.onCommit { [slowLog, unowned journal] in slowLog.noteDurable(journal.durable.value) }
+    journal.onTime { [latency] step, nanoseconds in
+      latency.note(step == .sync ? .sync : .write, nanoseconds: nanoseconds)
+    }
   }
 
   /// What ends the server, in order.
@@ -227,6 +328,64 @@ package final class ServerContext: Sendable {
     set { statisticsStartBox.withLock { $0 = newValue } }
   }
 
+  /// Where `ACL SAVE` writes the users; nil where no file is kept.
+  package var usersPath: String? {
+    get { usersPathBox.withLock { $0 } }
+    set { usersPathBox.withLock { $0 = newValue } }
+  }
+
+  /// Why the file of users can't be loaded.
+  package struct UsersNotLoaded: Error, CustomStringConvertible {
+    package let description: String
+  }
+
+  /// Puts the users of the file in the place of those whom commands have defined.
+  ///
+  /// - Parameter isOptional: without the file there are none; otherwise that is an error.
+  package func loadUsers(isOptional: Bool = false) throws(UsersNotLoaded) {
+    guard let path = usersPath else { return }
+    let text: [UInt8]
+    do {
+      text = try SecretFile.bytes(path, atMost: UsersFile.maximumBytes)
+    } catch {
+      if isOptional && error.isAbsence { return }
+      throw UsersNotLoaded(description: "Error loading ACLs, opening file '\(path)': \(error.reason)")
+    }
+    let gone: [User]
+    do { gone = try users.load(text.span.raw, path) } catch {
+      throw UsersNotLoaded(description: error.description)
+    }
+    for user in gone + users.all { clients.noteChange(of: user) }
+  }
+
+  /// Whether `DEBUG` is carried out, and for whom.
+  package enum DebugPermission: String, Sendable, CaseIterable { case no, yes, local }
+
+  package var debugPermission: DebugPermission {
+    get { debugPermissionBox.withLock { $0 } }
+    set { debugPermissionBox.withLock { $0 = newValue } }
+  }
+
+  func allowsDebug(_ client: ClientRecord) -> Bool {
+    switch debugPermission {
+    case .no: false
+    case .yes: true
+    case .local: client.isLocal
+    }
+  }
+
+  /// Whether expired keys are swept; only `DEBUG` turns that off.
+  var sweepsExpired: Bool {
+    get { sweepsExpiredBox.load(ordering: .relaxed) }
+    set { sweepsExpiredBox.store(newValue, ordering: .relaxed) }
+  }
+
+  /// Sets what writes the settings back to where they came from, and returns why it can't.
+  package func onRewrite(_ body: @escaping @Sendable () -> String?) { rewrite.withLock { $0 = body } }
+
+  /// Writes the settings back to where they came from; why not, if that can't be.
+  func rewriteSettings() -> String? { rewrite.withLock { $0 }() }
+
   package func setFacts(_ facts: @escaping @Sendable () -> [(section: String, name: String, value: String)]) {
     self.facts.withLock { $0 = facts }
   }
@@ -242,6 +401,11 @@ package final class ServerContext: Sendable {
   /// The sum over all lanes of one counter.
   func sum(_ counter: (borrowing LaneCounters) -> UInt64) -> UInt64 {
     lanes.withLock { $0 }.reduce(0) { $0 &+ counter($1.value) }
+  }
+
+  /// Calls `body` with the counters of each lane.
+  func forEachLane(_ body: (borrowing LaneCounters) -> Void) {
+    for lane in lanes.withLock({ $0 }) { body(lane.value) }
   }
 
   func log(_ address: String, _ words: String) { logger(address, words) }
@@ -288,6 +452,8 @@ package final class ClientRecord: Sendable {
   private let isWaitingBox = Atomic<Bool>(false)
   /// The place of the last command's declaration; −1 for none yet.
   private let lastCommand = Atomic<Int16>(-1)
+  /// Whether something has to be looked at before the client may run a request.
+  private let isGuardedBox = Atomic<Bool>(true)
   private let endpoint: Endpoint
   private let transactionLengthBox = Atomic<Int32>(-1)
   private let localEndpoint: Endpoint
@@ -304,12 +470,37 @@ package final class ClientRecord: Sendable {
   /// Its address with its port; for a Unix socket the path, as Redis shows it.
   package var address: String { endpoint.text }
 
+  /// Whether it comes from this machine.
+  var isLocal: Bool { endpoint.isLocal }
+
   /// The address that it has connected to.
   var localAddress: String { localEndpoint.text }
 
   /// Reads or changes what may change of a client.
   func update<Result: Sendable>(_ body: (inout Details) -> Result) -> Result {
     details.withLock { details in body(&details) }
+  }
+
+  /// Whether what the client asks for is to be compared with what its user may do; not if that is everything.
+  var isGuarded: Bool {
+    @inline(__always) get { isGuardedBox.load(ordering: .relaxed) }
+  }
+
+  /// Makes the client a user, or with nil nobody.
+  func become(_ user: User?) {
+    details.withLock { details in
+      details.user = user
+      noteRules(of: user)
+    }
+  }
+
+  /// Notes what a user's rules have become, if it is this client's.
+  func noteChange(of user: User) {
+    details.withLock { details in if details.user === user { noteRules(of: user) } }
+  }
+
+  private func noteRules(of user: User?) {
+    isGuardedBox.store(!(user?.isUnrestricted ?? false) || user?.isRemoved == true, ordering: .relaxed)
   }
 
   /// Notes that the client has sent something just now.
@@ -422,6 +613,9 @@ package final class ClientRegistry: Sendable {
   package var waitingCount: Int {
     state.withLock { state in state.clients.values.reduce(0) { $0 + ($1.isWaiting ? 1 : 0) } }
   }
+
+  /// Has all clients that are a user heed its new rules.
+  func noteChange(of user: User) { for client in all { client.noteChange(of: user) } }
 
   /// All clients by age.
   var all: [ClientRecord] { state.withLock { $0.clients.values.sorted { $0.id < $1.id } } }

@@ -13,6 +13,8 @@ package struct Sweeper: ~Copyable {
   /// Hashes that have been come to and whose fields are still to be gone through, and how far the last of them is.
   private var hashes: [(key: [UInt8], database: Int)] = []
   private var fieldCursor: UInt64 = 0
+  /// The last change of places of databases when that was begun.
+  private var swapBeforeFields: UInt64 = 0
   private var freedMemory = FreedMemoryWatch()
 
   package init(_ store: StoreCore, _ context: ServerContext, seed: UInt64) {
@@ -23,6 +25,22 @@ package struct Sweeper: ~Copyable {
   /// long. It also does a scheduled flush that is due, sets the time that items are marked with, and after a burst of large
   /// requests has their memory go back to the system.
   package mutating func sweep(nanoseconds: Int64) {
+    let start = WallClock.monotonicNanoseconds()
+    noteFigures()
+    sweepAll(nanoseconds)
+    execution.context.latency.note(.sweep, nanoseconds: WallClock.monotonicNanoseconds() - start)
+  }
+
+  /// Notes how far the server has come, for what it tells of the last second.
+  private func noteFigures() {
+    let context = execution.context
+    context.meter.note(
+      commands: context.commandCount &+ context.sum { $0.commands.value },
+      read: context.sum { $0.bytesRead.value }, written: context.sum { $0.bytesWritten.value },
+      memory: execution.keyspace.residentBytes)
+  }
+
+  private mutating func sweepAll(_ nanoseconds: Int64) {
     execution.keyspace.accessTime = AccessTime(milliseconds: execution.clock.now())
     if freedMemory.isDue(at: WallClock.monotonicNanoseconds(), freed: FreedMemory.bytes) {
       FreedMemory.giveBack()
@@ -30,6 +48,7 @@ package struct Sweeper: ~Copyable {
     guard case .free = execution.journal.room else { return }
     if execution.context.takeDueFlush(execution.clock.now()) { execution.flushLocking(0) }
     execution.tidyMemory(until: WallClock.monotonicNanoseconds() + nanoseconds)
+    guard execution.context.sweepsExpired else { return }
     let deadline = WallClock.monotonicNanoseconds() + nanoseconds
     var visitedTables = 0
     let tables = execution.keyspace.shardCount * execution.keyspace.databaseCount
@@ -85,6 +104,12 @@ package struct Sweeper: ~Copyable {
     let place = keyspace.place(key.span.raw)
     keyspace.lock(place.shard)
     defer { keyspace.unlock(place.shard) }
+    let lastSwap = keyspace[place.shard].shard.lastSwap
+    if swapBeforeFields != lastSwap {
+      // What is at the key may be another hash, whose fields have to be gone through from the first.
+      swapBeforeFields = lastSwap
+      fieldCursor = 0
+    }
     fieldCursor = execution.deleteExpiredFields(place, database, fieldCursor, visiting: Self.entriesAtOnce)
     if fieldCursor == 0 { hashes.removeLast() }
     return true

@@ -17,7 +17,7 @@ extension Execution {
     case .quit, .reset: return nil
     case .exec: return execute(command, words, &session)
     case .discard:
-      noteRequest(command, words, session)
+      note(command, words, session)
       session.endTransaction()
       reply.ok()
     // These two are no more than refused: the transaction goes on.
@@ -33,8 +33,12 @@ extension Execution {
   private mutating func queue(
     _ command: CommandEntry, _ words: borrowing Words, _ session: inout SessionState
   ) {
-    guard mayQueue(command, words, session) else { return session.refuseTransaction() }
-    noteRequest(command, words, session)
+    guard mayQueue(command, words, session) else {
+      counters.value.rejected.add(command.index)
+      return session.refuseTransaction()
+    }
+    if !context.attention.isEmpty { attend(words, session, command.index) }
+    session.client.noteCommand(command.index)
     let transaction = session.transaction(store)
     if !transaction.isRefused {
       guard transaction.queue.append(command, words) else {
@@ -52,8 +56,9 @@ extension Execution {
   private mutating func mayQueue(
     _ command: CommandEntry, _ words: borrowing Words, _ session: SessionState
   ) -> Bool {
+    reply.command = -1
     let declaration = CommandDeclaration.all[command.index]
-    if words.count > 1 && !declaration.subcommands.isEmpty && subcommand(words, session) == nil {
+    if words.count > 1 && !declaration.subcommands.isEmpty && subcommandPlace(words, session) == nil {
       return false
     }
     if command.flags.contains(.noMulti) {
@@ -74,7 +79,7 @@ extension Execution {
         return false
       }
     }
-    for index in command.keyPositions(words.count) where words[index].byteCount > session.limits.keyBytes {
+    for index in command.keyPositions(words) where words[index].byteCount > session.limits.keyBytes {
       replyKeyTooLong(session.limits.keyBytes)
       return false
     }
@@ -101,7 +106,8 @@ extension Execution {
         return .done
       }
     }
-    noteRequest(command, words, session)
+    startTiming()
+    note(command, words, session)
     if transaction.isRefused {
       reply.error("EXECABORT Transaction discarded because of previous errors.")
     } else {
@@ -110,8 +116,20 @@ extension Execution {
       run(transaction, &session)
       endReply(from: start, waitsForDisk: session.waitsForDisk)
     }
+    reply.command = command.index
+    endTiming(words, session)
     session.endTransaction()
     return .done
+  }
+
+  /// Logs and counts a request that is run.
+  private mutating func note(
+    _ command: CommandEntry, _ words: borrowing Words, _ session: SessionState
+  ) {
+    if !context.attention.isEmpty { attend(words, session, command.index) }
+    counters.value.calls.add(command.index)
+    session.client.noteCommand(command.index)
+    reply.command = command.index
   }
 
   /// Ends a transaction that can't be run as things are.
@@ -124,26 +142,47 @@ extension Execution {
   private mutating func run(_ transaction: Transaction, _ session: inout SessionState) {
     var queue = CommandQueue()
     swap(&queue, &transaction.queue)
-    let shards = shards(queue, transaction)
+    var shards = shards(queue, transaction)
     let keyspace = keyspace
-    shards.forEach { keyspace.lock($0) }
-    defer { shards.forEach { keyspace.unlock($0) } }
+    shards.forEach { lock($0) }
+    // Those who wait at keys of the transaction are served behind its last command.
+    let awaited = queue.writeCount > 0 ? awaitedPlaces(queue) : []
+    if !awaited.isEmpty { shards.formUnion(lockDestinations(awaited, shards)) }
+    let locked = shards
+    defer { locked.forEach { keyspace.unlock($0) } }
     if hasChanged(transaction) { return reply.nullArray() }
 
     isRunningTransaction = true
     defer { isRunningTransaction = false }
     // One record is whole by itself.
-    let group = queue.writeCount > 1 ? journal.beginGroup() : nil
+    let group = queue.writeCount > 1 || !awaited.isEmpty ? journal.beginGroup() : nil
     reply.array(queue.count)
     for index in 0..<queue.count {
       let command = queue.command(index)
       let start = reply.buffer.count
+      guard mayRunQueued(command, queue.words(index), session) else { continue }
+      counters.value.calls.add(command.index)
+      reply.command = command.index
       // No command ends the connection or waits in here.
       _ = run(command.id, queue.words(index), &session)
       replaceIfOverfull(from: start)
       if command.flags.contains(.write) { session.noteWritten(shown) }
     }
+    serveReady()
     if let group { journal.endGroup(group) }
+  }
+
+  /// The keys of the transaction, in whichever database, at which clients wait. Their shards are locked.
+  private func awaitedPlaces(_ queue: borrowing CommandQueue) -> [MadePlace] {
+    guard keyspace.waiterCount.value > 0 else { return [] }
+    var places: Set<MadePlace> = []
+    for index in 0..<queue.count {
+      let words = queue.words(index)
+      for position in queue.command(index).keyPositions(words) {
+        appendAwaited(keyspace.place(words[position]), &places)
+      }
+    }
+    return Array(places)
   }
 
   /// The shards that a transaction needs.
@@ -155,7 +194,7 @@ extension Execution {
     }
     for index in 0..<queue.count {
       let words = queue.words(index)
-      for position in queue.command(index).keyPositions(words.count) {
+      for position in queue.command(index).keyPositions(words) {
         shards.insert(keyspace.place(words[position]).shard)
       }
     }

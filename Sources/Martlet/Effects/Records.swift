@@ -1,6 +1,26 @@
 // The records of the database file: one function for each effect, which writes it as a person would type it.
 // `Replay` reads what is written here; docs/FORMAT.md lists it.
 
+extension ItemKind {
+  /// The record that puts members into a collection of this type.
+  fileprivate var recordOfMembers: StaticString {
+    switch self {
+    case .hash: "HSET"
+    case .sortedSet: "ZADD"
+    case .set, .string, .list: "SADD"
+    }
+  }
+
+  /// The record that takes members out of a collection of this type.
+  fileprivate var recordOfRemoval: StaticString {
+    switch self {
+    case .hash: "HDEL"
+    case .sortedSet: "ZREM"
+    case .set, .string, .list: "SREM"
+    }
+  }
+}
+
 extension ByteQueue {
   /// A record of a command with one key.
   @inline(__always)
@@ -130,6 +150,23 @@ extension ByteQueue {
     end()
   }
 
+  /// `MOVE key number`
+  mutating func recordMove(_ key: RawSpan, _ database: Int) {
+    begin("MOVE", key)
+    append(byte: UInt8(ascii: " "))
+    append(decimal: database)
+    end()
+  }
+
+  /// `SWAPDB number number`
+  mutating func recordSwap(_ first: Int, _ second: Int) {
+    append("SWAPDB ")
+    append(decimal: first)
+    append(byte: UInt8(ascii: " "))
+    append(decimal: second)
+    end()
+  }
+
   // MARK: Collections
 
   /// `SADD key member [member ...]`, `HSET key field value [field value ...]`, or for fields whose expiry is said
@@ -168,10 +205,11 @@ extension ByteQueue {
 
   /// The beginning of `SADD key member [member ...]` or its kin: members follow, and a newline.
   mutating func recordMembersStart(_ kind: ItemKind, _ key: RawSpan) {
-    begin(kind == .hash ? "HSET" : "SADD", key)
+    begin(kind.recordOfMembers, key)
   }
 
   mutating func recordNextMember(_ member: Member) {
+    if member.hasScore { next(member.score) }
     next(member.key)
     if member.hasValue { next(member.value) }
   }
@@ -196,9 +234,36 @@ extension ByteQueue {
     append(decimal: count)
   }
 
-  /// `SREM key member [member ...]` or `HDEL key field [field ...]`
+  /// `ZADD key score member [score member ...]`
+  ///
+  /// - Parameter words: as many members as scores, each the last of `step` words.
+  mutating func recordScores(_ key: RawSpan, _ scores: [Double], _ words: borrowing Words, step: Int) {
+    recordMembersStart(.sortedSet, key)
+    for (index, score) in scores.enumerated() {
+      next(score)
+      next(words[index * step + step - 1])
+    }
+    end()
+  }
+
+  private mutating func next(_ score: Double) {
+    append(byte: UInt8(ascii: " "))
+    append(score: score)
+  }
+
+  /// `ZREMRANGEBYRANK key first last`
+  mutating func recordRemoveRanks(_ key: RawSpan, _ ranks: Range<Int>) {
+    begin("ZREMRANGEBYRANK", key)
+    append(byte: UInt8(ascii: " "))
+    append(decimal: ranks.lowerBound)
+    append(byte: UInt8(ascii: " "))
+    append(decimal: ranks.upperBound - 1)
+    end()
+  }
+
+  /// `SREM key member [member ...]` or its kin: `HDEL`, `ZREM`.
   mutating func recordRemoveMembers(_ kind: ItemKind, _ key: RawSpan, _ members: borrowing Words) {
-    begin(kind == .hash ? "HDEL" : "SREM", key)
+    begin(kind.recordOfRemoval, key)
     for index in 0..<members.count { next(members[index]) }
     end()
   }
@@ -216,6 +281,72 @@ extension ByteQueue {
     append(" FIELDS ")
     append(decimal: fields.count)
     for index in 0..<fields.count { next(fields[index]) }
+    end()
+  }
+
+  // MARK: Lists
+
+  /// `RPUSH key element [element ...]` or `LPUSH ...`
+  mutating func recordPush(_ key: RawSpan, _ words: borrowing Words, at end: ListEnd) {
+    begin(end == .head ? "LPUSH" : "RPUSH", key)
+    for index in 0..<words.count { next(words[index]) }
+    self.end()
+  }
+
+  /// The beginning of `RPUSH key element [element ...]`: elements follow, and a newline.
+  mutating func recordElementsStart(_ key: RawSpan) { begin("RPUSH", key) }
+
+  mutating func recordNextElement(_ element: ListElement) {
+    if let integer = element.integer {
+      append(byte: UInt8(ascii: " "))
+      append(decimal: integer)
+    } else {
+      next(element.text)
+    }
+  }
+
+  /// `LPOP key count` or `RPOP key count`
+  mutating func recordPop(_ key: RawSpan, _ count: Int, from end: ListEnd) {
+    begin(end == .head ? "LPOP" : "RPOP", key)
+    append(byte: UInt8(ascii: " "))
+    append(decimal: count)
+    self.end()
+  }
+
+  /// `LTRIM key start stop`, both from 0 on, the stop among what is kept.
+  mutating func recordTrim(_ key: RawSpan, to kept: Range<Int>) {
+    begin("LTRIM", key)
+    append(byte: UInt8(ascii: " "))
+    append(decimal: kept.lowerBound)
+    append(byte: UInt8(ascii: " "))
+    append(decimal: kept.upperBound - 1)
+    end()
+  }
+
+  /// `LSET key index element`, the index from 0 on.
+  mutating func recordSetElement(_ key: RawSpan, _ index: Int, _ word: RawSpan) {
+    begin("LSET", key)
+    append(byte: UInt8(ascii: " "))
+    append(decimal: index)
+    next(word)
+    end()
+  }
+
+  /// `LINSERT key BEFORE|AFTER pivot element`
+  mutating func recordInsertElement(_ key: RawSpan, isAfter: Bool, _ pivot: RawSpan, _ word: RawSpan) {
+    begin("LINSERT", key)
+    append(isAfter ? " AFTER" : " BEFORE")
+    next(pivot)
+    next(word)
+    end()
+  }
+
+  /// `LREM key count element`: a count below zero counts from the tail, 0 is for all.
+  mutating func recordRemoveElements(_ key: RawSpan, _ count: Int, _ word: RawSpan) {
+    begin("LREM", key)
+    append(byte: UInt8(ascii: " "))
+    append(decimal: count)
+    next(word)
     end()
   }
 

@@ -42,6 +42,7 @@ struct Replay {
     }
     if name.equalsIgnoringCase("del") { return words.count == 2 ? .key : .eachKey(step: 1) }
     if name.equalsIgnoringCase("mset") { return .eachKey(step: 2) }
+    if name.equalsIgnoringCase("swapdb") { return .everything }
     if name.equalsIgnoringCase("rename") || name.equalsIgnoringCase("copy") { return .severalKeys }
     return .key
   }
@@ -90,12 +91,20 @@ struct Replay {
       guard count >= 3, removeMembers(.set, words, version) else { return .rejected }
     } else if name.equalsIgnoringCase("hdel") {
       guard count >= 3, removeMembers(.hash, words, version) else { return .rejected }
+    } else if name.equalsIgnoringCase("zadd") {
+      guard count >= 4, putScores(words, version) else { return .rejected }
+    } else if name.equalsIgnoringCase("zrem") {
+      guard count >= 3, removeMembers(.sortedSet, words, version) else { return .rejected }
+    } else if name.equalsIgnoringCase("zremrangebyrank") {
+      guard count == 4, removeRanks(words, version) else { return .rejected }
     } else if name.equalsIgnoringCase("hpexpireat") {
       guard count >= 6, let milliseconds = words[2].decimal, milliseconds != 0,
         setFieldExpiry(words, from: 3, Int64(milliseconds), version)
       else { return .rejected }
     } else if name.equalsIgnoringCase("hpersist") {
       guard count >= 5, setFieldExpiry(words, from: 2, 0, version) else { return .rejected }
+    } else if let outcome = applyToList(words, version) {
+      return outcome
     } else if name.equalsIgnoringCase("append") {
       guard count == 3, holds(words, .string) else { return .rejected }
       let key = place(words, 1)
@@ -134,13 +143,27 @@ struct Replay {
       }
       keyspace[newKey.shard].shard.adopt(item, newKey.bytes, newKey.hash, database, version)
     } else if name.equalsIgnoringCase("copy") {
-      guard count == 5, words[3].equalsIgnoringCase("db"), let target = words[4].decimal,
-        target >= 0, target < keyspace.databaseCount
-      else { return .rejected }
+      guard count == 5, words[3].equalsIgnoringCase("db"), let target = databaseNumber(words[4]) else {
+        return .rejected
+      }
       let key = place(words, 1)
       let newKey = place(words, 2)
       guard let item = keyspace[key.shard].shard.copy(key.bytes, key.hash, database) else { return .rejected }
       keyspace[newKey.shard].shard.adopt(item, newKey.bytes, newKey.hash, target, version)
+    } else if name.equalsIgnoringCase("move") {
+      guard count == 3, let target = databaseNumber(words[2]), target != database else { return .rejected }
+      let key = place(words, 1)
+      guard let item = keyspace[key.shard].shard.release(key.bytes, key.hash, database, version) else {
+        return .rejected
+      }
+      keyspace[key.shard].shard.adopt(item, key.bytes, key.hash, target, version)
+    } else if name.equalsIgnoringCase("swapdb") {
+      guard count == 3, let first = databaseNumber(words[1]), let second = databaseNumber(words[2]),
+        first != second
+      else { return .rejected }
+      for shard in 0..<keyspace.shardCount where isMine(shard) {
+        keyspace[shard].shard.swapDatabases(first, second, version)
+      }
     } else if name.equalsIgnoringCase("version") {
       guard count == 3, let named = words[2].unsignedDecimal, named <= version else { return .rejected }
       let key = place(words, 1)
@@ -163,12 +186,18 @@ struct Replay {
   }
 
   @_lifetime(copy words)
-  private func place(_ words: borrowing Words, _ index: Int) -> Key {
+  func place(_ words: borrowing Words, _ index: Int) -> Key {
     keyspace.place(words[index])
   }
 
+  /// The number of a database that there is.
+  private func databaseNumber(_ word: RawSpan) -> Int? {
+    guard let number = word.decimal, number >= 0, number < keyspace.databaseCount else { return nil }
+    return number
+  }
+
   /// Whether the key is free or has a value of this type.
-  private func holds(_ words: borrowing Words, _ kind: ItemKind) -> Bool {
+  func holds(_ words: borrowing Words, _ kind: ItemKind) -> Bool {
     let hash = keyspace.hash(words[1])
     guard let item = keyspace[keyspace.shardIndex(hash)].shard.find(words[1], hash, database) else {
       return true
@@ -194,6 +223,32 @@ struct Replay {
     guard holds(words, kind) else { return false }
     let key = place(words, 1)
     _ = keyspace[key.shard].shard.removeMembers(key.bytes, key.hash, database, words.from(2), version)
+    return true
+  }
+
+  /// Gives the members of the sorted set that the record names their scores; whether they are scores.
+  private func putScores(_ words: borrowing Words, _ version: UInt64) -> Bool {
+    guard words.count % 2 == 0, holds(words, .sortedSet) else { return false }
+    var scores: [Double] = []
+    for index in stride(from: 2, to: words.count, by: 2) {
+      guard let score = words[index].score else { return false }
+      scores.append(score)
+    }
+    let key = place(words, 1)
+    _ = keyspace[key.shard].shard.putScores(
+      key.bytes, key.hash, database, scores, words.from(2), step: 2, version)
+    return true
+  }
+
+  private func removeRanks(_ words: borrowing Words, _ version: UInt64) -> Bool {
+    guard holds(words, .sortedSet), let first = words[2].decimal, let last = words[3].decimal else {
+      return false
+    }
+    let key = place(words, 1)
+    let count =
+      keyspace[key.shard].shard.find(key.bytes, key.hash, database)?.members.count ?? 0
+    guard first >= 0, first <= last, last < count else { return false }
+    keyspace[key.shard].shard.removeRanks(key.bytes, key.hash, database, first..<last + 1, version)
     return true
   }
 

@@ -252,10 +252,63 @@ public final class Store: Sendable {
     }
   }
 
+  // MARK: Lists
+
+  /// Adds elements at the tail of the list at a key, which is made if there is none; how many it then has. O(elements).
+  @discardableResult
+  public func append(_ elements: [String], to key: String) async throws(StoreError) -> Int {
+    try await push(elements, key, at: .tail)
+  }
+
+  /// Adds elements at the head of the list at a key, which is made if there is none, so that the first of them is the list's
+  /// first; how many it then has. O(elements).
+  @discardableResult
+  public func prepend(_ elements: [String], to key: String) async throws(StoreError) -> Int {
+    try await push(elements.reversed(), key, at: .head)
+  }
+
+  private func push(_ elements: [String], _ key: String, at end: ListEnd) async throws(StoreError) -> Int {
+    let packed = try PackedWords(elements)
+    return try await change(key.utf8) { key, execution throws(StoreError) in
+      let item = execution.findToChange(key, 0)
+      if let item, item.kind != .list { throw .wrongType }
+      guard packed.count > 0 else { return item?.list.count ?? 0 }
+      return execution.pushElements(key, 0, packed.words, at: end)
+    }
+  }
+
+  /// Takes the first element of the list at a key, which goes with its last one; nil when there is no such key. O(1).
+  public func removeFirst(from key: String) async throws(StoreError) -> String? { try await pop(key, .head) }
+
+  /// Takes the last element of the list at a key, which goes with its last one; nil when there is no such key. O(1).
+  public func removeLast(from key: String) async throws(StoreError) -> String? { try await pop(key, .tail) }
+
+  private func pop(_ key: String, _ end: ListEnd) async throws(StoreError) -> String? {
+    try await change(key.utf8) { key, execution throws(StoreError) in
+      guard let item = execution.findToChange(key, 0) else { return nil }
+      guard item.kind == .list else { throw .wrongType }
+      let list = item.list
+      let element = list.element(end == .head ? 0 : list.count - 1).array
+      execution.popElements(key, 0, 1, from: end)
+      return String(decoding: element, as: UTF8.self)
+    }
+  }
+
+  /// The elements of the list at a key, in their order; none when there is no such key. O(elements).
+  public func elements(of key: String) async throws(StoreError) -> [String] {
+    try await read(key.utf8) { key, execution throws(StoreError) in
+      guard let item = execution.find(key, 0) else { return [] }
+      guard item.kind == .list else { throw .wrongType }
+      var elements: [String] = []
+      item.list.forEach { elements.append(String(decoding: $0.array, as: UTF8.self)) }
+      return elements
+    }
+  }
+
   // MARK: Running
 
   /// Runs `body` under the lock of a key's shard and returns when what it showed is durable.
-  private func read<Result: Sendable>(
+  func read<Result: Sendable>(
     _ key: some Sequence<UInt8>, _ body: (borrowing Key, inout Execution) throws(StoreError) -> Result
   ) async throws(StoreError) -> Result {
     let key = Array(key)
@@ -276,7 +329,7 @@ public final class Store: Sendable {
   }
 
   /// The same for a body that may change the key, when the journal has room.
-  private func change<Result: Sendable>(
+  func change<Result: Sendable>(
     _ key: some Sequence<UInt8>,
     _ body: (borrowing Key, inout Execution) throws(StoreError) -> Result
   ) async throws(StoreError) -> Result {
@@ -330,7 +383,7 @@ public final class Store: Sendable {
 }
 
 /// Texts as the words of a command.
-private struct PackedWords: ~Copyable {
+struct PackedWords: ~Copyable {
   private var chosen = ChosenMembers()
   let count: Int
 

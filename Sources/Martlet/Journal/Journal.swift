@@ -106,6 +106,10 @@ package final class Journal: @unchecked Sendable {
     /// Where a batch has to end.
     var cuts: [Place] = []
     var tasks: [@Sendable () -> Void] = []
+    /// The highest version whose record survives a crash, whether it is announced or not.
+    var synced: UInt64
+    /// No version is announced before this one survives a crash.
+    var heldUntil: UInt64 = 0
     /// The numbered database that the next record would be for; nil when a `SELECT` has to say it.
     var database: Int? = 0
     /// The journal's thread wants to be woken when there are this many records, or bytes.
@@ -144,7 +148,7 @@ package final class Journal: @unchecked Sendable {
   /// Bytes that something else keeps for as long as the disk is behind, and how many there may be.
   private let retained: SharedCounter?
   private let maximumRetainedBytes: UInt64
-  /// The highest version whose record survives a crash.
+  /// The highest version whose record survives a crash, as far as it is announced.
   package let durable: SharedCounter
   private let callCount = SharedCounter()
   private let failureCode = Atomic<Int32>(0)
@@ -157,6 +161,7 @@ package final class Journal: @unchecked Sendable {
   /// Somebody waits for a sync that the setting alone would not bring.
   private let wantsSync = Atomic<Bool>(false)
   private let listeners = Mutex<[@Sendable () -> Void]>([])
+  private let timeListeners = Mutex<[@Sendable (Step, Int64) -> Void]>([])
 
   // The journal's thread alone uses these.
   private let thread = Mutex<SystemThread?>(nil)
@@ -195,7 +200,7 @@ package final class Journal: @unchecked Sendable {
     self.retained = retained
     self.maximumRetainedBytes = maximumRetainedBytes
     firstVersion = version
-    pending = Pinned(Pending(lastVersion: version, database: database == 0 ? 0 : nil))
+    pending = Pinned(Pending(lastVersion: version, synced: version, database: database == 0 ? 0 : nil))
     worker = Pinned(Worker(writtenVersion: version))
     durable = SharedCounter(version)
   }
@@ -220,6 +225,9 @@ package final class Journal: @unchecked Sendable {
     if let retained, retained.value > maximumRetainedBytes { return .full }
     return Int(unwritten.value) <= maximumPendingBytes ? .free : .full
   }
+
+  /// How many bytes of records wait to be written.
+  package var pendingBytes: UInt64 { unwritten.value }
 
   /// Takes no more writes: the end is near. What has been appended will still be written.
   package func refuseWrites() { refusesWrites.store(true, ordering: .sequentiallyConsistent) }
@@ -296,6 +304,20 @@ package final class Journal: @unchecked Sendable {
     durability != .always || version <= durable.value
   }
 
+  /// Has no reply leave that shows anything, however old, until `version` survives a crash: after a change by which
+  /// items are found elsewhere with the versions that they had. Nobody may read what it has changed meanwhile.
+  package func holdReplies(until version: UInt64) {
+    if durability != .always { return }
+    lock.withLock {
+      guard version > pending.value.synced else { return }
+      pending.value.heldUntil = max(pending.value.heldUntil, version)
+      durable.set(0)
+    }
+  }
+
+  /// The highest version whose record survives a crash.
+  package var syncedVersion: UInt64 { lock.withLock { pending.value.synced } }
+
   /// Has what is written synced soon, whatever the setting, and the listeners called after it. Who waits for a record
   /// that isn't written yet asks again when they are called after its commit.
   package func requestSync() {
@@ -318,6 +340,18 @@ package final class Journal: @unchecked Sendable {
   /// Calls `listener` after every commit and on failure, from the journal's thread.
   package func onCommit(_ listener: @escaping @Sendable () -> Void) {
     listeners.withLock { $0.append(listener) }
+  }
+
+  /// What the journal's thread does with the log.
+  package enum Step: Sendable { case write, sync }
+
+  /// Calls `listener` after every write and sync with the nanoseconds that it took, from the journal's thread.
+  package func onTime(_ listener: @escaping @Sendable (Step, Int64) -> Void) {
+    timeListeners.withLock { $0.append(listener) }
+  }
+
+  private func noteTime(_ step: Step, _ nanoseconds: Int64) {
+    for listener in timeListeners.withLock({ $0 }) { listener(step, nanoseconds) }
   }
 
   // MARK: The journal's thread
@@ -444,9 +478,11 @@ package final class Journal: @unchecked Sendable {
     let bytes = worker.value.batch.count
     let commit = Commit(
       first: worker.value.writtenVersion + 1, last: worker.value.batchLast, time: clock.now(),
-      synced: durable.value)
+      synced: syncedVersion)
     do {
+      let start = WallClock.monotonicNanoseconds()
       try log.append(&worker.value.batch, commit)
+      noteTime(.write, WallClock.monotonicNanoseconds() - start)
       worker.value.batch.removeAll()
       worker.value.batchCount = 0
       worker.value.writtenVersion = commit.last
@@ -516,9 +552,18 @@ package final class Journal: @unchecked Sendable {
 
   /// Notes that all the log has is safe. For tasks between two batches.
   package func noteAllDurable() {
-    worker.value.isSynced = true
-    durable.set(worker.value.writtenVersion)
+    noteSynced()
     notify()
+  }
+
+  /// Announces that all the log has survives a crash.
+  private func noteSynced() {
+    worker.value.isSynced = true
+    let version = worker.value.writtenVersion
+    lock.withLock {
+      pending.value.synced = version
+      if version >= pending.value.heldUntil { durable.set(version) }
+    }
   }
 
   /// Ends writing for good. For tasks between two batches.
@@ -542,10 +587,10 @@ package final class Journal: @unchecked Sendable {
     let start = WallClock.monotonicNanoseconds()
     try log.sync()
     let end = WallClock.monotonicNanoseconds()
+    noteTime(.sync, end - start)
     worker.value.meanSync += (Double(end - start) - worker.value.meanSync) / 8
     worker.value.lastSync = clock.elapsedNanoseconds()
-    worker.value.isSynced = true
-    durable.set(worker.value.writtenVersion)
+    noteSynced()
   }
 
   private func fail(_ error: DiskError) {

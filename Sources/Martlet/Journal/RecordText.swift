@@ -27,24 +27,30 @@ extension ByteQueue {
     var needsQuotes = word.isEmpty
     append(byte: UInt8(ascii: "\""))
     var index = 0
-    while index < word.byteCount {
+    while index < word.byteCount && count - start < limit {
+      let run = word.quotableRun(from: index)
+      if run > 0 {
+        let part = word.extracting(index..<index + run)
+        if !needsQuotes {
+          needsQuotes =
+            part.firstIndex(of: UInt8(ascii: " ")) != nil || part.firstIndex(of: UInt8(ascii: "'")) != nil
+        }
+        append(part)
+        index += run
+        continue
+      }
       let byte = word.byte(index)
       if byte < 0x80 {
         switch byte {
         case UInt8(ascii: "\""), UInt8(ascii: "\\"):
           append(byte: UInt8(ascii: "\\"))
           append(byte: byte)
-          needsQuotes = true
-        case UInt8(ascii: "\n"): escape("n"); needsQuotes = true
-        case UInt8(ascii: "\r"): escape("r"); needsQuotes = true
-        case UInt8(ascii: "\t"): escape("t"); needsQuotes = true
-        case 0..<0x20, 0x7f:
-          escape(byte)
-          needsQuotes = true
-        default:
-          if byte == UInt8(ascii: " ") || byte == UInt8(ascii: "'") { needsQuotes = true }
-          append(byte: byte)
+        case UInt8(ascii: "\n"): escape("n")
+        case UInt8(ascii: "\r"): escape("r")
+        case UInt8(ascii: "\t"): escape("t")
+        default: escape(byte)
         }
+        needsQuotes = true
         index += 1
       } else {
         let (length, isShown) = word.character(at: index)
@@ -54,14 +60,13 @@ extension ByteQueue {
         if !isShown { needsQuotes = true }
         index += length
       }
-      if count - start >= limit {
-        truncate(to: start)
-        append("b64\"")
-        append(base64: word)
-        return append(byte: UInt8(ascii: "\""))
-      }
     }
-    if needsQuotes {
+    if count - start >= limit {
+      truncate(to: start)
+      append("b64\"")
+      append(base64: word)
+      append(byte: UInt8(ascii: "\""))
+    } else if needsQuotes {
       append(byte: UInt8(ascii: "\""))
     } else {
       // Nothing had to be escaped: the word as it is.
@@ -260,15 +265,5 @@ package struct RecordParser: ~Copyable {
       index += 4
     }
     return end + 1
-  }
-}
-
-/// The value of a hexadecimal digit in either case; nil for any other byte.
-func hexadecimalValue(_ byte: UInt8) -> UInt8? {
-  switch byte {
-  case UInt8(ascii: "0")...UInt8(ascii: "9"): byte - UInt8(ascii: "0")
-  case UInt8(ascii: "a")...UInt8(ascii: "f"): byte - UInt8(ascii: "a") + 10
-  case UInt8(ascii: "A")...UInt8(ascii: "F"): byte - UInt8(ascii: "A") + 10
-  default: nil
   }
 }

@@ -13,12 +13,12 @@ enum FieldExpiry: Equatable {
 
 extension ItemKind {
   /// How many words of a request or record make a member.
-  var wordsPerMember: Int { self == .hash ? 2 : 1 }
+  var wordsPerMember: Int { self == .hash || self == .sortedSet ? 2 : 1 }
 }
 
 extension Shard {
   /// A collection that is being changed.
-  private struct Place {
+  struct Place {
     var item: Item
     let slot: TableSlot<Item>
     /// What follows it, if a cut does.
@@ -33,20 +33,9 @@ extension Shard {
     _ kind: ItemKind, _ key: RawSpan, _ hash: UInt64, _ database: Int, _ words: borrowing Words,
     _ expiry: FieldExpiry = .none, _ version: UInt64
   ) -> Int {
-    touched(version)
-    let tables = tables
     let step = kind.wordsPerMember
     let limits = limits(kind)
-    if let old = tables[database].find(key, hash) {
-      preserve(old, hash, database)
-      old.version = version
-    } else {
-      let isPacked = words.count / step <= limits.entries
-      let made = Item.makeCollection(kind, key, ItemMetadata(), version, isPacked: isPacked, seed, &allocator)
-      tables[database].insert(made, hash, &allocator)
-    }
-    var place = place(key, hash, database)
-    place.item.noteWritten(accessTime)
+    var place = openCollection(kind, key, hash, database, adding: words.count / step, version)
     var added = 0
     for index in stride(from: 0, to: words.count - step + 1, by: step) {
       let isNew: Bool
@@ -123,13 +112,33 @@ extension Shard {
     let item = Item.makeCollection(
       collection.kind, key, collection.metadata, version, collection.content, count: collection.memberCount,
       isPacked: collection.isPacked, seed, &allocator)
+    item.noteWritten(accessTime)
     countExpiry(database, old: false, new: item.expires)
     tables[database].insert(item, hash, &allocator)
     noteExpiringMembers(of: item, database, hasGained: collection.kind == .hash)
     publish()
   }
 
-  private func place(_ key: RawSpan, _ hash: UInt64, _ database: Int) -> Place {
+  /// The collection at a key, which is made if there is none, to add members to or give them other values.
+  mutating func openCollection(
+    _ kind: ItemKind, _ key: RawSpan, _ hash: UInt64, _ database: Int, adding count: Int, _ version: UInt64
+  ) -> Place {
+    touched(version)
+    let tables = tables
+    if let old = tables[database].find(key, hash) {
+      preserve(old, hash, database)
+      old.version = version
+    } else {
+      let isPacked = count <= limits(kind).entries
+      let made = Item.makeCollection(kind, key, ItemMetadata(), version, isPacked: isPacked, seed, &allocator)
+      tables[database].insert(made, hash, &allocator)
+    }
+    let place = place(key, hash, database)
+    place.item.noteWritten(accessTime)
+    return place
+  }
+
+  func place(_ key: RawSpan, _ hash: UInt64, _ database: Int) -> Place {
     let slot = tables[database].slot(key, hash)
     return Place(item: slot.entry, slot: slot, followed: followed(slot.entry))
   }
@@ -137,7 +146,7 @@ extension Shard {
   // MARK: One member
 
   /// Puts a member into a collection; whether it is new.
-  private mutating func put(
+  mutating func put(
     _ content: borrowing MemberContent, into place: inout Place, _ limits: PackingLimits
   ) -> Bool {
     if place.item.members.isPacked {
@@ -151,7 +160,9 @@ extension Shard {
     guard let table = place.item.members.table else { preconditionFailure("neither packed nor a table") }
     let old = table.find(content.key)
     if let old {
-      if mayOverwrite(old, followed: place.followed) && table.overwrite(old, content) { return false }
+      if mayOverwrite(old, followed: place.followed) && table.overwrite(old, content, &allocator) {
+        return false
+      }
       putAside(table.replace(with: content, &allocator), followed: place.followed)
     } else {
       table.insert(content, &allocator)
@@ -168,7 +179,7 @@ extension Shard {
   }
 
   /// Takes a member out of a collection; whether it was there.
-  private mutating func remove(_ key: RawSpan, from place: inout Place) -> Bool {
+  mutating func remove(_ key: RawSpan, from place: inout Place) -> Bool {
     if let table = place.item.members.table {
       guard let member = table.takeOut(key, &allocator) else { return false }
       putAside(member, followed: place.followed)

@@ -7,9 +7,12 @@
 // is put aside instead of freed, one that changes in place is copied first. What is put aside the reader takes next,
 // so that little of it collects; its bytes are counted in `retainedBytes`, and writers wait when there are too many.
 //
+// The reader knows databases by the numbers that they had at the cut, whatever `SWAPDB` has made of them since.
+//
 // A large collection is neither copied nor handed out whole. It is followed by itself: the reader goes through its
 // members, and meanwhile members are put aside that are removed or replaced before the reader has come to them, and
-// members that are added, or come in the place of others, are remembered, so as to be left out.
+// members that are added, or come in the place of others, are remembered, so as to be left out. A long list is followed by
+// its chunks: see CutList.swift.
 
 /// A collection that is handed out in steps.
 package final class CutCollection {
@@ -32,11 +35,12 @@ package final class CutCollection {
   /// Members that were in the collection at the cut and have been removed before the reader came to them.
   fileprivate var removed: [Member] = []
 
-  /// Nil for an item that is small enough to be copied: a string, a packed collection or one of few members.
+  /// Nil for a list, and for an item that is small enough to be copied: a string, a packed collection or one of few
+  /// members.
   fileprivate init?(ifLarge item: Item, _ database: Int) {
-    guard !item.isString, let table = item.members.table, table.count > Cut.largeCollection else {
-      return nil
-    }
+    guard item.kind == .set || item.kind == .hash, let table = item.members.table,
+      table.count > Cut.largeCollection
+    else { return nil }
     kind = item.kind
     key = item.key.array
     self.database = database
@@ -59,6 +63,10 @@ package protocol CutReader: ~Copyable {
   mutating func take(_ member: Member, of collection: CutCollection)
   /// All members of a large collection have been taken.
   mutating func finish(_ collection: CutCollection)
+  /// The next element of a long list. It is good only during the call.
+  mutating func take(_ element: ListElement, of list: CutList)
+  /// All elements of a long list have been taken.
+  mutating func finish(_ list: CutList)
 }
 
 /// What a shard keeps for a cut.
@@ -70,6 +78,8 @@ struct Cut: ~Copyable {
   fileprivate(set) var version: UInt64 = 0
   /// Whether the cut outlives the emptying of a database.
   fileprivate var outlivesFlush = false
+  /// The number that each database had at the cut, by the one that it has now; empty while all have kept theirs.
+  private var origins: [Int] = []
   fileprivate var database = 0
   fileprivate var cursor: UInt64 = 0
   /// All items of `database` before this place have been handed out.
@@ -77,6 +87,7 @@ struct Cut: ~Copyable {
   fileprivate var isScanned = false
   fileprivate var retired: [(item: Item, database: Int)] = []
   fileprivate var collections: [CutCollection] = []
+  fileprivate var lists: [CutList] = []
   /// Bugs on purpose: items that go aren't kept, or members. For the simulation, which has to find it; from outside
   /// nothing could do this, since what a cut has kept leaves it in its records only.
   fileprivate var forgetsDeletions = false
@@ -85,16 +96,43 @@ struct Cut: ~Copyable {
   @inline(__always)
   var isActive: Bool { version != 0 }
 
+  /// The number that a database had at the cut.
+  fileprivate func origin(_ database: Int) -> Int { origins.isEmpty ? database : origins[database] }
+
+  /// The number that the database has now which is being handed out.
+  fileprivate var currentDatabase: Int {
+    origins.isEmpty ? database : origins.firstIndex(of: database) ?? database
+  }
+
+  /// Notes that two databases have changed places.
+  mutating func swapDatabases(_ first: Int, _ second: Int, of count: Int) {
+    guard isActive else { return }
+    if origins.isEmpty { origins = Array(0..<count) }
+    origins.swapAt(first, second)
+  }
+
   /// Whether the reader still has to be given an item as it is now.
+  ///
+  /// - Parameter database: its number now.
   fileprivate func needs(_ item: Item, _ hash: UInt64, _ database: Int) -> Bool {
-    guard isActive && item.version <= version && !isScanned && database >= self.database else { return false }
+    guard isActive && item.version <= version && !isScanned else { return false }
+    let database = origin(database)
+    guard database >= self.database else { return false }
     return database > self.database || Table<Item>.scanPlace(hash) >= place
   }
 
   /// The large collection that is followed and is this item's.
   fileprivate func collection(of item: Item) -> CutCollection? {
-    guard !collections.isEmpty, !item.isString, let table = item.members.table else { return nil }
+    guard !collections.isEmpty, item.kind == .set || item.kind == .hash, let table = item.members.table else {
+      return nil
+    }
     return collections.first { $0.retired == nil && $0.table.isSame(as: table) }
+  }
+
+  /// The long list that is followed and is this item's.
+  fileprivate func list(of item: Item) -> CutList? {
+    guard !lists.isEmpty, item.kind == .list, let chunks = item.list.chunks else { return nil }
+    return lists.first { $0.retired == nil && $0.chunks.list.isSame(as: chunks) }
   }
 }
 
@@ -110,10 +148,13 @@ extension Shard {
   @inline(never)
   private mutating func keepCopy(_ item: Item, _ hash: UInt64, _ database: Int) {
     guard cut.needs(item, hash, database) else { return }
-    if let collection = CutCollection(ifLarge: item, database) {
+    let origin = cut.origin(database)
+    if let list = CutList(ifLong: item, origin, retainedBytes) {
+      cut.lists.append(list)
+    } else if let collection = CutCollection(ifLarge: item, origin) {
       cut.collections.append(collection)
     } else {
-      retire(item.clone(seed, &allocator), database)
+      retire(item.clone(seed, &allocator), origin)
     }
   }
 
@@ -130,20 +171,27 @@ extension Shard {
   @inline(never)
   private mutating func discardSlowly(_ item: Item, _ hash: UInt64, _ database: Int) {
     noteGone(item, database)
-    if let collection = cut.collection(of: item) {
+    if let list = cut.list(of: item) {
+      list.keep(item)
+    } else if let collection = cut.collection(of: item) {
       keep(item, of: collection)
     } else if cut.needs(item, hash, database) && !cut.forgetsDeletions {
-      if let collection = CutCollection(ifLarge: item, database) {
+      let origin = cut.origin(database)
+      if let list = CutList(ifLong: item, origin, retainedBytes) {
+        list.keep(item)
+        cut.lists.append(list)
+      } else if let collection = CutCollection(ifLarge: item, origin) {
         keep(item, of: collection)
         cut.collections.append(collection)
       } else {
-        retire(item, database)
+        retire(item, origin)
       }
     } else {
       item.destroy(&allocator, &doomed)
     }
   }
 
+  /// - Parameter database: the number that its database had at the cut.
   private mutating func retire(_ item: Item, _ database: Int) {
     cut.retired.append((item, database))
     retainedBytes.add(UInt64(item.weight))
@@ -164,6 +212,9 @@ extension Shard {
   func mayOverwrite(_ item: Item, _ hash: UInt64, _ database: Int) -> Bool {
     !cut.isActive || !cut.needs(item, hash, database)
   }
+
+  /// What follows a list, if the cut does.
+  func followed(list item: Item) -> CutList? { cut.isActive ? cut.list(of: item) : nil }
 
   /// What follows a collection, if the cut does.
   func followed(_ item: Item) -> CutCollection? { cut.isActive ? cut.collection(of: item) : nil }
@@ -234,10 +285,11 @@ extension Shard {
   {
     var left = entries
     takeRetired(&left, &reader)
+    while left > 0, let list = cut.lists.last { advance(list, &left, &reader) }
     while left > 0, let collection = cut.collections.last { advance(collection, &left, &reader) }
     while left > 0 && !cut.isScanned { scanSome(&left, &reader) }
     publish()
-    return !(cut.retired.isEmpty && cut.collections.isEmpty && cut.isScanned)
+    return !(cut.retired.isEmpty && cut.lists.isEmpty && cut.collections.isEmpty && cut.isScanned)
   }
 
   private mutating func takeRetired<Reader: CutReader & ~Copyable>(_ left: inout Int, _ reader: inout Reader)
@@ -252,19 +304,24 @@ extension Shard {
   private mutating func scanSome<Reader: CutReader & ~Copyable>(_ left: inout Int, _ reader: inout Reader) {
     var visited = 0
     var collections: [CutCollection] = []
+    var lists: [CutList] = []
+    let retainedBytes = retainedBytes
     let (version, database, place) = (cut.version, cut.database, cut.place)
     let seed = seed
-    cut.cursor = scan(database, cut.cursor) { item in
+    cut.cursor = scan(cut.currentDatabase, cut.cursor) { item in
       visited += 1
       // A bucket that has taken in another since may hold what has been handed out.
       guard item.version <= version, Table<Item>.scanPlace(seed.hash(item.key)) >= place else { return }
-      if let collection = CutCollection(ifLarge: item, database) {
+      if let list = CutList(ifLong: item, database, retainedBytes) {
+        lists.append(list)
+      } else if let collection = CutCollection(ifLarge: item, database) {
         collections.append(collection)
       } else {
         reader.take(item, database)
       }
     }
     cut.collections += collections
+    cut.lists += lists
     left -= max(visited, 1)
     if cut.cursor != 0 {
       cut.place = Table<Item>.scanPlace(cut.cursor)
@@ -273,6 +330,23 @@ extension Shard {
       cut.database += 1
       cut.isScanned = cut.database == databaseCount
     }
+  }
+
+  private mutating func advance<Reader: CutReader & ~Copyable>(
+    _ list: CutList, _ left: inout Int, _ reader: inout Reader
+  ) {
+    left -= max(
+      1, list.chunks.handOut(left, &allocator, forgets: cut.forgetsMembers) { reader.take($0, of: list) })
+    guard list.chunks.isDone else { return }
+    reader.finish(list)
+    release(list)
+    cut.lists.removeAll { $0 === list }
+  }
+
+  private mutating func release(_ list: CutList) {
+    list.chunks.release(&allocator)
+    if let item = list.retired { dropRetired(item) }
+    list.retired = nil
   }
 
   private mutating func advance<Reader: CutReader & ~Copyable>(
@@ -327,6 +401,7 @@ extension Shard {
   package mutating func endCut() {
     for (item, _) in cut.retired { dropRetired(item) }
     for collection in cut.collections { release(collection) }
+    for list in cut.lists { release(list) }
     cut = Cut()
     publish()
   }

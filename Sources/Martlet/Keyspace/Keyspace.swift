@@ -43,6 +43,9 @@ package struct Key: ~Escapable {
   private let memory = SharedMemoryCounts()
   /// Up to where collections are packed.
   package let packing = PackingSettings()
+  /// How many clients wait for data. It is raised under the locks of the shards whose keys they wait at, so that who holds one
+  /// of these and finds 0 need not look for any.
+  let waiterCount = SharedCounter()
 
   /// - Parameters:
   ///   - shardCount: a power of two, at most 256.
@@ -79,6 +82,7 @@ package struct Key: ~Escapable {
     accessClock.destroy()
     memory.destroy()
     packing.destroy()
+    waiterCount.destroy()
   }
 
   /// A count of shards that lets `threads` threads meet seldom: a few for each, a power of two.
@@ -130,6 +134,21 @@ package struct Key: ~Escapable {
   @inline(__always)
   package subscript(index: ShardIndex) -> ShardReference { unsafe ShardReference(shards + index) }
 
+  /// Lends the value of a large string, whose shard is locked, to somebody who reads it later.
+  ///
+  /// - Parameter position: see ``LentValue/position``.
+  func lend(_ item: Item, _ index: ShardIndex, position: Int) -> LentValue {
+    self[index].shard.allocator.lend(item)
+    return LentValue(item, shard: index, position: position)
+  }
+
+  /// Takes back a value that was lent. Its shard isn't locked.
+  func takeBack(_ value: LentValue) {
+    lock(value.shard)
+    self[value.shard].shard.takeBack(value)
+    unlock(value.shard)
+  }
+
   /// The bytes of memory that is resident for the data, in use or not: what the memory limit compares with.
   package var residentBytes: Int {
     @inline(__always) get { Int(truncatingIfNeeded: memory.resident.value) }
@@ -178,6 +197,19 @@ struct ShardSet {
   mutating func insert(_ index: ShardIndex) { words[index >> 6] |= 1 << UInt64(index & 63) }
 
   func contains(_ index: ShardIndex) -> Bool { words[index >> 6] & 1 << UInt64(index & 63) != 0 }
+
+  mutating func formUnion(_ other: ShardSet) { for index in 0..<4 { words[index] |= other.words[index] } }
+
+  func isSuperset(of other: ShardSet) -> Bool {
+    for index in 0..<4 where other.words[index] & ~words[index] != 0 { return false }
+    return true
+  }
+
+  func subtracting(_ other: ShardSet) -> ShardSet {
+    var rest = self
+    for index in 0..<4 { rest.words[index] &= ~other.words[index] }
+    return rest
+  }
 
   @inline(__always)
   func forEach(_ body: (ShardIndex) -> Void) {

@@ -6,4 +6,6 @@ package enum Limits {
   package static let keyBytes = 512 << 20
   /// The longest string value, in bytes.
   package static let valueBytes = 512 << 20
+  /// All of a request together, in bytes.
+  package static let requestBytes = 1 << 30
 }

@@ -22,6 +22,7 @@ package struct Shard: ~Copyable {
   let databaseCount: Int
   var cut = Cut()
   var watchedAbsences = WatchedAbsences()
+  var waitingClients = WaitingClients()
   /// Bytes put aside for a cut by all shards.
   let retainedBytes: SharedCounter
   private let accessClock: SharedCounter
@@ -30,6 +31,8 @@ package struct Shard: ~Copyable {
 
   /// The version of the last eviction.
   private(set) var lastEviction: UInt64 = 0
+  /// The version of the last change of places of two databases: until then a key had another table of members.
+  private(set) var lastSwap: UInt64 = 0
   /// The highest version of any change in this shard.
   private(set) var lastVersion: UInt64 = 0
   /// How many items have an expiry, in each database and in all.
@@ -87,6 +90,9 @@ package struct Shard: ~Copyable {
   /// Up to where collections of a type are packed.
   func limits(_ kind: ItemKind) -> PackingLimits { packing[kind] }
 
+  /// The same for lists, and how large their chunks are.
+  var listLimits: ListRowLimits { packing.lists.row }
+
   /// The version by which an absent key became so, or a later one of another key with a similar hash.
   @inline(__always)
   package func deletionVersion(_ hash: UInt64) -> UInt64 { deletions[cell(hash)] }
@@ -121,7 +127,9 @@ package struct Shard: ~Copyable {
     let tables = tables
     touched(version)
     if let old = tables[database].find(key, hash) {
-      if mayOverwrite(old, hash, database) && old.overwrite(value, metadata, version) {
+      if mayOverwrite(old, hash, database) && !allocator.isLent(old)
+        && old.overwrite(value, metadata, version)
+      {
         if isChange { old.noteChanged(accessTime, from: old) } else { old.noteWritten(accessTime) }
         return
       }
@@ -154,6 +162,11 @@ package struct Shard: ~Copyable {
     } else {
       item = Item.makeString(key, RawSpan(), ItemMetadata(), version, &allocator)
       tables[database].insert(item, hash, &allocator)
+    }
+    if allocator.isLent(item) {
+      let slot = tables[database].slot(key, hash)
+      item = item.moved(&allocator)
+      slot.point(to: item)
     }
     if offset + bytes.byteCount > item.valueCount {
       // The slot is found first: once the item has moved, its key can't be compared any more.
@@ -190,6 +203,12 @@ package struct Shard: ~Copyable {
     joined.append(bytes)
     joined.append(old.value)
     setString(key, hash, database, joined.bytes, old.metadata.ofChangedValue, version)
+  }
+
+  /// Takes back a value that was lent.
+  mutating func takeBack(_ value: LentValue) {
+    allocator.takeBack(value)
+    publish()
   }
 
   // MARK: Every type
@@ -286,16 +305,35 @@ package struct Shard: ~Copyable {
     switch item.kind {
     case .string:
       setString(key, hash, database, item.content.bytes, item.metadata, version)
-    case .set, .hash:
+    case .set, .hash, .sortedSet:
       remove(key, hash, database, version)
       putCollection(item, key, hash, database, version)
+    case .list:
+      remove(key, hash, database, version)
+      putList(item, key, hash, database, version)
     }
+  }
+
+  /// Has two different databases change places. Their items keep their versions: until this one is durable, nobody may be
+  /// shown them. O(keys that are watched and absent).
+  mutating func swapDatabases(_ first: Int, _ second: Int, _ version: UInt64) {
+    touched(version)
+    lastSwap = version
+    noteDeletionOfAny(version)
+    let tables = tables
+    if !watchedAbsences.isEmpty {
+      watchedAbsences.noteSwap(first, second, version) { tables[$2].find($0.span.raw, $1) != nil }
+    }
+    tables.swap(first, second)
+    expiringCounts.swapAt(first, second)
+    fieldExpiringCounts.swapAt(first, second)
+    cut.swapDatabases(first, second, of: databaseCount)
   }
 
   /// Empties one database.
   mutating func removeAll(_ database: Int, _ version: UInt64) {
     touched(version)
-    for cell in deletions.indices { deletions[cell] = max(deletions[cell], version) }
+    noteDeletionOfAny(version)
     flushCut()
     clear(database)
     publish()
@@ -321,6 +359,11 @@ package struct Shard: ~Copyable {
     let freed = doomed.free(entries, &allocator)
     publish()
     return freed
+  }
+
+  /// Notes that any key may have become absent.
+  private mutating func noteDeletionOfAny(_ version: UInt64) {
+    for cell in deletions.indices { deletions[cell] = max(deletions[cell], version) }
   }
 
   private mutating func noteDeletion(_ hash: UInt64, _ version: UInt64) {
@@ -408,7 +451,7 @@ package struct Shard: ~Copyable {
 struct DetachedItem: ~Copyable {
   let kind: ItemKind
   let metadata: ItemMetadata
-  /// A string's value; the members of a collection, as they stand in a packed one.
+  /// A string's value; the members of a collection or the elements of a list, as they stand in a packed one.
   private(set) var content = ByteQueue()
   private(set) var memberCount = 0
   private(set) var isPacked = false
@@ -416,15 +459,20 @@ struct DetachedItem: ~Copyable {
   init(_ item: Item) {
     kind = item.kind
     metadata = item.metadata
-    guard !item.isString else {
-      content.append(item.value)
-      return
+    switch item.kind {
+    case .string: content.append(item.value)
+    case .set, .hash, .sortedSet:
+      let members = item.members
+      memberCount = members.count
+      isPacked = members.isPacked
+      var packed = ByteQueue()
+      members.forEach { $0.append(to: &packed) }
+      content = packed
+    case .list:
+      let list = item.list
+      memberCount = list.count
+      isPacked = list.isPacked
+      list.appendRows(to: &content)
     }
-    let members = item.members
-    memberCount = members.count
-    isPacked = members.isPacked
-    var packed = ByteQueue()
-    members.forEach { $0.append(to: &packed) }
-    content = packed
   }
 }

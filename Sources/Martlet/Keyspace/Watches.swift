@@ -3,7 +3,8 @@
 // An item tells by its version: every change raises it, and one that was deleted and made anew has a later one. An
 // absent key has no version, and when it was made and deleted meanwhile it is absent once more. So absent keys that are
 // watched are counted in their shard, and there alone each deletion leaves the version of what it deleted. While nobody
-// watches an absent key, a deletion pays for one look at a flag, and other changes for nothing at all.
+// watches an absent key, a deletion pays for one look at a flag, and other changes for nothing at all. A `SWAPDB`, which
+// brings items with the versions that they had, leaves its own version where it makes or takes one.
 
 /// What a key was when a client began to watch it.
 struct Watch {
@@ -23,9 +24,12 @@ struct WatchedAbsences {
   }
 
   private struct Absence {
+    let key: [UInt8]
     var watchers = 0
     /// The highest version that a deleted item had.
     var deleted: UInt64 = 0
+
+    init(_ key: RawSpan) { self.key = key.array }
   }
 
   private var absences: [Place: Absence] = [:]
@@ -34,8 +38,11 @@ struct WatchedAbsences {
   /// How many there are.
   var count: Int { absences.count }
 
-  fileprivate mutating func begin(_ hash: UInt64, _ database: Int) {
-    absences[Place(hash: hash, database: database), default: Absence()].watchers += 1
+  fileprivate mutating func begin(_ key: borrowing Key, _ database: Int) {
+    let place = Place(hash: key.hash, database: database)
+    var absence = absences[place] ?? Absence(key.bytes)
+    absence.watchers += 1
+    absences[place] = absence
     isEmpty = false
   }
 
@@ -59,6 +66,19 @@ struct WatchedAbsences {
     absence.deleted = max(absence.deleted, version)
     absences[place] = absence
   }
+
+  /// Notes that two databases are about to change places.
+  ///
+  /// - Parameter isThere: whether there is an item at a key of a database.
+  mutating func noteSwap(
+    _ first: Int, _ second: Int, _ version: UInt64, _ isThere: ([UInt8], UInt64, Int) -> Bool
+  ) {
+    for (place, absence) in absences where place.database == first || place.database == second {
+      if isThere(absence.key, place.hash, first) || isThere(absence.key, place.hash, second) {
+        absences[place]?.deleted = version
+      }
+    }
+  }
 }
 
 extension Shard {
@@ -70,7 +90,7 @@ extension Shard {
     if let item, !(item.mayHaveExpired && item.hasExpired(now)) {
       return Watch(version: item.version, wasAbsent: false)
     }
-    watchedAbsences.begin(key.hash, database)
+    watchedAbsences.begin(key, database)
     return Watch(version: lastVersion, wasAbsent: true)
   }
 

@@ -70,6 +70,8 @@ internal import CMartlet
   private var runs = RunAllocator()
   private var pageBytes = 0
   private var slotBytes = 0
+  /// Large blocks that are lent, by their addresses.
+  private var lent: [UInt: Loan] = [:]
 
   /// The bytes of memory that is resident, in use or not: pages, and runs.
   package var residentBytes: Int {
@@ -79,6 +81,14 @@ internal import CMartlet
   /// The bytes of the blocks in use, with their shares of what goes with them.
   package var usedBytes: Int {
     @inline(__always) get { slotBytes + runs.usedBytes }
+  }
+
+  /// What is to be remembered of a block that is lent.
+  private struct Loan {
+    /// How often it is lent.
+    var borrowers = 0
+    /// Its size, if it has been freed meanwhile.
+    var freedSize: Int?
   }
 
   package init() {
@@ -139,7 +149,13 @@ internal import CMartlet
 
   /// Frees what `allocate` gave for the same `size`. O(1).
   package mutating func deallocate(_ slot: UnsafeMutableRawPointer, _ size: Int) {
-    if size > Self.largestSlot { return unsafe runs.deallocate(slot, size) }
+    if size > Self.largestSlot {
+      if unsafe isLent(slot) {
+        lent[UInt(bitPattern: slot)]?.freedSize = size
+        return
+      }
+      return unsafe runs.deallocate(slot, size)
+    }
     let page = unsafe Self.page(of: slot)
     unsafe slot.storeBytes(of: page.pointee.firstFree, as: UnsafeMutableRawPointer?.self)
     unsafe page.pointee.firstFree = slot
@@ -168,7 +184,11 @@ internal import CMartlet
     -> UnsafeMutableRawPointer
   {
     if old > Self.largestSlot && new > Self.largestSlot {
-      if let resized = unsafe runs.resizeInPlace(block, from: old, to: new) { return unsafe resized }
+      if unsafe isLent(block) {
+        // It stays what it is, and another takes its place.
+      } else if let resized = unsafe runs.resizeInPlace(block, from: old, to: new) {
+        return unsafe resized
+      }
     } else if old <= Self.largestSlot && new <= Self.largestSlot
       && Self.sizeClass(max(old, 1)) == Self.sizeClass(max(new, 1))
     {
@@ -185,6 +205,30 @@ internal import CMartlet
     let block = unsafe allocate(size, .fixed)
     unsafe block.initializeMemory(as: UInt8.self, repeating: 0, count: size)
     return unsafe block
+  }
+
+  // MARK: Lending
+
+  /// Keeps a large block as it is until it has been taken back as often: who frees or resizes it doesn't touch it, and
+  /// nobody may write to it. O(1).
+  mutating func lend(_ block: UnsafeMutableRawPointer) {
+    lent[UInt(bitPattern: block), default: Loan()].borrowers += 1
+  }
+
+  /// Takes back what was lent once. O(1).
+  mutating func takeBack(_ block: UnsafeMutableRawPointer) {
+    let address = UInt(bitPattern: block)
+    guard var loan = lent[address] else { preconditionFailure("the block isn't lent") }
+    loan.borrowers -= 1
+    guard loan.borrowers == 0 else { return lent[address] = loan }
+    lent[address] = nil
+    if let size = loan.freedSize { unsafe runs.deallocate(block, size) }
+  }
+
+  /// Whether a block is lent, so that its content mustn't change.
+  @inline(__always)
+  func isLent(_ block: UnsafeMutableRawPointer) -> Bool {
+    !lent.isEmpty && lent[UInt(bitPattern: block)] != nil
   }
 
   // MARK: Pages

@@ -205,6 +205,14 @@ extension Span where Element == UInt8 {
   }
 }
 
+extension Span where Element == UInt64 {
+  /// The bytes as raw memory. It is safe for words, which have no padding.
+  var raw: RawSpan {
+    @_lifetime(copy self)
+    get { unsafe bytes }
+  }
+}
+
 extension StaticString {
   /// The byte at `index` of an ASCII text, checked.
   func byte(_ index: Int) -> UInt8 {
@@ -277,6 +285,7 @@ extension RawSpan {
   /// visible ASCII but quotes and the backslash.
   @inline(__always)
   var isPlainWord: Bool {
+    if byteCount >= Self.longWord { return isLongPlainWord }
     guard byteCount >= 8 else {
       guard byteCount > 0 else { return false }
       for index in 0..<byteCount {
@@ -295,6 +304,23 @@ extension RawSpan {
     // The last eight bytes, some of them a second time.
     odd |= Self.oddBytes(unsafe unsafeLoadUnaligned(fromUncheckedByteOffset: byteCount - 8, as: UInt64.self))
     return odd == 0
+  }
+
+  /// From so many bytes on a call of C, which has vectors, is faster.
+  private static var longWord: Int { 256 }
+
+  @inline(never)
+  private var isLongPlainWord: Bool {
+    unsafe withUnsafeBytes { unsafe martlet_is_plain($0.baseAddress, $0.count) != 0 }
+  }
+
+  /// How many bytes from `start` on stand as they are in double quotes, without a closer look.
+  func quotableRun(from start: Int) -> Int {
+    precondition(start >= 0 && start <= byteCount)
+    return unsafe withUnsafeBytes {
+      guard let base = $0.baseAddress else { return 0 }
+      return unsafe martlet_quotable_run(base + start, $0.count - start)
+    }
   }
 
   /// Not zero if one of eight bytes is not visible ASCII, or a quote or the backslash. Eight bytes are looked at as
@@ -360,6 +386,11 @@ extension RawSpan {
   /// The CRC-32C of the bytes, continuing from `crc`; 0 starts a new one.
   package func crc32c(continuing crc: UInt32) -> UInt32 {
     unsafe withUnsafeBytes { unsafe martlet_crc32c(crc, $0.baseAddress, $0.count) }
+  }
+
+  /// A copy with ASCII letters in lower case.
+  var lowercased: [UInt8] {
+    array.map { $0 >= UInt8(ascii: "A") && $0 <= UInt8(ascii: "Z") ? $0 | 0x20 : $0 }
   }
 
   /// A copy.

@@ -18,6 +18,36 @@ extension RawSpan {
   }
 }
 
+/// A number with a fixed count of digits behind the point.
+struct FixedDecimal {
+  private static let capacity = 400
+
+  private let digits: [UInt8]
+
+  /// - Parameters:
+  ///   - number: finite.
+  ///   - places: how many digits are behind the point, at most 17.
+  ///   - isShortened: zeros at the end are left out, and the point if nothing follows it.
+  init(_ number: Double, places: Int, isShortened: Bool = false) {
+    var digits = unsafe [UInt8](unsafeUninitializedCapacity: Self.capacity) { buffer, count in
+      let start = unsafe UnsafeMutableRawPointer(buffer.baseAddress.unsafelyUnwrapped)
+      count = Int(
+        unsafe martlet_print_decimal(
+          number, Int32(places), start.assumingMemoryBound(to: CChar.self), buffer.count))
+    }
+    if isShortened && places > 0 {
+      while digits.last == UInt8(ascii: "0") { digits.removeLast() }
+      if digits.last == UInt8(ascii: ".") { digits.removeLast() }
+    }
+    self.digits = digits
+  }
+
+  var bytes: RawSpan {
+    @_lifetime(borrow self)
+    get { digits.span.raw }
+  }
+}
+
 /// The digits of the sum of two numbers with fractions.
 struct DecimalSum {
   private static let capacity = 5 << 10

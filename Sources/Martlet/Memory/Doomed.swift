@@ -1,4 +1,5 @@
-// What nobody can reach any more and is still to be freed: the members of deleted collections, and emptied databases.
+// What nobody can reach any more and is still to be freed: the members of deleted collections, the chunks of lists, and
+// emptied databases.
 // It is freed a little at a time, by later changes of the shard and by the sweeper, so that no deletion holds up its
 // shard for long. Until then it counts as memory in use.
 
@@ -11,10 +12,11 @@
 
 /// The things of one shard that are to be freed.
 struct Doomed: ~Copyable {
-  /// Collections with at most this many members are freed at once.
+  /// Collections with at most this many members, and lists with so many chunks, are freed at once.
   static let entriesAtOnce = 128
 
   private var collections: [MemberTable] = []
+  private var lists: [ListChunks] = []
   private var tables: [DetachedTable] = []
 
   /// Whether there is nothing to be freed.
@@ -25,12 +27,17 @@ struct Doomed: ~Copyable {
     isEmpty = false
   }
 
+  mutating func append(_ chunks: ListChunks) {
+    lists.append(chunks)
+    isEmpty = false
+  }
+
   mutating func append(_ table: DetachedTable) {
     tables.append(table)
     isEmpty = false
   }
 
-  /// Frees up to about `entries` members or items; how many they were.
+  /// Frees up to about `entries` members, chunks or items; how many they were.
   mutating func free(_ entries: Int, _ allocator: inout Allocator) -> Int {
     var freed = 0
     while freed < entries {
@@ -38,6 +45,10 @@ struct Doomed: ~Copyable {
         let (count, isDone) = members.destroySome(entries - freed, &allocator)
         freed += max(count, 1)
         if isDone { collections.removeLast() }
+      } else if let chunks = lists.last {
+        let (count, isDone) = chunks.destroySome(entries - freed, &allocator)
+        freed += max(count, 1)
+        if isDone { lists.removeLast() }
       } else if let detached = tables.last {
         freed += freeItems(of: detached, entries - freed, &allocator)
       } else {
@@ -45,7 +56,7 @@ struct Doomed: ~Copyable {
         break
       }
     }
-    if collections.isEmpty && tables.isEmpty { isEmpty = true }
+    if collections.isEmpty && lists.isEmpty && tables.isEmpty { isEmpty = true }
     return freed
   }
 

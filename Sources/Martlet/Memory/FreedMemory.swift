@@ -6,7 +6,7 @@ internal import CMartlet
 internal import Synchronization
 
 /// The large buffers of the whole process.
-enum FreedMemory {
+package enum FreedMemory {
   /// Smaller ones aren't counted.
   private static let countedBytes = 4 << 10
   private static let counter = Atomic<UInt64>(0)
@@ -14,9 +14,9 @@ enum FreedMemory {
   /// How many bytes of them were freed since the process began.
   static var bytes: UInt64 { counter.load(ordering: .relaxed) }
 
-  /// Notes that a buffer is freed.
+  /// Notes that a buffer is freed, or soon will be.
   @inline(__always)
-  static func note(_ bytes: Int) { if bytes >= countedBytes { count(bytes) } }
+  package static func note(_ bytes: Int) { if bytes >= countedBytes { count(bytes) } }
 
   @inline(never)
   private static func count(_ bytes: Int) { counter.wrappingAdd(UInt64(bytes), ordering: .relaxed) }

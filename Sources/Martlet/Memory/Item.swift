@@ -10,7 +10,7 @@
 //         memcached flags (4 bytes), if not 0
 //         length of the key (4 bytes), if it is more than 254
 //         the key
-//         the value: the bytes of a string; for a collection see Members.swift
+//         the value: the bytes of a string; for a set or a hash see Members.swift, for a list Lists.swift
 //
 // `Item` and `Member` are bare addresses: they are good only while the shard's lock is held, and until the next change
 // of that key. They don't leave this module.
@@ -28,6 +28,8 @@ package enum ItemKind: UInt8 {
   case string = 0
   case set = 1
   case hash = 2
+  case list = 3
+  case sortedSet = 4
 }
 
 /// What a string carries besides its value.
@@ -181,8 +183,13 @@ extension TableEntry {
 
   /// The bytes of all that the item owns, with those of a table's buckets by a mean. O(1).
   var weight: Int {
-    guard !isString, let table = members.table else { return size }
-    return size + table.memberBytes + table.count * Self.bytesPerMember
+    switch kind {
+    case .string: return size
+    case .set, .hash, .sortedSet:
+      guard let table = members.table else { return size }
+      return size + table.memberBytes + table.count * Self.bytesPerMember
+    case .list: return size + (list.chunks?.byteCount ?? 0)
+    }
   }
 
   /// The value of a string.
@@ -414,10 +421,15 @@ extension TableEntry {
     if other.hasExpiringMembers { hasExpiringMembers = true }
   }
 
-  /// A copy of all of it, at the same key and version. O(n).
+  /// A copy of all of it, at the same key and version; of a list that is packed. O(n).
   func clone(_ seed: SeedReference, _ allocator: inout Allocator) -> Item {
-    isString
-      ? Item.makeString(key, value, metadata, version, &allocator) : cloneCollection(seed, &allocator)
+    switch kind {
+    case .string: return Item.makeString(key, value, metadata, version, &allocator)
+    case .set, .hash, .sortedSet: return cloneCollection(seed, &allocator)
+    case .list:
+      precondition(list.isPacked)
+      return duplicate(&allocator)
+    }
   }
 
   /// A copy of the allocation.
@@ -430,7 +442,11 @@ extension TableEntry {
 
   /// Frees the item and all it owns. O(n) for a collection.
   package func destroy(_ allocator: inout Allocator) {
-    if !isString, let table = members.table { table.destroy(&allocator) }
+    switch kind {
+    case .string: break
+    case .set, .hash, .sortedSet: members.table?.destroy(&allocator)
+    case .list: list.chunks?.destroy(&allocator)
+    }
     unsafe allocator.deallocate(address, size)
   }
 
@@ -446,8 +462,15 @@ extension TableEntry {
 
   @inline(never)
   private func destroyCollection(_ allocator: inout Allocator, _ doomed: inout Doomed) {
-    guard let table = members.table, table.count > Doomed.entriesAtOnce else { return destroy(&allocator) }
-    doomed.append(table)
+    if kind == .list {
+      guard let chunks = list.chunks, chunks.chunkCount > Doomed.entriesAtOnce else {
+        return destroy(&allocator)
+      }
+      doomed.append(chunks)
+    } else {
+      guard let table = members.table, table.count > Doomed.entriesAtOnce else { return destroy(&allocator) }
+      doomed.append(table)
+    }
     unsafe allocator.deallocate(address, size)
   }
 
@@ -457,4 +480,13 @@ extension TableEntry {
     unsafe allocator.deallocate(address, size)
     return copy
   }
+}
+
+extension Allocator {
+  /// Whether the value of an item is lent, so that it mustn't be written to.
+  @inline(__always)
+  func isLent(_ item: Item) -> Bool { unsafe isLent(item.address) }
+
+  /// Keeps the value of a large string as it is until it is taken back.
+  mutating func lend(_ item: Item) { unsafe lend(item.address) }
 }

@@ -1,9 +1,10 @@
-// The members of one collection: of a set, or the fields of a hash with their values.
+// The members of one collection: of a set, the fields of a hash with their values, the members of a sorted set.
 //
-// A small collection is packed: its members stand in a row in its item, in the order in which they came, so that the
-// whole collection is one allocation. They are found by going through them. One that has grown, in members or in the
-// length of one of them, has a table (Table.swift) and an allocation for each member, and keeps that as long as it
-// lives. Behind the key of the item stand
+// A small collection is packed: its members stand in a row in its item, in the order in which they came, or of a sorted
+// set in the order of their scores; so the whole collection is one allocation. They are found by going through them. One
+// that has grown, in members or in the length of one of them, has a table (Table.swift) and an allocation for each
+// member, and keeps that as long as it lives; a sorted set has an order of its members besides (OrderIndex.swift).
+// Behind the key of the item stand
 //
 //     number of members (2 bytes), the members       of a packed collection
 //     0xffff (2 bytes), address of a MemberStore     of one with a table
@@ -53,18 +54,31 @@ package struct PackingLimits: Sendable {
 package struct PackingSettings: Sendable {
   package let hashes = PackingLimits(entries: 128, valueBytes: 64)
   package let sets = PackingLimits(entries: 128, valueBytes: 64)
+  package let sortedSets = PackingLimits(entries: 128, valueBytes: 64)
+  package let lists = ListLimits()
 
-  subscript(kind: ItemKind) -> PackingLimits { kind == .hash ? hashes : sets }
+  subscript(kind: ItemKind) -> PackingLimits {
+    switch kind {
+    case .hash: hashes
+    case .sortedSet: sortedSets
+    case .string, .set, .list: sets
+    }
+  }
 
   func destroy() {
     hashes.destroy()
     sets.destroy()
+    sortedSets.destroy()
+    lists.destroy()
   }
 }
 
 /// The members in a table, with what is known about all of them.
 struct MemberStore: ~Copyable {
   var table: Table<Member>
+  /// Of a sorted set the order of the members; of others empty.
+  var order = OrderIndex()
+  let isOrdered: Bool
   /// The bytes of all members, without the table's own.
   var bytes = 0
   /// How many of them expire.
@@ -79,10 +93,10 @@ struct MemberStore: ~Copyable {
 @safe package struct MemberTable {
   private let store: UnsafeMutablePointer<MemberStore>
 
-  static func make(_ seed: SeedReference, _ allocator: inout Allocator) -> MemberTable {
+  static func make(isOrdered: Bool, _ seed: SeedReference, _ allocator: inout Allocator) -> MemberTable {
     let store = unsafe allocator.allocate(MemoryLayout<MemberStore>.size)
       .bindMemory(to: MemberStore.self, capacity: 1)
-    unsafe store.initialize(to: MemberStore(table: Table(seed: seed)))
+    unsafe store.initialize(to: MemberStore(table: Table(seed: seed), isOrdered: isOrdered))
     return unsafe MemberTable(store)
   }
 
@@ -96,8 +110,8 @@ struct MemberStore: ~Copyable {
 
   var count: Int { unsafe store.pointee.table.count }
 
-  /// The bytes of all members, without what the table takes itself.
-  var memberBytes: Int { unsafe store.pointee.bytes }
+  /// The bytes of all members and of their order, without what the table takes itself.
+  var memberBytes: Int { unsafe store.pointee.bytes + store.pointee.order.bytes }
 
   /// How many members expire.
   var expiringCount: Int { unsafe store.pointee.expiring }
@@ -114,6 +128,7 @@ struct MemberStore: ~Copyable {
     let member = Member.make(content, &allocator)
     let hash = unsafe store.pointee.table.hash(content.key)
     unsafe store.pointee.table.insert(member, hash, &allocator)
+    putInOrder(member, &allocator)
     count(member, 1)
   }
 
@@ -122,14 +137,19 @@ struct MemberStore: ~Copyable {
     let member = Member.make(content, &allocator)
     let hash = unsafe store.pointee.table.hash(content.key)
     let old = unsafe store.pointee.table.replace(content.key, hash, with: member)
+    takeFromOrder(old, &allocator)
+    putInOrder(member, &allocator)
     count(old, -1)
     count(member, 1)
     return old
   }
 
-  /// Writes a member's new value where the old one is, if it takes the same room; whether it did. O(1).
-  func overwrite(_ member: Member, _ content: borrowing MemberContent) -> Bool {
-    guard member.overwrite(content) else { return false }
+  /// Writes a member's new value or score where the old one is, if it takes the same room; whether it did. O(1).
+  func overwrite(_ member: Member, _ content: borrowing MemberContent, _ allocator: inout Allocator) -> Bool {
+    guard member.fits(content) else { return false }
+    takeFromOrder(member, &allocator)
+    _ = member.overwrite(content)
+    putInOrder(member, &allocator)
     noteExpiry(content.expiry)
     return true
   }
@@ -138,8 +158,17 @@ struct MemberStore: ~Copyable {
   func takeOut(_ key: RawSpan, _ allocator: inout Allocator) -> Member? {
     let hash = unsafe store.pointee.table.hash(key)
     guard let member = unsafe store.pointee.table.remove(key, hash, &allocator) else { return nil }
+    takeFromOrder(member, &allocator)
     count(member, -1)
     return member
+  }
+
+  private func putInOrder(_ member: Member, _ allocator: inout Allocator) {
+    if unsafe store.pointee.isOrdered { unsafe store.pointee.order.insert(member, &allocator) }
+  }
+
+  private func takeFromOrder(_ member: Member, _ allocator: inout Allocator) {
+    if unsafe store.pointee.isOrdered { unsafe store.pointee.order.remove(member, &allocator) }
   }
 
   private func count(_ member: Member, _ sign: Int) {
@@ -153,6 +182,24 @@ struct MemberStore: ~Copyable {
     guard expiry != 0 else { return }
     unsafe store.pointee.earliestExpiry = min(store.pointee.earliestExpiry, expiry)
     unsafe store.pointee.earliestOfPass = min(store.pointee.earliestOfPass, expiry)
+  }
+
+  // MARK: In order
+
+  /// How many members of a sorted set are before a place. O(log n).
+  func rank(of place: borrowing OrderPlace) -> Int { unsafe store.pointee.order.rank(of: place) }
+
+  /// Visits the members of some ranks of a sorted set. O(log n + m).
+  func forEach(in ranks: Range<Int>, isReversed: Bool, _ body: (Member) -> Void) {
+    unsafe store.pointee.order.forEach(in: ranks, isReversed: isReversed, body)
+  }
+
+  /// What is wrong with the order of a sorted set; nil when nothing is. O(n).
+  func orderProblem() -> String? {
+    if unsafe store.pointee.order.count != (store.pointee.isOrdered ? count : 0) {
+      return "not as many members in the order as in the table"
+    }
+    return unsafe store.pointee.order.problem()
   }
 
   // MARK: Passes of the sweeper
@@ -192,12 +239,15 @@ struct MemberStore: ~Copyable {
   func destroy(_ allocator: inout Allocator) {
     unsafe store.pointee.table.forEach { $0.destroy(&allocator) }
     unsafe store.pointee.table.removeAll(&allocator)
+    _ = unsafe store.pointee.order.freeSome(.max, &allocator)
     end(&allocator)
   }
 
-  /// Frees up to about `entries` members of a collection that nobody can reach any more, and at last the table; how many
-  /// they were, and whether that was all.
+  /// Frees up to about `entries` members of a collection that nobody can reach any more, their order before and at last
+  /// the table; how many they were, and whether that was all.
   func destroySome(_ entries: Int, _ allocator: inout Allocator) -> (freed: Int, isDone: Bool) {
+    let leaves = unsafe store.pointee.order.freeSome(entries, &allocator)
+    if leaves > 0 { return (leaves, false) }
     let before = count
     while count > 0 && before - count < entries {
       unsafe store.pointee.table.removeLastBucket(&allocator) { $0.destroy(&$1) }
@@ -294,6 +344,60 @@ struct MemberStore: ~Copyable {
     return 0
   }
 
+  // MARK: In order
+
+  /// How many members of a sorted set are before a place. O(log n), O(n) of a packed one.
+  func rank(of place: borrowing OrderPlace) -> Int {
+    if let table { return table.rank(of: place) }
+    var address = unsafe start + Self.countSize
+    for rank in 0..<Int(head) {
+      let member = unsafe Member(address: address)
+      if !place.isBehind(member) { return rank }
+      unsafe address += member.size
+    }
+    return Int(head)
+  }
+
+  /// How many bytes from the value's start the first member behind a place stands in a packed sorted set.
+  fileprivate func packedOffset(of place: borrowing OrderPlace) -> Int {
+    var address = unsafe start + Self.countSize
+    for _ in 0..<head {
+      let member = unsafe Member(address: address)
+      if !place.isBehind(member) { break }
+      unsafe address += member.size
+    }
+    return unsafe address - start
+  }
+
+  /// Visits the members of some ranks of a sorted set, in their order or against it. O(log n + m), O(n) of a packed one.
+  package func forEach(in ranks: Range<Int>, isReversed: Bool = false, _ body: (Member) -> Void) {
+    if let table { return table.forEach(in: ranks, isReversed: isReversed, body) }
+    precondition(ranks.lowerBound >= 0 && ranks.upperBound <= Int(head))
+    var address = unsafe start + Self.countSize
+    var visited: [Member] = []
+    for rank in 0..<ranks.upperBound {
+      let member = unsafe Member(address: address)
+      unsafe address += member.size
+      if rank < ranks.lowerBound { continue }
+      if isReversed { visited.append(member) } else { body(member) }
+    }
+    for member in visited.reversed() { body(member) }
+  }
+
+  /// What is wrong with the order of a sorted set; nil when nothing is. O(n).
+  package func orderProblem() -> String? {
+    if let table { return table.orderProblem() }
+    var previous: Member?
+    var problem: String?
+    forEach { member in
+      if let previous, OrderPlace(behind: previous.score, previous.key).isBehind(member) {
+        problem = "members out of their order"
+      }
+      previous = member
+    }
+    return problem
+  }
+
   // MARK: By chance
 
   /// A member by chance; nil when there are none.
@@ -373,9 +477,9 @@ struct Sampling {
 // MARK: - The item of a collection
 
 extension Item {
-  /// The members of a collection.
+  /// The members of a set, a hash or a sorted set.
   package var members: Members {
-    precondition(!isString)
+    precondition(kind != .string && kind != .list)
     return unsafe Members(valueStart)
   }
 
@@ -384,13 +488,13 @@ extension Item {
     _ kind: ItemKind, _ key: RawSpan, _ metadata: ItemMetadata, _ version: UInt64, isPacked: Bool,
     _ seed: SeedReference, _ allocator: inout Allocator
   ) -> Item {
-    precondition(kind != .string)
+    precondition(kind != .string && kind != .list)
     let valueCount = isPacked ? Members.countSize : Members.tableSize
     let item = make(kind, key, valueCount: valueCount, metadata, version, &allocator)
     let start = unsafe item.valueStart
     unsafe start.storeBytes(of: isPacked ? 0 : Members.isTable, as: UInt16.self)
     if !isPacked {
-      let table = MemberTable.make(seed, &allocator)
+      let table = MemberTable.make(isOrdered: kind == .sortedSet, seed, &allocator)
       unsafe start.storeBytes(of: table.bits, toByteOffset: Members.countSize, as: UInt.self)
     }
     return item
@@ -426,13 +530,14 @@ extension Item {
   /// The bytes that the members of a packed collection take.
   var packedBytes: Int { valueCount - Members.countSize }
 
-  /// Puts a member into a packed collection, in the place of the one with its key or behind all others. The old
-  /// allocation is gone.
+  /// Puts a member into a packed collection, in the place of the one with its key or behind all others, and in a sorted
+  /// set where its score has it. The old allocation is gone.
   ///
   /// - Returns: where the collection is now, and whether the member is new.
   func packing(
     _ content: borrowing MemberContent, _ allocator: inout Allocator
   ) -> (item: Item, isNew: Bool) {
+    if content.hasScore { return packingInOrder(content, &allocator) }
     let old = members.find(content.key)
     if let old, old.overwrite(content) { return (self, false) }
     let offset = old.map { unsafe $0.address - valueStart } ?? valueCount
@@ -440,6 +545,19 @@ extension Item {
     unsafe Member.write(content, to: item.valueStart + offset)
     if old == nil { item.addToCount(1) }
     return (item, old == nil)
+  }
+
+  private func packingInOrder(
+    _ content: borrowing MemberContent, _ allocator: inout Allocator
+  ) -> (item: Item, isNew: Bool) {
+    let shrunk = unpacking(content.key, &allocator)
+    let item = shrunk ?? self
+    let place = OrderPlace(behind: content.score, content.key)
+    let offset = item.members.packedOffset(of: place)
+    let grown = item.splicing(at: offset, removing: 0, adding: content.size, &allocator)
+    unsafe Member.write(content, to: grown.valueStart + offset)
+    grown.addToCount(1)
+    return (grown, shrunk == nil)
   }
 
   /// Takes a member out of a packed collection. The old allocation is gone.
@@ -458,8 +576,8 @@ extension Item {
     unsafe valueStart.storeBytes(of: UInt16(count), as: UInt16.self)
   }
 
-  /// Makes a gap in the value in the place of some of its bytes.
-  private func splicing(
+  /// Makes a gap in the value in the place of some of its bytes. The old allocation is gone.
+  func splicing(
     at offset: Int, removing removed: Int, adding added: Int, _ allocator: inout Allocator
   ) -> Item {
     if removed == added { return self }

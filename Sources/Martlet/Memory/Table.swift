@@ -599,6 +599,14 @@ extension Table {
     return unsafe DetachedTable(detached)
   }
 
+  /// Has two tables change places.
+  func swap(_ first: Int, _ second: Int) {
+    assert(first >= 0 && first < count && second >= 0 && second < count && first != second)
+    let kept = unsafe (tables + first).move()
+    unsafe (tables + first).moveInitialize(from: tables + second, count: 1)
+    unsafe (tables + second).initialize(to: kept)
+  }
+
   /// Ends the tables, which are empty by now.
   func destroy() {
     unsafe tables.deinitialize(count: count)

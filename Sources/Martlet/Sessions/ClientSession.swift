@@ -82,4 +82,12 @@ package struct ClientSession: Session, ~Copyable, Sendable {
     case .undecided: break
     }
   }
+
+  package var waitsForData: Bool {
+    if case .redis(let session) = place { session.value.waitsForData } else { false }
+  }
+
+  package mutating func abandonWait() -> Bool {
+    if case .redis(let session) = place { session.value.abandonWait() } else { true }
+  }
 }

@@ -41,13 +41,18 @@ package struct HeldReplies: ~Copyable {
   /// leave: who holds nothing is never told to wait for what others hold.
   package var isFull: Bool { !isEmpty && (count >= Self.maximumBytes || inAll.isFull) }
 
-  /// Takes over what a session has replied.
+  /// Takes over what a session has replied. Lent values are copied, and still to be taken back.
   package mutating func append(_ reply: borrowing Reply) {
     for mark in reply.marks where mark.version > (marks.last?.version ?? 0) {
-      marks.append(HoldMark(start: bytes.count + mark.start, version: mark.version))
+      let before = reply.lent.filter { $0.position < mark.start }.byteCount
+      marks.append(HoldMark(start: bytes.count + before + mark.start, version: mark.version))
     }
-    bytes.append(reply.buffer.bytes)
-    inAll.add(reply.buffer.count)
+    bytes.reserve(reply.count)
+    reply.lent.forEachPiece(of: reply.buffer.bytes) { piece in
+      bytes.append(piece)
+      return true
+    }
+    inAll.add(reply.count)
   }
 
   /// How many of the first bytes may leave now.

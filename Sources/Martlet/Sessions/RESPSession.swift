@@ -12,8 +12,6 @@ package struct RESPSession: Session, ~Copyable {
   /// Before a client has given the password, requests are small.
   private static let unauthenticatedWords = 10
   private static let unauthenticatedBytes = 16 << 10
-  /// All of a request together may have this many bytes.
-  private static let maximumRequest = 1 << 30
 
   package private(set) var state: SessionState
   /// Words of the request under way that are still to come; 0 between requests.
@@ -50,7 +48,7 @@ package struct RESPSession: Session, ~Copyable {
     var position = 0
     var lookedTo = 1
     while position < input.byteCount {
-      if execution.reply.buffer.count >= SessionBounds.turnBytes {
+      if execution.reply.count >= SessionBounds.turnBytes {
         return SessionStep(consumed: position, next: .again)
       }
       if position >= lookedTo {
@@ -73,6 +71,7 @@ package struct RESPSession: Session, ~Copyable {
       case .incomplete(let length): return SessionStep(consumed: position, next: .read(atLeast: length))
       case .broken(let text): return fail(text, &execution)
       case .brokenAt(let byte):
+        execution.reply.command = -1
         execution.reply.error("ERR Protocol error: expected '$', got '\(Character(Unicode.Scalar(byte)))'")
         return SessionStep(consumed: input.byteCount, next: .close)
       }
@@ -83,7 +82,12 @@ package struct RESPSession: Session, ~Copyable {
 
   package mutating func endWait() { state.shortenWait() }
 
+  package var waitsForData: Bool { state.waitsForData }
+
+  package mutating func abandonWait() -> Bool { state.abandonWait() }
+
   private func fail(_ text: StaticString, _ execution: inout Execution) -> SessionStep {
+    execution.reply.command = -1
     execution.reply.error(text)
     return SessionStep(consumed: 0, next: .close)
   }
@@ -127,7 +131,7 @@ package struct RESPSession: Session, ~Copyable {
         if !state.isAuthenticated && count > Self.unauthenticatedBytes {
           return .broken("ERR Protocol error: unauthenticated bulk length")
         }
-        guard next - start + count <= Self.maximumRequest else {
+        guard next - start + count <= Limits.requestBytes else {
           return .broken("ERR Protocol error: the request is larger than 1 GiB")
         }
         guard next + count + 2 <= input.byteCount else {

@@ -11,8 +11,8 @@ package struct SessionStep {
     case read(atLeast: Int)
     /// The journal is full: call again with the same input after its next commit.
     case waitForRoom
-    /// A request waits for something: call again with the same input after the journal's next commit, or when this time
-    /// has come, whichever is first. In nanoseconds of `WallClock.monotonicNanoseconds()`; `.max` for no such time.
+    /// A request waits for something: call again with the same input after the journal's next commit (or, if the session
+    /// waits for data, when it is to be called), or when this time has come, whichever is first. In nanoseconds of `WallClock.monotonicNanoseconds()`; `.max` for no such time.
     case wait(until: Int64)
     /// Replies enough for one turn: send them, and call again.
     case again
@@ -32,6 +32,19 @@ package protocol Session: ~Copyable {
   /// Has the request that waits, if one does, be replied to when the session is called next, as if its time were over:
   /// the client sends no more, and may be gone.
   mutating func endWait()
+
+  /// Whether the request that waits, if one does, waits for data: then no commit of the journal ends its wait, and the lane's
+  /// `Waker` is told when the session is to be called.
+  var waitsForData: Bool { get }
+
+  /// Ends a wait for data, because the reply would reach nobody; false when the client has been served already.
+  mutating func abandonWait() -> Bool
+}
+
+extension Session where Self: ~Copyable {
+  package var waitsForData: Bool { false }
+
+  package mutating func abandonWait() -> Bool { true }
 }
 
 /// Bounds for every session, whatever its protocol.

@@ -137,7 +137,7 @@ package struct SystemDisk: Disk {
   }
 
   /// Calls again what a signal interrupted.
-  fileprivate static func retrying<Result: SignedInteger>(_ call: () -> Result) -> Result {
+  static func retrying<Result: SignedInteger>(_ call: () -> Result) -> Result {
     while true {
       let result = call()
       if result >= 0 || errno != EINTR { return result }
@@ -153,76 +153,3 @@ private func openFile(_ path: String, _ flags: Int32, _ mode: mode_t) -> Int32 {
 private func renameFile(_ path: String, _ newPath: String) -> Int32 { unsafe rename(path, newPath) }
 
 private func linkFile(_ path: String, _ newPath: String) -> Int32 { unsafe link(path, newPath) }
-
-/// A file of the operating system. It closes with its last reference.
-private final class SystemFile: DiskFile {
-  private let descriptor: Int32
-  private let path: String
-
-  init(_ descriptor: Int32, _ path: String) {
-    self.descriptor = descriptor
-    self.path = path
-  }
-
-  deinit { _ = close(descriptor) }
-
-  func size() throws(DiskError) -> Int {
-    var status = stat()
-    guard unsafe fstat(descriptor, &status) == 0 else { throw DiskError("stat", path, code: errno) }
-    return Int(status.st_size)
-  }
-
-  func read(at offset: Int, count: Int, into buffer: inout ByteQueue) throws(DiskError) -> Int {
-    let descriptor = descriptor
-    let got = unsafe buffer.append(upTo: count) { start in
-      SystemDisk.retrying { unsafe pread(descriptor, start, count, off_t(offset)) }
-    }
-    guard got >= 0 else { throw DiskError("read", path, code: errno) }
-    return got
-  }
-
-  func write(_ bytes: RawSpan, at offset: Int) throws(DiskError) {
-    var done = 0
-    while done < bytes.byteCount {
-      let written = unsafe bytes.withUnsafeBytes { source in
-        SystemDisk.retrying {
-          unsafe pwrite(
-            descriptor, source.baseAddress.unsafelyUnwrapped + done, source.count - done, off_t(offset + done)
-          )
-        }
-      }
-      guard written > 0 else { throw DiskError("write", path, code: written == 0 ? EIO : errno) }
-      done += written
-    }
-  }
-
-  func sync() throws(DiskError) {
-    #if canImport(Darwin)
-      // On Darwin only this reaches the platters (fcntl(2)).
-      guard unsafe SystemDisk.retrying({ unsafe fcntl(descriptor, F_FULLFSYNC) }) >= 0 else {
-        throw DiskError("fsync", path, code: errno)
-      }
-    #else
-      guard SystemDisk.retrying({ fdatasync(descriptor) }) == 0 else {
-        throw DiskError("fdatasync", path, code: errno)
-      }
-    #endif
-  }
-
-  func truncate(to size: Int) throws(DiskError) {
-    guard SystemDisk.retrying({ ftruncate(descriptor, off_t(size)) }) == 0 else {
-      throw DiskError("truncate", path, code: errno)
-    }
-  }
-
-  func isNamed(_ path: String) throws(DiskError) -> Bool {
-    var mine = stat()
-    var named = stat()
-    guard unsafe fstat(descriptor, &mine) == 0 else { throw DiskError("stat", path, code: errno) }
-    guard unsafe stat(path, &named) == 0 else {
-      if errno == ENOENT { return false }
-      throw DiskError("stat", path, code: errno)
-    }
-    return mine.st_ino == named.st_ino && mine.st_dev == named.st_dev
-  }
-}

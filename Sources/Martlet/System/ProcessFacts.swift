@@ -27,9 +27,30 @@ package enum ProcessFacts {
     return pages * Int(sysconf(Int32(_SC_PAGESIZE)))
   }
 
-  /// Has the buffers that have grown large for a while go back to the system when they are freed: for a server, which
-  /// lives long. To be called before there are other threads.
-  package static func returnFreedMemory() { martlet_return_freed_memory() }
+  /// Has the memory of buffers that are freed be kept for the next ones, until `FreedMemory` gives it back. To be called
+  /// before there are other threads.
+  package static func keepFreedMemory() { martlet_keep_freed_memory() }
+
+  /// The system's name, its release and the kind of machine: `Linux 6.1.0 x86_64`.
+  static var system: String {
+    var names = utsname()
+    guard unsafe uname(&names) == 0 else { return "unknown" }
+    func text<Field>(_ field: Field) -> String {
+      unsafe withUnsafeBytes(of: field) { bytes in
+        unsafe String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+      }
+    }
+    return "\(text(names.sysname)) \(text(names.release)) \(text(names.machine))"
+  }
+
+  /// How many bytes of memory the machine has; 0 where the system doesn't tell.
+  static var systemMemoryBytes: Int {
+    #if canImport(Darwin)
+      return 0
+    #else
+      return max(0, Int(sysconf(Int32(_SC_PHYS_PAGES))) * Int(sysconf(Int32(_SC_PAGESIZE))))
+    #endif
+  }
 
   /// How many processors there are.
   package static var processors: Int { max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))) }

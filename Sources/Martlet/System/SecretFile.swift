@@ -40,4 +40,41 @@ package struct SecretFile: ~Copyable {
     self.contents = contents
     isOpenToOthers = facts.st_mode & (S_IROTH | S_IWOTH) != 0
   }
+
+  /// What a file holds.
+  package static func bytes(_ path: String, atMost limit: Int) throws(DiskError) -> [UInt8] {
+    let file = try SecretFile(path, atMost: limit)
+    return file.contents.bytes.array
+  }
+
+  /// Puts a file in the place of one, or makes one, that its owner alone can read. It is on the disk when this returns, and
+  /// at any time the old one or the new one is there as a whole.
+  package static func replace(_ path: String, by contents: RawSpan) throws(DiskError) {
+    let written = path + ".new"
+    let file = unsafe open(written, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0o600)
+    guard file >= 0 else { throw DiskError("open", written, code: errno) }
+    do {
+      defer { close(file) }
+      var done = 0
+      while done < contents.byteCount {
+        let rest = contents.extracting(done..<contents.byteCount)
+        let count = unsafe rest.withUnsafeBytes { unsafe write(file, $0.baseAddress, $0.count) }
+        if count < 0 && errno == EINTR { continue }
+        guard count >= 0 else { throw DiskError("write", written, code: errno) }
+        done += count
+      }
+      guard fsync(file) == 0 else { throw DiskError("fsync", written, code: errno) }
+    }
+    guard unsafe rename(written, path) == 0 else { throw DiskError("rename", written, code: errno) }
+    let end = path.lastIndex(of: "/").map { path[..<$0] } ?? "."
+    let folder = unsafe open(end.isEmpty ? "/" : String(end), O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+    guard folder >= 0 else { throw DiskError("open", String(end), code: errno) }
+    defer { close(folder) }
+    guard fsync(folder) == 0 else { throw DiskError("fsync", String(end), code: errno) }
+  }
+}
+
+extension DiskError {
+  /// Whether there is no such file.
+  var isAbsence: Bool { code == ENOENT }
 }

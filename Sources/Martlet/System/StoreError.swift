@@ -14,6 +14,8 @@ public enum StoreError: Error, Equatable, CustomStringConvertible {
   case wrongType
   /// The value at the key is not an integer of 64 bits, or would become larger than one.
   case notAnInteger
+  /// A score is not a number (`nan`), or its sum with the one that is there isn't.
+  case notANumber
   /// A key or a value is longer than a store can hold: `limit` bytes.
   case tooLong(limit: Int)
   /// The store has been closed.
@@ -28,6 +30,7 @@ public enum StoreError: Error, Equatable, CustomStringConvertible {
     case .databaseNotWritten(let reason): "the database can't be written: \(reason)"
     case .wrongType: "the key holds a value of another type"
     case .notAnInteger: "the value is not a 64-bit integer, or would outgrow one"
+    case .notANumber: "the score is not a number"
     case .tooLong(let limit): "the key or value is longer than \(limit) bytes"
     case .closed: "the store has been closed"
     }

@@ -63,8 +63,13 @@ package struct DatabaseExport: ~Copyable {
     progress(total, total)
   }
 
+  /// The members in the order of their bytes, of a sorted set in that of their scores.
   private func sortedMembers(_ item: Item) -> [Member] {
     var members: [Member] = []
+    if item.kind == .sortedSet {
+      item.members.forEach(in: 0..<item.members.count) { members.append($0) }
+      return members
+    }
     item.members.forEach { if !$0.hasExpired(now) { members.append($0) } }
     members.sort { $0.key.precedes($1.key) }
     return members
@@ -95,8 +100,34 @@ package struct DatabaseExport: ~Copyable {
       }
       if item.isStale { bytes.append(" STALE") }
       bytes.append(byte: UInt8(ascii: "\n"))
-    case .set, .hash: appendMembers(item)
+    case .set, .hash, .sortedSet: appendMembers(item)
+    case .list: appendElements(item)
     }
+  }
+
+  /// The commands that make a list.
+  private mutating func appendElements(_ item: Item) {
+    var start: Int?
+    var cursor = item.list.cursor(at: 0)
+    while let element = cursor.next() {
+      if let begun = start, bytes.count - begun > Self.lineBytes {
+        bytes.append(byte: UInt8(ascii: "\n"))
+        start = nil
+      }
+      if start == nil {
+        start = bytes.count
+        bytes.append("RPUSH ")
+        bytes.append(quotedWord: item.key)
+      }
+      bytes.append(byte: UInt8(ascii: " "))
+      if let integer = element.integer {
+        bytes.append(decimal: integer)
+      } else {
+        bytes.append(quotedWord: element.text)
+      }
+    }
+    if start != nil { bytes.append(byte: UInt8(ascii: "\n")) }
+    appendExpiry(item)
   }
 
   /// The commands that make a collection: members that expire have one each.
@@ -110,7 +141,11 @@ package struct DatabaseExport: ~Copyable {
       }
       if start == nil {
         start = bytes.count
-        bytes.append(item.kind == .hash ? "HSET " : "SADD ")
+        switch item.kind {
+        case .hash: bytes.append("HSET ")
+        case .sortedSet: bytes.append("ZADD ")
+        case .set, .string, .list: bytes.append("SADD ")
+        }
         bytes.append(quotedWord: item.key)
       }
       append(member)
@@ -125,6 +160,11 @@ package struct DatabaseExport: ~Copyable {
       append(member)
       bytes.append(byte: UInt8(ascii: "\n"))
     }
+    appendExpiry(item)
+  }
+
+  /// The command that has a key with a collection expire, if it does.
+  private mutating func appendExpiry(_ item: Item) {
     guard item.expires else { return }
     bytes.append("PEXPIREAT ")
     bytes.append(quotedWord: item.key)
@@ -134,6 +174,10 @@ package struct DatabaseExport: ~Copyable {
   }
 
   private mutating func append(_ member: Member) {
+    if member.hasScore {
+      bytes.append(byte: UInt8(ascii: " "))
+      bytes.append(score: member.score)
+    }
     bytes.append(byte: UInt8(ascii: " "))
     bytes.append(quotedWord: member.key)
     guard member.hasValue else { return }
@@ -175,6 +219,20 @@ package struct DatabaseExport: ~Copyable {
         bytes.append(byte: UInt8(ascii: "}"))
       }
       bytes.append(byte: UInt8(ascii: "]"))
+    case .sortedSet:
+      bytes.append(",\"type\":\"zset\",\"members\":[")
+      for (index, member) in sortedMembers(item).enumerated() {
+        bytes.append(index == 0 ? "{" : ",{")
+        append("member", "memberBase64", member.key)
+        // JSON has no infinite number.
+        bytes.append(member.score.isFinite ? ",\"score\":" : ",\"score\":\"")
+        bytes.append(score: member.score)
+        bytes.append(member.score.isFinite ? "}" : "\"}")
+      }
+      bytes.append(byte: UInt8(ascii: "]"))
+    case .list:
+      bytes.append(",\"type\":\"list\",")
+      appendElementArray(item.list)
     }
     if item.expires {
       bytes.append(",\"expiry\":")
@@ -188,6 +246,31 @@ package struct DatabaseExport: ~Copyable {
     bytes.append(",\"version\":")
     bytes.append(decimal: item.version)
     bytes.append("}\n")
+  }
+
+  /// The elements of a list in their order: as texts or, if one of them isn't UTF-8, all in base64 under another name.
+  private mutating func appendElementArray(_ list: ListElements) {
+    var areTexts = true
+    var cursor = list.cursor(at: 0)
+    while areTexts, let element = cursor.next() { areTexts = element.text.isUTF8 }
+    bytes.append(areTexts ? "\"elements\":[" : "\"elementsBase64\":[")
+    cursor = list.cursor(at: 0)
+    var word = ByteQueue()
+    var isFirst = true
+    while let element = cursor.next() {
+      if !isFirst { bytes.append(byte: UInt8(ascii: ",")) }
+      isFirst = false
+      word.removeAll()
+      element.append(to: &word)
+      if areTexts {
+        bytes.append(json: word.bytes)
+      } else {
+        bytes.append(byte: UInt8(ascii: "\""))
+        bytes.append(base64: word.bytes)
+        bytes.append(byte: UInt8(ascii: "\""))
+      }
+    }
+    bytes.append(byte: UInt8(ascii: "]"))
   }
 
   /// A field with a text, or one of another name with the base64 of what isn't UTF-8.

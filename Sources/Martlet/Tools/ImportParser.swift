@@ -224,20 +224,10 @@ package struct ImportParser: ~Copyable {
       if isStale { words.append(Array("STALE".utf8)) }
       entries.append(.command(words, line: line))
     case "set":
-      var members: [[UInt8]] = []
-      for name in ["members", "membersBase64"] {
-        guard let value = fields[name] else { continue }
-        guard let strings = value.strings else {
-          throw Problem(text: "\(name) has to be an array of strings")
-        }
-        if name == "members" {
-          members += strings
-        } else {
-          for string in strings {
-            guard let decoded = base64(string) else { throw Problem(text: "the base64 of a member is wrong") }
-            members.append(decoded)
-          }
-        }
+      var members = try strings("members", fields)
+      for digits in try strings("membersBase64", fields) {
+        guard let decoded = base64(digits) else { throw Problem(text: "the base64 of a member is wrong") }
+        members.append(decoded)
       }
       guard !members.isEmpty else { throw Problem(text: "a set needs members") }
       addMembers(members.map { [$0] }, by: "SADD", to: key, &entries)
@@ -247,6 +237,22 @@ package struct ImportParser: ~Copyable {
         throw Problem(text: "a hash needs fields, which are an array of objects")
       }
       try addFields(objects, to: key, &entries)
+      expire(key, at: expiry, &entries)
+    case "zset":
+      guard let objects = fields["members"]?.objects, !objects.isEmpty else {
+        throw Problem(text: "a sorted set needs members, which are an array of objects")
+      }
+      var members: [[[UInt8]]] = []
+      for object in objects { members.append(try scoredMember(object)) }
+      addMembers(members, by: "ZADD", to: key, &entries)
+    case "list":
+      var elements = try strings("elements", fields)
+      for digits in try strings("elementsBase64", fields) {
+        guard let decoded = base64(digits) else { throw Problem(text: "the base64 of an element is wrong") }
+        elements.append(decoded)
+      }
+      guard !elements.isEmpty else { throw Problem(text: "a list needs elements") }
+      addMembers(elements.map { [$0] }, by: "RPUSH", to: key, &entries)
       expire(key, at: expiry, &entries)
     default: throw Problem(text: "values of the type '\(type)' are not known")
     }
@@ -261,6 +267,17 @@ package struct ImportParser: ~Copyable {
         text: "\(name) has to be an integer from \(range.lowerBound) to \(range.upperBound)")
     }
     return number
+  }
+
+  /// The strings of an array that may be left out.
+  private func strings(
+    _ name: String, _ fields: [String: JSONValue]
+  ) throws(JSONObjectReader.Problem) -> [[UInt8]] {
+    guard let value = fields[name] else { return [] }
+    guard let strings = value.strings else {
+      throw JSONObjectReader.Problem(text: "\(name) has to be an array of strings")
+    }
+    return strings
   }
 
   /// Fields of a hash, each with a name, a value and maybe an expiry.
@@ -282,6 +299,17 @@ package struct ImportParser: ~Copyable {
     }
     if !plain.isEmpty { addMembers(plain, by: "HSET", to: key, &entries) }
     for words in expiring { entries.append(.command(words, line: line)) }
+  }
+
+  /// A member of a sorted set: its score, a number or a text (`inf`), and its name.
+  private mutating func scoredMember(
+    _ object: [String: JSONValue]
+  ) throws(JSONObjectReader.Problem) -> [[UInt8]] {
+    let member = try text("member", object)
+    guard let digits = object["score"]?.digits, digits.span.raw.score != nil else {
+      throw JSONObjectReader.Problem(text: "score has to be a number, or \"inf\" or \"-inf\"")
+    }
+    return [digits, member]
   }
 
   private func expire(_ key: [UInt8], at expiry: Int64?, _ entries: inout [Request]) {

@@ -37,7 +37,7 @@ extension RawSpan {
 /// A JSON value of the kinds that an object of an export has.
 enum JSONValue: Equatable {
   case string([UInt8])
-  /// An integer's digits.
+  /// A number as it is written.
   case number(String)
   case strings([[UInt8]])
   case objects([[String: JSONValue]])
@@ -51,6 +51,15 @@ enum JSONValue: Equatable {
   var objects: [[String: JSONValue]]? { if case .objects(let all) = self { all } else { nil } }
 
   var boolean: Bool? { if case .boolean(let value) = self { value } else { nil } }
+
+  /// A number, or what a text says.
+  var digits: [UInt8]? {
+    switch self {
+    case .number(let digits): Array(digits.utf8)
+    case .string(let bytes): bytes
+    default: nil
+    }
+  }
 
   var integer: Int64? { if case .number(let digits) = self { Int64(digits) } else { nil } }
 }
@@ -67,7 +76,7 @@ struct JSONObjectReader {
 
   private init(_ bytes: [UInt8]) { self.bytes = bytes }
 
-  /// The fields of an object whose values are strings, integers, booleans, null, and arrays of strings or of objects
+  /// The fields of an object whose values are strings, numbers, booleans, null, and arrays of strings or of objects
   /// that have no arrays of objects themselves.
   static func read(_ line: [UInt8]) throws(Problem) -> [String: JSONValue] {
     var reader = JSONObjectReader(line)
@@ -129,7 +138,7 @@ struct JSONObjectReader {
     case UInt8(ascii: "-"), UInt8(ascii: "0")...UInt8(ascii: "9"):
       let start = index
       index += 1
-      while index < bytes.count, (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(bytes[index]) { index += 1 }
+      while index < bytes.count, Self.numberCharacters.contains(bytes[index]) { index += 1 }
       return .number(String(decoding: bytes[start..<index], as: UTF8.self))
     case UInt8(ascii: "n") where bytes[index...].starts(with: "null".utf8):
       index += 4
@@ -141,9 +150,12 @@ struct JSONObjectReader {
       index += 5
       return .boolean(false)
     default:
-      throw Problem(text: "a string, an integer or an array of strings is needed at its byte \(index + 1)")
+      throw Problem(text: "a string, a number or an array of strings is needed at its byte \(index + 1)")
     }
   }
+
+  /// What a number has behind its first character.
+  private static let numberCharacters = Set("0123456789.eE+-".utf8)
 
   private mutating func string() throws(Problem) -> [UInt8] {
     try expect("\"")

@@ -42,6 +42,7 @@ final class ConnectionHandler: ChannelDuplexHandler, LaneConnection {
   func channelInactive(context: ChannelHandlerContext) {
     isClosing = true
     cancelAlarm()
+    _ = conversation.abandonWait()
     conversation.dropHeld()
     context.fireChannelInactive()
   }
@@ -117,7 +118,10 @@ final class ConnectionHandler: ChannelDuplexHandler, LaneConnection {
         write(lane.takeReply(), context)
       }
     }
-    if input.readableBytes == 0 { input = ByteBuffer() }
+    if input.readableBytes == 0 && input.capacity > 0 {
+      FreedMemory.note(input.capacity)
+      input = ByteBuffer()
+    }
     if conversation.isOver(unconsumed: input.readableBytes) { conversation.end() }
     if conversation.waitsForJournal { waitForJournal() }
     setAlarm()
@@ -126,6 +130,7 @@ final class ConnectionHandler: ChannelDuplexHandler, LaneConnection {
 
   private func write(_ reply: ByteBuffer, _ context: ChannelHandlerContext) {
     written &+= reply.readableBytes
+    FreedMemory.note(reply.readableBytes)
     context.write(wrapOutboundOut(reply), promise: nil)
   }
 
@@ -145,6 +150,12 @@ final class ConnectionHandler: ChannelDuplexHandler, LaneConnection {
   private func alarmRang() {
     alarm = nil
     guard let context, !isClosing, !conversation.isEnding else { return }
+    conversation.goOn()
+    resume(context)
+  }
+
+  func wake() {
+    guard let context, !isClosing, conversation.isBlocked else { return }
     conversation.goOn()
     resume(context)
   }
@@ -171,12 +182,13 @@ final class ConnectionHandler: ChannelDuplexHandler, LaneConnection {
   func journalAdvanced() {
     isWaiting = false
     guard let context, !isClosing else { return }
-    conversation.goOn()
+    conversation.journalAdvanced()
     conversation.release(by: lane.store.journal) {
       write(lane.copy($0), context)
     }
     if conversation.isLost(by: lane.store.journal) {
       isClosing = true
+      _ = conversation.abandonWait()
       context.close(promise: nil)
       return
     }
@@ -198,6 +210,11 @@ final class ConnectionHandler: ChannelDuplexHandler, LaneConnection {
 
   func drain() {
     guard let context, !isClosing else { return }
+    // Who has been served meanwhile is told.
+    if !conversation.abandonWait() {
+      conversation.goOn()
+      process(context)
+    }
     conversation.end()
     process(context)
   }
@@ -208,7 +225,7 @@ final class ConnectionHandler: ChannelDuplexHandler, LaneConnection {
     guard let context, context.channel.isActive else { return }
     let unsent = (try? context.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0
     guard unsent > 0 else {
-      let isWaiting = conversation.waitsForJournal
+      let isWaiting = conversation.isWaiting
       if waiting.look(at: now, isWaiting: isWaiting, reception.patience) == .isIdle {
         reception.noteIdle(conversation.client)
         closeNow()
@@ -227,6 +244,7 @@ final class ConnectionHandler: ChannelDuplexHandler, LaneConnection {
 
   func closeNow() {
     isClosing = true
+    _ = conversation.abandonWait()
     context?.close(promise: nil)
   }
 }

@@ -7,6 +7,8 @@ import Synchronization
 protocol LaneConnection: AnyObject {
   /// The journal has committed, or failed: what waited for it, for durable replies or for room, looks again.
   func journalAdvanced()
+  /// What its session has waited for has come: it is called again.
+  func wake()
   /// The server ends: take no more requests, send what is owed, close.
   func drain()
   /// Close, if it has kept the server waiting for too long.
@@ -41,6 +43,7 @@ final class Lane: @unchecked Sendable {
     patience = reception.patience
     self.eventLoop = eventLoop
     execution = Execution(reception.store, reception.context, seed: seed)
+    execution.waker = LaneWaker(self)
   }
 
   // MARK: Connections
@@ -97,6 +100,9 @@ final class Lane: @unchecked Sendable {
     if output.capacity > Self.outputKept { output = ByteBuffer() } else { output.clear() }
   }
 
+  /// Calls the session of a client that has waited for data.
+  fileprivate func wake(client: Int) { connections[client]?.wake() }
+
   // MARK: The journal
 
   /// Has `journalAdvanced` called after the journal's next commit.
@@ -116,5 +122,17 @@ final class Lane: @unchecked Sendable {
     var woken: [any LaneConnection] = []
     swap(&woken, &waiting)
     for waiter in woken { waiter.journalAdvanced() }
+  }
+}
+
+/// Calls sessions of a lane for other lanes, as long as there is the lane: a client that waits must not have it live.
+private final class LaneWaker: Waker, @unchecked Sendable {
+  private weak var lane: Lane?
+
+  init(_ lane: Lane) { self.lane = lane }
+
+  func wake(client: Int) {
+    guard let lane else { return }
+    lane.eventLoop.execute { lane.wake(client: client) }
   }
 }

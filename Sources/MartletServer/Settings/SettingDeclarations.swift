@@ -146,6 +146,24 @@ extension Setting {
     "log-commands", \.logCommands, .yesOrNo,
     "Whether every command is logged, which is slow and shows keys and values")
 
+  /// What ``Settings/slowLogThreshold`` is set by.
+  public static let slowLogThreshold = Setting(
+    "slowlog-log-slower-than", \.slowLogThreshold, .number("microseconds", in: -1...1_000_000_000),
+    "A request that takes this many microseconds is kept for SLOWLOG; 0 keeps all of them, and -1 none")
+  /// What ``Settings/slowLogLength`` is set by.
+  public static let slowLogLength = Setting(
+    "slowlog-max-len", \.slowLogLength, .number(in: 0...100_000),
+    "How many requests are kept for SLOWLOG")
+  /// What ``Settings/latencyThreshold`` is set by.
+  public static let latencyThreshold = Setting(
+    "latency-monitor-threshold", \.latencyThreshold, .number("milliseconds", in: 0...1_000_000),
+    "What takes this many milliseconds is noted for LATENCY; 0 notes nothing")
+  /// What ``Settings/debugCommand`` is set by.
+  public static let debugCommand = Setting(
+    "enable-debug-command", \.debugCommand, .choice("who"),
+    "Whether the Redis command DEBUG is carried out, which tests need and nobody else: local is for clients on this "
+      + "machine")
+
   /// Every setting, in the order of the help.
   public static let all: [Setting] = [
     .host, .port, .memcachedPort, .listen, .memcachedListen, .unixSocket, .memcachedUnixSocket,
@@ -154,7 +172,7 @@ extension Setting {
     .keepFiles, .memoryLimit, .evict, .maxKeyBytes, .maxValueBytes,
     .maxConnections, .idleTimeout, .writeTimeout, .memcachedFlush, .memcachedShutdown, .memcachedWatch,
     .databases, .threads, .transport, .password, .memcachedAuthFile, .memcachedSASL, .protectedMode,
-    .logLevel, .logCommands,
+    .logLevel, .logCommands, .slowLogThreshold, .slowLogLength, .latencyThreshold, .debugCommand,
   ]
 
   /// The table of docs/SETTINGS.md, in Markdown.

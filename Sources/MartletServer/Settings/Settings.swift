@@ -91,6 +91,25 @@ public struct Settings: Sendable, Equatable {
   public var logLevel = Logger.Level.info
   /// Whether every command is logged.
   public var logCommands = false
+  /// Requests that take this many microseconds are entered in the slow log; none, if it is negative.
+  public var slowLogThreshold = 10_000
+  /// How many entries the slow log keeps.
+  public var slowLogLength = 128
+  /// What takes this many milliseconds is noted for `LATENCY`; nothing, if it is 0.
+  public var latencyThreshold = 0
+  /// Whether `DEBUG` is carried out, and for whom.
+  public var debugCommand = DebugCommand.no
+  /// For whom `DEBUG` is carried out.
+  public enum DebugCommand: String, Sendable, CaseIterable {
+    /// For nobody.
+    case no
+    /// For everybody.
+    case yes
+    /// For clients on the server's own machine.
+    case local
+  }
+  /// The configuration file that some of the settings came from; nil if there was none.
+  public var configFile: String?
   /// The password of the user `default`. Without it and without ``memcachedAuthFile`` everybody is let in.
   public var password: Password?
   /// The path of a file of names and passwords for all protocols, in memcached's format; nil for none.

@@ -42,6 +42,7 @@ extension Settings {
     sources.append((.program, reader(ofOptions: defaults)))
 
     var settings = Settings()
+    settings.configFile = configFile ?? variables[Setting.configFileVariable]
     var warnings = unknownVariables(among: variables)
     for setting in Setting.all {
       for (source, reader) in sources {

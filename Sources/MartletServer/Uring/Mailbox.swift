@@ -17,12 +17,14 @@
     case beImpatient
     /// Call `done`, between two turns.
     case meet(done: @Sendable () -> Void)
+    /// Call the session of a client that has waited for data.
+    case wake(client: Int)
     /// Close all connections and end the thread.
     case stop
   }
 
-  /// Where letters for one lane are left: no more than there may be clients, and a few of the server's own.
-  final class Mailbox: Sendable {
+  /// Where letters for one lane are left: no more than two for each client that there may be, and a few of the server's own.
+  final class Mailbox: Waker {
     /// What the lane's ring listens to.
     let bell: Bell
     private let letters = Guarded<[Letter]>([])
@@ -39,6 +41,8 @@
       letters.withLock { $0.append(letter) }
       ring()
     }
+
+    func wake(client: Int) { leave(.wake(client: client)) }
 
     /// Tells the lane that the journal has committed, if somebody waits for that.
     func journalCommitted() {

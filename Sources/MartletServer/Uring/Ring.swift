@@ -54,6 +54,34 @@
     }
   }
 
+  /// The pieces that one entry sends. It must be kept as it is until that entry is done.
+  @safe final class RingMessage: @unchecked Sendable {
+    fileprivate let message: UnsafeMutablePointer<martlet_message>
+
+    init() {
+      unsafe message = .allocate(capacity: 1)
+      unsafe message.initialize(to: martlet_message())
+    }
+
+    deinit { unsafe message.deallocate() }
+
+    /// Makes it the bytes from `start` on, or as many of them as one entry sends.
+    func fill(_ outgoing: borrowing OutgoingBytes, from start: Int) {
+      unsafe martlet_message_empty(message)
+      var room = Ring.sendBytes
+      var pieces = 0
+      outgoing.lent.forEachPiece(of: outgoing.bytes.bytes, from: start) { piece in
+        unsafe piece.withUnsafeBytes { buffer in
+          guard let address = buffer.baseAddress, buffer.count > 0 else { return }
+          unsafe martlet_message_add(message, address, min(buffer.count, room))
+          room -= min(buffer.count, room)
+          pieces += 1
+        }
+        return room > 0 && pieces < Int(MARTLET_MESSAGE_PIECES)
+      }
+    }
+  }
+
   /// The rings of one lane. After `start`, only the thread that called it uses them.
   @safe struct Ring: ~Copyable, @unchecked Sendable {
     /// Entries that can be submitted at once; more of them are submitted in several goes.
@@ -68,7 +96,7 @@
     /// Bytes of each of them.
     static let bufferBytes = 16 << 10
     /// The most that one entry sends.
-    private static let sendBytes = 1 << 30
+    fileprivate static let sendBytes = 1 << 30
 
     private var ring: martlet_ring
     /// Entries are written up to here.
@@ -156,6 +184,13 @@
           UInt32(min(buffer.count - start, Self.sendBytes)), waits ? 1 : 0, tag.rawValue)
       }
       return waits
+    }
+
+    /// Sends a message, and everything that it points to must be kept as it is until that is done. It takes its time, and
+    /// a completion says how many bytes were sent.
+    mutating func send(_ socket: CInt, _ message: RingMessage, _ tag: RingTag) {
+      let place = place()
+      unsafe martlet_ring_send_message(&ring, place, socket, message.message, tag.rawValue)
     }
 
     /// Waits until a bell is rung.

@@ -1,7 +1,7 @@
 // A table of values that come and go, each found by a key that nobody else will have for a long time.
 #if os(Linux)
   /// Where a value is in a `Slots`, and which of those that have been there it is.
-  struct SlotKey: Equatable {
+  struct SlotKey: Hashable {
     /// Fits into 56 bits.
     let rawValue: UInt64
 

@@ -10,6 +10,9 @@
     /// While the session can't go on, so many bytes are taken in advance.
     private static let bytesInAdvance = 64 << 10
 
+    /// So much room at most is made for a request that has come in part.
+    private static let bytesReserved = 1 << 20
+
     enum Receiving {
       case idle
       /// Bytes come as they arrive.
@@ -30,10 +33,12 @@
     var conversation: Conversation
     let socket: CInt
     /// Replies that may leave. It has memory only while it isn't empty.
-    var output = ByteQueue()
+    var output = OutgoingBytes()
     /// Replies that are under way, of which the first `sentBytes` have left.
-    var sent = ByteQueue()
+    var sent = OutgoingBytes()
     var sentBytes = 0
+    /// What the system is told of the replies under way if they have lent values.
+    var message: RingMessage?
     /// What the session has not consumed, behind `consumedBytes` of what it has.
     private var input = ByteQueue()
     private var consumedBytes = 0
@@ -106,6 +111,8 @@
         input.removeFirst(consumedBytes)
         consumedBytes = 0
       }
+      // Room for the whole request at once, so that a large one isn't moved while it grows.
+      input.reserve(max(bytes.byteCount, min(conversation.wanted - unconsumed, Self.bytesReserved)))
       input.append(bytes)
     }
 
@@ -133,27 +140,46 @@
     @inline(__always)
     private mutating func takeReply(_ execution: inout Execution, _ spares: inout SpareQueues) {
       if execution.reply.buffer.isEmpty { return }
+      let start = output.bytes.count
       if output.isEmpty {
-        swap(&output, &execution.reply.buffer)
+        swap(&output.bytes, &execution.reply.buffer)
         execution.reply.buffer = spares.take()
       } else {
-        output.append(execution.reply.buffer.bytes)
+        output.bytes.append(execution.reply.buffer.bytes)
       }
+      if !execution.reply.lent.isEmpty { output.append(execution.reply.removeLent(), from: start) }
       execution.reply.removeAll()
     }
 
     /// Puts the held replies that may leave behind the output.
     mutating func release(by journal: Journal, _ spares: inout SpareQueues) {
       var released = ByteQueue()
-      if output.isEmpty { released = spares.take() } else { swap(&released, &output) }
+      if output.isEmpty { released = spares.take() } else { swap(&released, &output.bytes) }
       conversation.release(by: journal) { released.append($0) }
-      if released.isEmpty { spares.reclaim(&released) } else { swap(&released, &output) }
+      if released.isEmpty { spares.reclaim(&released) } else { swap(&released, &output.bytes) }
     }
 
     /// Makes the output what is sent next.
     mutating func beginSend() {
       swap(&sent, &output)
       sentBytes = 0
+    }
+
+    /// Ends what is under way: it has left, or never will.
+    mutating func endSend(_ execution: borrowing Execution, _ spares: inout SpareQueues) {
+      sentBytes = 0
+      spares.reclaim(&sent.bytes)
+      if !sent.lent.isEmpty {
+        message = nil
+        execution.takeBack(sent.removeLent())
+      }
+    }
+
+    /// Drops all that hasn't left. Nothing is under way.
+    mutating func dropOutput(_ execution: borrowing Execution, _ spares: inout SpareQueues) {
+      endSend(execution, &spares)
+      swap(&sent, &output)
+      endSend(execution, &spares)
     }
 
     /// Whether something of it hasn't left yet.
@@ -174,7 +200,7 @@
     /// Looks at how long it has kept the server waiting.
     mutating func look(at now: Int64, _ patience: Patience) -> Waiting.Verdict {
       guard sending == .waiting else {
-        return waiting.look(at: now, isWaiting: conversation.waitsForJournal, patience)
+        return waiting.look(at: now, isWaiting: conversation.isWaiting, patience)
       }
       return waiting.look(
         at: now, progress: sendProgress, untaken: Sockets.untakenBytes(socket), patience)

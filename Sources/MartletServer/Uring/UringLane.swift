@@ -37,6 +37,10 @@
     private var tried: [SlotKey] = []
     /// Connections that wait for the journal's next commit.
     private var waiting: [SlotKey] = []
+    /// Connections that wait for data, by the numbers of their clients.
+    private var blocked: [Int: SlotKey] = [:]
+    /// When those that wait for data not for ever are to be called.
+    private var deadlines = Deadlines()
     /// The journal has committed since they began to wait.
     private var hasCommitted = false
 
@@ -70,6 +74,8 @@
       self.mailboxes = mailboxes
       self.ring = ring
       execution = Execution(reception.store, reception.context, seed: seed)
+      execution.lendsValues = true
+      execution.waker = mailbox
       sweeper = number == 0 ? Sweeper(reception.store, reception.context, seed: seed &+ 1) : nil
     }
 
@@ -153,7 +159,7 @@
         connections[key].isDirty = true
         dirty.append(key)
       }
-      if connections[key].conversation.waitsForJournal { waitForJournal(key) }
+      if connections[key].conversation.isWaiting { wait(key) }
       if connections[key].conversation.isEnding {
         if connections[key].hasEnded { close(key) }
         return
@@ -183,11 +189,23 @@
 
     /// Sends what is left to send; whether that is over when the ring has been entered.
     private mutating func send(_ key: SlotKey, waits: Bool) -> Bool {
+      guard connections[key].sent.lent.isEmpty else {
+        sendMessage(key)
+        return false
+      }
       let waits = ring.send(
-        connections[key].socket, connections[key].sent, from: connections[key].sentBytes, waits: waits,
+        connections[key].socket, connections[key].sent.bytes, from: connections[key].sentBytes, waits: waits,
         RingTag(.send, key.rawValue))
       connections[key].sending = waits ? .waiting : .trying
       return !waits
+    }
+
+    private mutating func sendMessage(_ key: SlotKey) {
+      let message = connections[key].message ?? RingMessage()
+      message.fill(connections[key].sent, from: connections[key].sentBytes)
+      connections[key].message = message
+      connections[key].sending = .waiting
+      ring.send(connections[key].socket, message, RingTag(.send, key.rawValue))
     }
 
     private mutating func finishTriedSends() {
@@ -216,10 +234,36 @@
 
     private mutating func finishSend(_ key: SlotKey) {
       connections[key].sending = .idle
-      connections[key].sentBytes = 0
-      spares.reclaim(&connections[key].sent)
+      connections[key].endSend(execution, &spares)
       proceed(key)
       settle(key)
+    }
+
+    // MARK: Data
+
+    /// Has a connection called when what it waits for has come.
+    private mutating func wait(_ key: SlotKey) {
+      if connections[key].conversation.isBlocked {
+        blocked[connections[key].conversation.client.id] = key
+        deadlines.set(connections[key].conversation.deadline, for: key)
+        if deadlines.first != .max { setTimer(deadlines.first) }
+      }
+      if connections[key].conversation.waitsForJournal { waitForJournal(key) }
+    }
+
+    /// Calls the session of a client that has been served, or waits no more for another reason.
+    private mutating func wake(client: Int) {
+      guard let key = blocked[client], connections.contains(key), !connections[key].isClosing,
+        connections[key].conversation.isBlocked
+      else { return }
+      goOn(key)
+    }
+
+    /// Has a connection wait for data no more, because it ends.
+    private mutating func abandonWait(_ key: SlotKey) {
+      guard connections[key].conversation.isBlocked else { return }
+      // Who has been served meanwhile is told, as far as that is still possible.
+      if !connections[key].conversation.abandonWait() { goOn(key) }
     }
 
     // MARK: The journal
@@ -247,13 +291,19 @@
         if connections[key].conversation.isLost(by: journal) {
           close(key)
         } else {
-          goOn(key)
+          connections[key].conversation.journalAdvanced()
+          proceed(key)
+          settle(key)
         }
       }
     }
 
     /// Has a session that was paused called again.
     private mutating func goOn(_ key: SlotKey) {
+      if connections[key].conversation.isBlocked {
+        blocked[connections[key].conversation.client.id] = nil
+        deadlines.remove(key)
+      }
       connections[key].conversation.goOn()
       proceed(key)
       settle(key)
@@ -300,6 +350,12 @@
         if now >= connections[key].conversation.deadline, !connections[key].isClosing { goOn(key) }
         if connections.contains(key) { nearest = min(nearest, connections[key].conversation.deadline) }
       }
+      while let key = deadlines.takeDue(now) {
+        if connections.contains(key), !connections[key].isClosing, connections[key].conversation.isBlocked {
+          goOn(key)
+        }
+      }
+      nearest = min(nearest, deadlines.first)
       if nearest != .max { setTimer(nearest) }
     }
 
@@ -351,10 +407,13 @@
         drainDeadline = WallClock.monotonicNanoseconds() + TransportBounds.drainSeconds * 1_000_000_000
         setTimer(drainDeadline)
         for key in connections.keys {
+          abandonWait(key)
+          guard connections.contains(key) else { continue }
           connections[key].conversation.end()
           settle(key)
         }
       case .meet(let done): done()
+      case .wake(let client): wake(client: client)
       case .stop:
         isStopped = true
         stopListening()
@@ -454,6 +513,7 @@
     private mutating func close(_ key: SlotKey) {
       guard !connections[key].isClosing else { return removeIfAtRest(key) }
       connections[key].isClosing = true
+      if connections[key].conversation.isBlocked { _ = connections[key].conversation.abandonWait() }
       if !connections[key].isAtRest { ring.cancelAll(connections[key].socket) }
       removeIfAtRest(key)
     }
@@ -462,6 +522,9 @@
       guard connections[key].isClosing, connections[key].isAtRest else { return }
       Sockets.close(connections[key].socket)
       let client = connections[key].conversation.client
+      connections[key].dropOutput(execution, &spares)
+      if blocked[client.id] == key { blocked[client.id] = nil }
+      deadlines.remove(key)
       connections.remove(key)
       forget(client)
     }

@@ -27,7 +27,8 @@ extension MemcachedSession {
     let user = execution.context.users.authenticate(
       token.extracting(0..<space), token.extracting(space + 1..<length))
     execution.counters.value.authentications.add()
-    guard let user else {
+    // These clients know no rules of access: only who may do everything is let in.
+    guard let user, user.isUnrestricted else {
       execution.counters.value.failedAuthentications.add()
       return error("CLIENT_ERROR authentication failure", end, &execution)
     }

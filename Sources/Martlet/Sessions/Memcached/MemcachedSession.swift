@@ -64,7 +64,7 @@ package struct MemcachedSession: Session, ~Copyable {
     var position = 0
     var lookedTo = 1
     while position < input.byteCount {
-      if execution.reply.buffer.count >= SessionBounds.turnBytes {
+      if execution.reply.count >= SessionBounds.turnBytes {
         return SessionStep(consumed: position, next: .again)
       }
       if position >= lookedTo { lookedTo = execution.lookAheadMemcached(input, from: position) }
@@ -79,7 +79,7 @@ package struct MemcachedSession: Session, ~Copyable {
       // A line is as long whether it came whole or in pieces.
       guard isLengthAllowed(input.extracting(position..<(found ?? input.byteCount))) else {
         // A stranger isn't told.
-        if state.isAuthenticated { execution.reply.buffer.append("CLIENT_ERROR line too long\r\n") }
+        if state.mayDoEverything { execution.reply.buffer.append("CLIENT_ERROR line too long\r\n") }
         return SessionStep(consumed: input.byteCount, next: .close)
       }
       guard let newline = found else {
@@ -119,7 +119,7 @@ package struct MemcachedSession: Session, ~Copyable {
   @inline(__always)
   private func isLengthAllowed(_ line: RawSpan) -> Bool {
     if line.byteCount <= Self.maximumStrangersLine { return true }
-    guard state.isAuthenticated else { return false }
+    guard state.mayDoEverything else { return false }
     if line.byteCount <= Self.maximumLine { return true }
     guard line.byteCount <= Self.maximumGetLine else { return false }
     return line.begins(with: "get ") || line.begins(with: "gets ") || line.begins(with: "gat ")
@@ -141,7 +141,7 @@ package struct MemcachedSession: Session, ~Copyable {
   private mutating func run(
     _ words: borrowing Words, _ request: RawSpan, bodyStart: Int, _ execution: inout Execution
   ) -> Outcome {
-    guard state.isAuthenticated else {
+    guard state.mayDoEverything else {
       return authenticate(words, request, bodyStart: bodyStart, &execution)
     }
     guard words.count > 0 else { return error("ERROR", bodyStart, &execution) }
@@ -226,10 +226,10 @@ package struct MemcachedSession: Session, ~Copyable {
     execution.beginReply()
     for index in repliedKeys..<keys.count {
       guard keys[index].byteCount <= state.limits.keyBytes else {
-        execution.reply.buffer.truncate(to: start)
+        execution.reply.truncate(to: start)
         return error("CLIENT_ERROR bad command line format", end, &execution)
       }
-      if execution.reply.buffer.count >= SessionBounds.turnBytes && index > repliedKeys
+      if execution.reply.count >= SessionBounds.turnBytes && index > repliedKeys
         && (repliedKeys > 0 || areKeysShort(keys, from: index))
       {
         // What is there is sent first. Of a few words many values can be asked for.
@@ -478,7 +478,7 @@ package struct MemcachedSession: Session, ~Copyable {
     let text = body(key, &execution)
     execution.keyspace.unlock(key.shard)
     if isQuiet {
-      execution.reply.buffer.truncate(to: start)
+      execution.reply.truncate(to: start)
       return .done(end: end)
     }
     execution.reply.buffer.append(text)
@@ -567,7 +567,7 @@ extension Execution {
       reply.buffer.append(decimal: item.cas)
     }
     reply.buffer.append("\r\n")
-    reply.buffer.append(item.value)
+    appendValue(item, key.shard)
     reply.buffer.append("\r\n")
     return true
   }

@@ -33,7 +33,7 @@ extension MemcachedSession {
     _ start: Int, isLeftOut: Bool, _ end: Int, _ execution: inout Execution
   ) -> Outcome {
     if isLeftOut {
-      execution.reply.buffer.truncate(to: start)
+      execution.reply.truncate(to: start)
       state.shownLater = max(state.shownLater, execution.shown)
     } else {
       execution.endReply(from: start)
@@ -438,7 +438,7 @@ extension Execution {
     }
     reply.buffer.append("\r\n")
     if showsValue {
-      reply.buffer.append(item.value)
+      appendValue(item, key.shard)
       reply.buffer.append("\r\n")
     }
     if !flags.has("u") { item.noteRead(keyspace.accessTime) }

@@ -85,7 +85,7 @@ package struct MemcachedBinarySession: Session, ~Copyable {
   ) -> Outcome {
     guard header.valueCount >= 0 else { return close(header, .unknownCommand, &execution) }
     let command = BinaryCommand(rawValue: header.opcode)
-    guard state.isAuthenticated || command?.isForStrangers == true else {
+    guard state.mayDoEverything || command?.isForStrangers == true else {
       return close(header, .notAuthenticated, &execution)
     }
     guard header.keyCount <= state.limits.keyBytes else { return close(header, .invalid, &execution) }

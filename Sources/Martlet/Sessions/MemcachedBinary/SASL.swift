@@ -45,7 +45,8 @@ extension MemcachedBinarySession {
       return .done
     }
     execution.counters.value.authentications.add()
-    guard isKnown, let user = user(header.value(request), execution.context.users) else {
+    // These clients know no rules of access: only who may do everything is let in.
+    guard isKnown, let user = user(header.value(request), execution.context.users), user.isUnrestricted else {
       execution.counters.value.failedAuthentications.add()
       execution.reply.binaryError(header, .notAuthenticated)
       return isTooLong ? .swallow : .done
