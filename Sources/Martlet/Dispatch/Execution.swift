@@ -501,6 +501,7 @@ package struct Execution: ~Copyable {
   ) -> (added: Int, changed: Int) {
     record.recordScores(key.bytes, scores, words, step: step)
     let version = commitRecord(database)
+    noteMade(key, database)
     return keyspace[key.shard].shard.putScores(
       key.bytes, key.hash, database, scores, words, step: step, version)
   }
