@@ -21,7 +21,7 @@ struct BlockingTests {
   private func expect(
     _ client: TestClient<RESPSession>, hears reply: String, sourceLocation: SourceLocation = #_sourceLocation
   ) {
-    #expect(client.waker.take() == 1, sourceLocation: sourceLocation)
+    #expect(client.takeWakes() == 1, sourceLocation: sourceLocation)
     #expect(client.callAgain() == reply, sourceLocation: sourceLocation)
     #expect(!client.waitsForData, sourceLocation: sourceLocation)
   }
@@ -29,7 +29,7 @@ struct BlockingTests {
   private func expectStillWaiting(
     _ client: TestClient<RESPSession>, sourceLocation: SourceLocation = #_sourceLocation
   ) {
-    #expect(client.waker.take() == 0, sourceLocation: sourceLocation)
+    #expect(client.takeWakes() == 0, sourceLocation: sourceLocation)
     #expect(client.callAgain() == "", sourceLocation: sourceLocation)
     #expect(client.waitsForData, sourceLocation: sourceLocation)
   }
@@ -114,7 +114,7 @@ struct BlockingTests {
     #expect(second.finishSending() == Self.null)
     #expect(server.redisClient().send("RPUSH k a\r\nLLEN k\r\n") == ":1\r\n:0\r\n")
     expect(third, hears: Self.pair("k", "a"))
-    #expect(first.waker.take() == 0)
+    #expect(first.takeWakes() == 0)
     // Who has been served can't leave any more.
     let fourth = waiting(server, "BLPOP k 0")
     _ = server.redisClient().send("RPUSH k b\r\n")
@@ -199,7 +199,7 @@ struct BlockingTests {
     func expectServed(_ requests: String, _ element: String) {
       #expect(client.send("BLPOP k 0\r\n") == "")
       _ = other.send(requests)
-      #expect(client.waker.take() == 1, "\(requests)")
+      #expect(client.takeWakes() == 1, "\(requests)")
       #expect(client.callAgain() == Self.pair("k", element), "\(requests)")
     }
     expectServed("RPUSH l a b c\r\nRENAME l k\r\nDEL k\r\n", "a")
@@ -310,7 +310,7 @@ struct BlockingTests {
         lists[key, default: []] += elements
         while let place = line.firstIndex(where: { $0.keys.contains(key) }), !lists[key]!.isEmpty {
           let client = line.remove(at: place).client
-          #expect(client.waker.take() == 1)
+          #expect(client.takeWakes() == 1)
           #expect(client.callAgain() == Self.pair(key, lists[key]!.removeFirst()))
         }
       default:
@@ -323,7 +323,7 @@ struct BlockingTests {
         }
       }
     }
-    for (client, _) in line { #expect(client.waker.take() == 0) }
+    for (client, _) in line { #expect(client.takeWakes() == 0) }
     for key in keys { #expect(other.send("LLEN \(key)\r\n") == ":\(lists[key]?.count ?? 0)\r\n") }
   }
 }

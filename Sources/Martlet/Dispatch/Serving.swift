@@ -169,6 +169,9 @@ extension Execution {
 
   /// Gives a client what it waits for, which there is.
   private mutating func grant(_ waiter: Waiter, _ place: Int, _ key: borrowing Key, _ database: Int) {
+    let before = ownClient
+    ownClient = waiter.client
+    defer { ownClient = before }
     switch waiter.wish {
     case .elements(let end, let count):
       guard let list = findListToChange(key, database).list else { break }

@@ -58,8 +58,13 @@ extension Execution {
   ) -> Bool {
     reply.command = -1
     let declaration = CommandDeclaration.all[command.index]
-    if words.count > 1 && !declaration.subcommands.isEmpty && subcommandPlace(words, session) == nil {
-      return false
+    if words.count > 1 && !declaration.subcommands.isEmpty {
+      guard let place = subcommandPlace(words, session) else { return false }
+      let chosen = CommandDeclaration.all[place]
+      if chosen.flags.contains(.noMulti) {
+        reply.error("ERR Command '\(chosen.shownName)' not allowed inside a transaction")
+        return false
+      }
     }
     if command.flags.contains(.noMulti) {
       reply.error("ERR Command not allowed inside a transaction")
@@ -122,14 +127,15 @@ extension Execution {
     return .done
   }
 
-  /// Logs and counts a request that is run.
-  private mutating func note(
+  /// Logs and counts a request that is run; how many of its command there have been.
+  @discardableResult
+  mutating func note(
     _ command: CommandEntry, _ words: borrowing Words, _ session: SessionState
-  ) {
+  ) -> UInt64 {
     if !context.attention.isEmpty { attend(words, session, command.index) }
-    counters.value.calls.add(command.index)
     session.client.noteCommand(command.index)
     reply.command = command.index
+    return counters.value.calls.add(command.index)
   }
 
   /// Ends a transaction that can't be run as things are.
@@ -163,8 +169,15 @@ extension Execution {
       guard mayRunQueued(command, queue.words(index), session) else { continue }
       counters.value.calls.add(command.index)
       reply.command = command.index
+      if context.attention.contains(.misses) && command.looksUpKeys {
+        noteMisses(command, queue.words(index), session.database)
+      }
       // No command ends the connection or waits in here.
       _ = run(command.id, queue.words(index), &session)
+      if context.attention.contains(.monitors) {
+        tellMonitors(command, queue.words(index), session, showing: shown)
+      }
+      if session.attention.contains(.tracker) { enterReads(command, queue.words(index), session) }
       replaceIfOverfull(from: start)
       if command.flags.contains(.write) { session.noteWritten(shown) }
     }
