@@ -52,13 +52,11 @@ void martlet_release(void *start, size_t size) {
 #endif
 }
 
-void martlet_keep_freed_memory(void) {
+void martlet_return_freed_memory(void) {
 #if defined(__GLIBC__)
-  // Set by hand, these don't change by themselves any more (mallopt(3)). Buffers of less than 16 MiB keep their pages while
-  // a burst lasts: mapped anew for each request they would cost a fault for each page. `martlet_trim_memory` gives back
-  // what a burst has left.
-  mallopt(M_MMAP_THRESHOLD, 16 << 20);
-  mallopt(M_TRIM_THRESHOLD, 64 << 20);
+  // Set by hand, these don't grow by themselves any more (mallopt(3)).
+  mallopt(M_MMAP_THRESHOLD, 256 << 10);
+  mallopt(M_TRIM_THRESHOLD, 512 << 10);
   // Small blocks join what is free around them when they are freed and not later, when nobody looks at what that makes.
   mallopt(M_MXFAST, 0);
 #endif

@@ -93,7 +93,7 @@ public final class Server: Sendable {
     let ports = try bind(settings.listeners.filter { $0.path == nil })
     try events.hasBound()
     let start = ContinuousClock.now
-    ProcessFacts.keepFreedMemory()
+    ProcessFacts.returnFreedMemory()
     do {
       folder = try DataFolder(settings.dataFolder)
       store = try StoreCore.open(

@@ -78,6 +78,10 @@ struct Serve: AsyncParsableCommand {
     inversion: .prefixedNo,
     help: ArgumentHelp("\(Setting.logCommands.summary). (default: \(Setting.logCommands.defaultText))"))
   var logCommands: Bool?
+  @Option(.slowLogThreshold) var slowlogLogSlowerThan: String?
+  @Option(.slowLogLength) var slowlogMaxLen: String?
+  @Option(.latencyThreshold) var latencyMonitorThreshold: String?
+  @Option(.debugCommand) var enableDebugCommand: String?
   @Option(
     help: ArgumentHelp("The configuration file, or set \(Setting.configFileVariable).", valueName: "file"),
     completion: .file())
@@ -121,8 +125,10 @@ struct Serve: AsyncParsableCommand {
       (.memcachedAuthFile, memcachedAuthFile), (.memcachedSASL, memcachedSASL),
       (.protectedMode, protectedMode), (.logLevel, logLevel),
       (.logCommands, logCommands.map { $0 ? "yes" : "no" }),
+      (.slowLogThreshold, slowlogLogSlowerThan), (.slowLogLength, slowlogMaxLen),
+      (.latencyThreshold, latencyMonitorThreshold), (.debugCommand, enableDebugCommand),
     ]
-    assert(given.map(\.0.name) == Setting.all.map(\.name), "every setting has an option")
+    precondition(given.map(\.0.name) == Setting.all.map(\.name), "every setting has an option")
     return given.reduce(into: [:]) { options, entry in options[entry.0.name] = entry.1 }
   }
 

@@ -104,6 +104,7 @@ def apply(keys, database, version, name, *words):
             keys[key], gone = old._replace(value=value, **changed), [] if value else [key]
         case b"ZREMRANGEBYRANK", _, first, last:
             value = old.value[: int(first)] + old.value[int(last) + 1 :]
+            keys[key], gone = old._replace(value=value, **changed), [] if value else [key]
         case (b"LPUSH" | b"RPUSH" | b"LPOP" | b"RPOP" | b"LSET" | b"LINSERT" | b"LREM" | b"LTRIM"), _, *rest:
             value = changed_list(name, old.value, *rest)
             keys[key], gone = old._replace(value=value, **changed), [] if value else [key]

@@ -88,10 +88,11 @@ def test_what_a_burst_of_large_requests_took_goes_back(new_server: Callable[...,
             client.send(request[90_000:])
         for client in clients:
             assert client.receive(9 + 100_000 + 2) == b"$100000\r\n" + body + b"\r\n"
-        # The lanes' buffers for what is received, at most 4 MiB each, stay.
+        # The lanes' buffers for what is received, at most 4 MiB each, stay, and so may 2 MiB that malloc keeps
+        # between blocks that are in use.
         lanes = len([name for name in thread_names(server) if name == "martlet-lane"])
         assert lanes > 0
-        assert eventually(lambda: resident(server) - before < lanes * (4 << 20) + 4_000_000, 20)
+        assert eventually(lambda: resident(server) - before < lanes * (6 << 20) + 4_000_000, 20)
 
 
 def thread_names(server: MartletServer) -> list[str]:

@@ -43,7 +43,9 @@ def test_redis_py_makes_users(new_server: Callable[..., MartletServer], protocol
 def test_what_a_user_may_not_do_is_denied(new_server: Callable[..., MartletServer], protocol: int) -> None:
     server = new_server()
     admin = connect(server, protocol=protocol)
-    admin.acl_setuser("ada", enabled=True, passwords=["+secret"], commands=["+get", "+set", "+acl|whoami"], keys=["a:*"])
+    # redis-py tells its name when it connects.
+    commands = ["+get", "+set", "+acl|whoami", "+client|setinfo"]
+    admin.acl_setuser("ada", enabled=True, passwords=["+secret"], commands=commands, keys=["a:*"])
     ada = connect(server, "ada", "secret", protocol)
     assert ada.acl_whoami() == "ada"
     assert ada.set("a:1", "x")
@@ -110,8 +112,9 @@ def test_the_default_user_can_get_a_password(new_server: Callable[..., MartletSe
 
 
 def test_a_user_with_rules_is_not_let_in_by_memcached(new_server: Callable[..., MartletServer]) -> None:
-    server = new_server("--password", "secret")
-    admin = connect(server, password="secret")
+    server = new_server()
+    admin = connect(server)
+    admin.execute_command("ACL SETUSER", "default", "resetpass", ">secret")
     admin.execute_command("ACL SETUSER", "ada", "on", ">pass", "~a:*", "+@all")
     admin.execute_command("ACL SETUSER", "bob", "on", ">pass", "~*", "&*", "+@all")
     for name, reply in (("ada", b"CLIENT_ERROR authentication failure\r\n"), ("bob", b"STORED\r\n")):

@@ -264,7 +264,8 @@ def test_every_group_has_scripts_and_random_commands() -> None:
     random = Random(1)
     for group in GROUPS:
         assert group.scripts, group.name
-        assert group.makers["redis"], group.name
+        # The commands of these are about the server itself, or come without being asked for.
+        assert group.makers["redis"] or group.name in ("access", "pubsub"), group.name
         for peer in ("redis", "valkey"):
             for maker in group.makers[peer]:
                 assert all(isinstance(word, str | bytes) for _ in range(500) for word in maker(random)), group.name

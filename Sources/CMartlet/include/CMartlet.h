@@ -42,8 +42,8 @@ int martlet_open_direct(int descriptor);
 /// How much of a part of a file is in the system's cache, in whole pages; all of it where the system doesn't tell.
 size_t martlet_cached_bytes(int descriptor, off_t offset, size_t length);
 
-/// Has malloc keep what is freed for what is allocated next, whatever was freed before.
-void martlet_keep_freed_memory(void);
+/// Has malloc give large blocks back to the system as soon as they are freed, whatever was freed before.
+void martlet_return_freed_memory(void);
 
 /// Whether a text is a number with a fraction or without, as Redis reads one: 1, 0, or −1 for an infinite one.
 int martlet_is_decimal(const char *text, size_t length);

@@ -173,7 +173,7 @@ extension Execution {
   }
 
   private mutating func showUser(_ words: borrowing Words) {
-    guard let user = context.users.find(words[2]) else { return reply.nullArray() }
+    guard let user = context.users.find(words[2]) else { return reply.null() }
     let rules = user.rules
     reply.map(6)
     reply.bulk("flags")

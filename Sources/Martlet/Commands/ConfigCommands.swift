@@ -28,7 +28,7 @@ extension Execution {
     case "CONFIG REWRITE":
       if let problem = context.rewriteSettings() { reply.error("ERR \(problem)") } else { reply.ok() }
     case "CONFIG SET":
-      guard words.count % 2 == 0 else { return replyArity("CONFIG SET") }
+      guard words.count % 2 == 0 else { return reply.error(Self.syntaxError) }
       setConfig(words)
     default: break
     }

@@ -81,8 +81,9 @@ extension Execution {
     guard end <= 3 else { return replyWrongUse(words) }
     var entries = context.slowLog.entries[...]
     if end == 3 {
-      guard let count = words[2].decimal else { return reply.error(Self.notInteger) }
-      guard count >= -1 else { return reply.error("ERR count should be greater than or equal to -1") }
+      guard let count = words[2].decimal, count >= -1 else {
+        return reply.error("ERR count should be greater than or equal to -1")
+      }
       if count >= 0 { entries = entries.prefix(count) }
     } else {
       entries = entries.prefix(10)

@@ -21,14 +21,14 @@ extension Execution {
     let end = WallClock.monotonicNanoseconds()
     let duration = max(0, end - timed.started)
     counters.value.noteTime(command, nanoseconds: duration)
-    let declaration = CommandDeclaration.all[command]
-    context.latency.note(declaration.flags.contains(.fast) ? .fastCommand : .command, nanoseconds: duration)
+    let isFast = CommandDeclaration.all[command].flags.contains(.fast)
+    context.latency.note(isFast ? .fastCommand : .command, nanoseconds: duration)
     let threshold = context.slowLog.threshold
     guard threshold >= 0 && duration / 1000 >= threshold else { return }
     let isHeld = session.waitsForDisk && shown != 0 && !journal.mayShow(shown)
     context.slowLog.enter(
-      words, shownWords: Self.shownWords(words, declaration), nanoseconds: duration, lockWait: timed.lockWait,
-      awaitedVersion: isHeld ? shown : 0, end: end, session.client)
+      words, shownWords: Self.shownWords(words, CommandDeclaration.all[command]), nanoseconds: duration,
+      lockWait: timed.lockWait, awaitedVersion: isHeld ? shown : 0, end: end, session.client)
     // The commit may have come before the log knew that it waits for one.
     if isHeld { context.slowLog.noteDurable(journal.durable.value) }
   }

@@ -27,9 +27,9 @@ package enum ProcessFacts {
     return pages * Int(sysconf(Int32(_SC_PAGESIZE)))
   }
 
-  /// Has the memory of buffers that are freed be kept for the next ones, until `FreedMemory` gives it back. To be called
-  /// before there are other threads.
-  package static func keepFreedMemory() { martlet_keep_freed_memory() }
+  /// Has the buffers that have grown large for a while go back to the system when they are freed: for a server, which
+  /// lives long. To be called before there are other threads.
+  package static func returnFreedMemory() { martlet_return_freed_memory() }
 
   /// The system's name, its release and the kind of machine: `Linux 6.1.0 x86_64`.
   static var system: String {

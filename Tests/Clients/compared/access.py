@@ -40,7 +40,7 @@ SCRIPTS = [
         """
             ACL SETUSER u
             ACL LIST
-            ACL SETUSER u on >pw ~k* %R~r* %W~w* &ch* +@string -set +config|get
+            ACL SETUSER u on >pw ~k* %R~r* %W~w* &ch* +@string -set
             ACL LIST
             ACL SETUSER u +@all -@dangerous
             ACL LIST
