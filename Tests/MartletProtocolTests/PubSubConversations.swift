@@ -152,20 +152,6 @@ enum PubSubConversations {
         Exchange("PUBSUB NUMPAT x", "-ERR wrong number of arguments for 'pubsub|numpat' command\r\n"),
         Exchange("PUBSUB SHARDCHANNELS", "*0\r\n"),
         Exchange("PUBSUB SHARDNUMSUB a", "*2\r\n$1\r\na\r\n:0\r\n"),
-        Exchange(
-          "PUBSUB HELP",
-          [
-            "*14", "+PUBSUB <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
-            "+CHANNELS [<pattern>]",
-            "+    Return the currently active channels matching a <pattern> (default: '*').", "+NUMPAT",
-            "+    Return number of subscriptions to patterns.", "+NUMSUB [<channel> ...]",
-            "+    Return the number of subscribers for the specified channels, excluding",
-            "+    pattern subscriptions(default: no channels).", "+SHARDCHANNELS [<pattern>]",
-            "+    Return the currently active shard level channels matching a <pattern> (default: '*').",
-            "+SHARDNUMSUB [<shardchannel> ...]",
-            "+    Return the number of subscribers for the specified shard level channel(s)", "+HELP",
-            "+    Prints this help.", "",
-          ].joined(separator: "\r\n")),
       ]),
     Conversation(
       "Listening in a transaction",

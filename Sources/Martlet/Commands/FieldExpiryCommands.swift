@@ -324,7 +324,12 @@ extension Execution {
       // They have expired before they were set: what stays is their absence.
       var names = ChosenMembers()
       for index in stride(from: 0, to: pairs.count, by: 2) { names.append(pairs[index]) }
-      _ = deleteFields(key, database, names.words, of: members, .fieldsExpired)
+      // Valkey tells of both.
+      note(.setFieldsExpiring, key, database, isNew: members == nil)
+      if deleteFields(key, database, names.words, of: members, .fieldsExpired) == 0 {
+        note(.fieldsExpired, key, database, isNew: false)
+        if members == nil { note(.delete, key, database, isNew: false) }
+      }
     case .at(let time): _ = putMembers(.hash, key, database, pairs, .setFieldsExpiring, .at(time))
     case .keep: _ = putMembers(.hash, key, database, pairs, .setFields, .keep)
     default: _ = putMembers(.hash, key, database, pairs, .setFields)
