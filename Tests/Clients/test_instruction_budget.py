@@ -26,6 +26,10 @@ calls=5 0
 cfn=(4) swift_beginAccess
 calls=7 0
 * 7
+fn=(5) swift_bridgeObjectRetain
+cfn=(2)
+calls=3000 0
+* 9
 totals: 5000
 """
 
