@@ -377,15 +377,17 @@ public final class Server: Sendable {
         store.checkpointer.policy.growthPercent = Int($0)
       },
       fixed("bind", settings.host.joined(separator: " ")),
-      ConfigParameter("client-output-buffer-limit", get: { context.outputLimits.text }) { value in
-        guard value.split(separator: " ").count % 4 == 0 else {
-          return "Wrong number of arguments in buffer limit configuration."
-        }
-        guard context.outputLimits.set(value, parseSize: ByteSize.parse) else {
-          return "Error in hard, soft or soft_seconds setting in buffer limit configuration."
-        }
-        return nil
-      },
+      ConfigParameter(
+        "client-output-buffer-limit", get: { context.outputLimits.text },
+        set: { value in
+          guard value.split(separator: " ").count % 4 == 0 else {
+            return "Wrong number of arguments in buffer limit configuration."
+          }
+          guard context.outputLimits.set(value, parseSize: ByteSize.parse) else {
+            return "Error in hard, soft or soft_seconds setting in buffer limit configuration."
+          }
+          return nil
+        }, rewritten: { (Setting.outputLimits.key, context.outputLimits.text) }),
       fixed("client-query-buffer-limit", "\(Limits.requestBytes)"),
       fixed("cluster-enabled", "no"),
       fixed("databases", "\(settings.databases)"),
@@ -445,11 +447,13 @@ public final class Server: Sendable {
       fixed("memcached-auth-file", settings.memcachedAuthFile ?? ""),
       fixed("memcached-port", "\(settings.memcachedPort)"),
       fixed("memcached-sasl", settings.memcachedSASL ? "yes" : "no"),
-      ConfigParameter("notify-keyspace-events", get: { context.eventClasses.text }) { value in
-        guard let classes = KeyEventClasses(letters: value) else { return KeyEventClasses.problem }
-        context.eventClasses = classes
-        return nil
-      },
+      ConfigParameter(
+        "notify-keyspace-events", get: { context.eventClasses.text },
+        set: { value in
+          guard let classes = KeyEventClasses(letters: value) else { return KeyEventClasses.problem }
+          context.eventClasses = classes
+          return nil
+        }, rewritten: { (Setting.keyEvents.key, context.eventClasses.text) }),
       fixed("port", "\(settings.port)"),
       fixed("proto-max-bulk-len", "\(settings.maxValueBytes ?? SessionLimits.redis.valueBytes)"),
       fixed("protected-mode", settings.protectedMode ? "yes" : "no"),
@@ -482,16 +486,10 @@ public final class Server: Sendable {
           let seconds = patience.idle / 1_000_000_000
           return (Setting.idleTimeout.key, seconds == 0 ? "0" : "\(seconds)s")
         }),
-      ConfigParameter(
-        "tracking-table-max-keys",
-        get: { context.tracking.maximumKeys == .max ? "0" : "\(context.tracking.maximumKeys)" }
-      ) { value in
-        guard let count = Int(value) else { return "argument couldn't be parsed into an integer" }
-        guard (0...Int(Int32.max)).contains(count) else {
-          return "argument must be between 0 and \(Int32.max) inclusive"
-        }
-        context.tracking.maximumKeys = count == 0 ? .max : count
-        return nil
+      number("tracking-table-max-keys", 0...Int64(Int32.max), key: Setting.trackedKeys.key) {
+        context.tracking.maximumKeys == .max ? 0 : Int64(context.tracking.maximumKeys)
+      } set: {
+        context.tracking.maximumKeys = $0 == 0 ? .max : Int($0)
       },
       fixed("unixsocket", settings.unixSocket ?? ""),
       fixed("unixsocketperm", String(settings.unixSocketMode, radix: 8)),

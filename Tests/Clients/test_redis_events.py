@@ -441,7 +441,7 @@ class Listener:
 )
 def test_events(company: Company, peer: str, text: str) -> None:
     # Only Redis tells that a key is new.
-    classes = ALL + "n" if peer == "redis" else ALL
+    classes = ALL + "mn" if peer == "redis" else ALL + "m"
     differences = []
     with Listener(company.servers[peer], classes) as theirs, Listener(company.servers["martlet"], classes) as ours:
         for line in filter(None, map(str.strip, text.splitlines())):

@@ -285,7 +285,7 @@ struct AccessControlTests {
       client.send("ACL GETUSER a\r\n")
         == "*12\r\n$5\r\nflags\r\n*2\r\n$2\r\non\r\n$6\r\nnopass\r\n$9\r\npasswords\r\n*0\r\n" + fields
         + "$9\r\nselectors\r\n*1\r\n*6\r\n" + selector)
-    #expect(client.send("ACL GETUSER b\r\n") == "*-1\r\n")
+    #expect(client.send("ACL GETUSER b\r\n") == "$-1\r\n")
     _ = client.send("HELLO 3\r\n")
     #expect(
       client.send("ACL GETUSER a\r\n")

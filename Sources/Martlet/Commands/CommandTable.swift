@@ -58,9 +58,6 @@ struct CommandEntry {
   /// A call is timed if none of these bits is set in the count of calls.
   let timingMask: UInt64
 
-  /// Whether it asks for its keys as one who reads, so that it can miss them.
-  var looksUpKeys: Bool { flags.contains(.readOnly) || id == .getex || id == .getdel || id == .getset }
-
   /// The positions of the keys in a request.
   func keyPositions(_ words: borrowing Words) -> KeySequence {
     var positions = KeySequence()

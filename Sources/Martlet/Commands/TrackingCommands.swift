@@ -87,10 +87,9 @@ extension ServerContext {
 }
 
 extension SessionState {
-  /// What `CLIENT CACHING` said holds for one command or transaction.
-  func forgetCaching(behind command: CommandEntry, _ words: borrowing Words) {
-    guard !isInTransaction, let tracking, tracking.caching != nil else { return }
-    if command.id == .client && words.count > 1 && words[1].equalsIgnoringCase("caching") { return }
+  /// What `CLIENT CACHING` said holds for one command or transaction; those of `CLIENT` don't count.
+  func forgetCaching(behind command: CommandEntry) {
+    guard !isInTransaction, let tracking, tracking.caching != nil, command.id != .client else { return }
     tracking.caching = nil
   }
 

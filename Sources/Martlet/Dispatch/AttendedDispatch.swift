@@ -157,7 +157,7 @@ extension Execution {
     case .done, .close: break
     case .wait, .waitForRoom: return outcome
     }
-    if session.attention.contains(.tracker) { session.forgetCaching(behind: command, words) }
+    if session.attention.contains(.tracker) { session.forgetCaching(behind: command) }
     silence(from: start, &session, repliesByPushes: command.id.repliesByPushes)
     if session.attention.contains(.pushes) { session.queue?.takeSome(into: &reply) }
     return outcome
@@ -231,9 +231,7 @@ extension Execution {
     let keyspace = keyspace
     shards.forEach { lock($0) }
     defer { shards.forEach { keyspace.unlock($0) } }
-    if context.attention.contains(.misses) && command.looksUpKeys {
-      noteMisses(command, words, session.database)
-    }
+    if context.attention.contains(.misses) { noteMisses(command, words, session.database) }
     let untouched = session.attention.contains(.noTouch) ? readMarks(command, words, session.database) : []
     let outcome = run(command.id, words, &session)
     for (index, marks) in untouched { putBack(marks, words[index], session.database) }

@@ -174,6 +174,19 @@ struct KeyEvent {
   }
 }
 
+extension CommandEntry {
+  /// The positions of the keys that it asks for as one who reads: those of others are looked for to be changed.
+  fileprivate func readPositions(_ words: borrowing Words) -> [Int] {
+    switch id {
+    case .getdel, .getex, .getset, .hgetex, .pfmerge: return Array(keyPositions(words))
+    default:
+      if flags.contains(.readOnly) { return Array(keyPositions(words)) }
+      return CommandDeclaration.keySpecifications[index].filter { $0.flags.starts(with: ["RO", "access"]) }
+        .flatMap { $0.positions(words) }
+    }
+  }
+}
+
 extension Execution {
   /// Notes what is about to happen to a key. To be called when the change has its version and isn't made yet; a command that
   /// Redis tells of although it changes nothing calls it without a change.
@@ -230,10 +243,10 @@ extension Execution {
     }
   }
 
-  /// Tells of keys that a command asks for and that aren't there.
+  /// Tells of keys that a command asks for as one who reads, and that aren't there. Its shards are locked.
   mutating func noteMisses(_ command: CommandEntry, _ words: borrowing Words, _ database: Int) {
     let wanted = context.eventClasses
-    for index in command.keyPositions(words) {
+    for index in command.readPositions(words) {
       let key = keyspace.place(words[index])
       let item = keyspace[key.shard].shard.find(key.bytes, key.hash, database)
       if let item, !(item.mayHaveExpired && item.hasExpired(clock.now())) { continue }

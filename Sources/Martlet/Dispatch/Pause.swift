@@ -56,7 +56,8 @@ extension Execution {
     let writes =
       command.flags.contains(.write) || command.id == .publish || command.id == .spublish
       || command.id == .exec && (session.transaction?.queue.flags.contains(.write) ?? false)
-    return context.pause.holds(isWrite: writes)
+    // What a request has waited for has been taken.
+    return !session.waitsForData && context.pause.holds(isWrite: writes)
   }
 
   /// Ends a pause whose time is over, and has those go on whom it has held.

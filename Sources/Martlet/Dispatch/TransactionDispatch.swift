@@ -169,7 +169,7 @@ extension Execution {
       guard mayRunQueued(command, queue.words(index), session) else { continue }
       counters.value.calls.add(command.index)
       reply.command = command.index
-      if context.attention.contains(.misses) && command.looksUpKeys {
+      if context.attention.contains(.misses) {
         noteMisses(command, queue.words(index), session.database)
       }
       // No command ends the connection or waits in here.
