@@ -198,6 +198,90 @@ def test_a_subscriber_is_killed_in_the_middle_of_messages(lanes: MartletServer) 
         assert eventually(lambda: speaker("PUBLISH", "a", "x") == 1)
 
 
+def waits(connection: RedisConnection, name: bytes) -> bool:
+    """Whether the client with a name waits for something."""
+    (line,) = [each for each in connection.text("CLIENT", "LIST").splitlines() if b" name=%s " % name in each]
+    return b" flags=b" in line
+
+
+def test_a_client_that_waits_is_killed_and_takes_nothing(lanes: MartletServer, clients: list[RedisConnection]) -> None:
+    killer, *others = clients
+    for victim in others:
+        victim("CLIENT", "SETNAME", "victim")
+        number = victim("CLIENT", "ID")
+        victim.send(encode("BLPOP", "k", 0))
+        assert eventually(lambda: waits(killer, b"victim"))
+        assert killer("CLIENT", "KILL", "ID", number) == 1
+        assert victim.rest() == b""
+        assert eventually(lambda: b"blocked_clients:0\r" in killer.text("INFO", "clients"))
+    assert killer("RPUSH", "k", "a") == 1
+    assert killer("LPOP", "k") == b"a"
+
+
+def test_a_client_that_waits_hears_what_it_tracks(clients: list[RedisConnection]) -> None:
+    other, client, *_ = clients
+    client("CLIENT", "SETNAME", "one")
+    assert client("CLIENT", "TRACKING", "ON") == OK
+    assert client("GET", "x") is None
+    client.send(encode("BLPOP", "k", 0))
+    assert eventually(lambda: waits(other, b"one"))
+    assert other("SET", "x", 1) == OK
+    assert push(client) == invalid(b"x")
+    assert other("RPUSH", "k", "a", "b") == 2
+    assert client.read() == [b"k", b"a"]
+    assert client("LLEN", "k") == 1
+    # What is taken for one who waits changes the list, too: its reader is told.
+    other.send(encode("BLPOP", "l", 0))
+    assert eventually(lambda: b"blocked_clients:1\r" in client.text("INFO", "clients"))
+    assert client("LLEN", "l") == 0
+    assert clients[2]("RPUSH", "l", "a") == 1
+    assert other.read() == [b"l", b"a"]
+    assert push(client) == invalid(b"l")
+
+
+def test_a_client_that_waits_is_unblocked_in_a_pause(clients: list[RedisConnection]) -> None:
+    other, client, *_ = clients
+    client("CLIENT", "SETNAME", "one")
+    number = client("CLIENT", "ID")
+    client.send(encode("BLPOP", "k", 0))
+    assert eventually(lambda: waits(other, b"one"))
+    assert other("CLIENT", "PAUSE", 60_000, "WRITE") == OK
+    assert other("CLIENT", "UNBLOCK", number) == 1
+    assert client.read() is None
+    assert other("CLIENT", "UNPAUSE") == OK
+
+
+def test_monitor_sees_what_waits_when_it_begins_to(lanes: MartletServer, clients: list[RedisConnection]) -> None:
+    other, client, *_ = clients
+    with lanes.redis() as monitor:
+        assert monitor("MONITOR") == OK
+        client.send(encode("BLPOP", "k", 0))
+        assert monitor.read().text.endswith('"BLPOP" "k" "0"')
+        assert other("RPUSH", "k", "a") == 1
+        assert monitor.read().text.endswith('"RPUSH" "k" "a"')
+        assert client.read() == [b"k", b"a"]
+        assert other("PING") == Status("PONG")
+        assert monitor.read().text.endswith('"PING"')
+
+
+def test_the_list_tells_what_clients_do(lanes: MartletServer, clients: list[RedisConnection]) -> None:
+    """The letters are those of Redis."""
+    asks, *others = clients
+    said = [("SUBSCRIBE", "c"), ("CLIENT", "TRACKING", "ON"), ("CLIENT", "TRACKING", "ON", "BCAST")]
+    for number, (client, command) in enumerate(zip(others, said, strict=True)):
+        client("CLIENT", "SETNAME", f"n{number}")
+        client(*command)
+    lines = asks.text("CLIENT", "LIST").decode().splitlines()
+    flags = {dict(field.split("=", 1) for field in line.split())["name"]: line.split("flags=")[1].split()[0] for line in lines}
+    assert flags == {"": "N", "n0": "P", "n1": "t", "n2": "tB"}
+    others[1].send(encode("BLPOP", "k", 0))
+    assert eventually(lambda: waits(asks, b"n1"))
+    assert b" name=n1 age=" in asks.text("CLIENT", "LIST", "FLAGS", "bt")
+    info = asks.text("INFO")
+    for field in (b"blocked_clients:1", b"tracking_clients:2", b"pubsub_clients:1", b"pubsub_channels:1"):
+        assert field + b"\r" in info
+
+
 def test_a_pause_holds_clients_of_all_lanes_until_it_ends(clients: list[RedisConnection]) -> None:
     pauser, *others = clients
     assert pauser("CLIENT", "PAUSE", "60000", "WRITE") == OK
