@@ -271,7 +271,8 @@ struct BlockingTests {
     let client = waiting(server, "BLPOP k 0")
     for _ in 0..<5 { expectStillWaiting(client) }
     let other = server.redisClient()
-    #expect(other.send("CLIENT LIST\r\n").contains(" flags=b db=0 sub=0 psub=0 ssub=0 multi=-1 omem=0 cmd=blpop "))
+    #expect(
+      other.send("CLIENT LIST\r\n").contains(" flags=b db=0 sub=0 psub=0 ssub=0 multi=-1 omem=0 cmd=blpop "))
     #expect(other.send("INFO clients\r\n").contains("blocked_clients:1\r\n"))
     #expect(other.send("INFO stats\r\n").contains("total_commands_processed:4\r\n"))
     _ = other.send("RPUSH k a\r\n")

@@ -73,8 +73,7 @@ extension Execution {
   ///
   /// - Parameter isOver: whether the one that asks is to be closed behind the reply.
   private func noteChange(of user: User, _ session: SessionState, _ isOver: inout Bool) {
-    // In a transaction it is closed behind that.
-    if context.noteChange(of: user, by: isRunningTransaction ? nil : session.client) { isOver = true }
+    if context.noteChange(of: user, by: session.client) { isOver = true }
   }
 
   private mutating func listCategories(_ words: borrowing Words) {
@@ -257,7 +256,7 @@ extension Execution {
   private mutating func loadUsers(_ session: SessionState, _ isOver: inout Bool) {
     guard context.usersPath != nil else { return reply.error(Self.noUsersFile) }
     do {
-      isOver = try context.loadUsers(by: isRunningTransaction ? nil : session.client)
+      isOver = try context.loadUsers(by: session.client)
       reply.ok()
     } catch {
       reply.error("ERR \(error)")

@@ -156,8 +156,7 @@ extension Execution {
 
   /// Has a client closed; whether it is the one that asks, which hears the reply first.
   private func kill(_ client: ClientRecord, _ session: SessionState) -> Bool {
-    // In a transaction it is closed behind it.
-    if client === session.client && !isRunningTransaction { return true }
+    if client === session.client { return true }
     context.door(client)?.close(client)
     return false
   }

@@ -129,7 +129,8 @@ extension Execution {
 
   /// Dispatches a request about which something is to be done besides running it; nil when it then runs as any other.
   @inline(never)
-  mutating func dispatchAttended(_ words: borrowing Words, _ session: inout SessionState) -> DispatchOutcome? {
+  mutating func dispatchAttended(_ words: borrowing Words, _ session: inout SessionState) -> DispatchOutcome?
+  {
     // Found again, so that no other request carries it here.
     guard let command = commands.find(words[0]) else { return .done }
     let attention = attention(session).intersection(.requests)

@@ -111,6 +111,7 @@ extension Execution {
         return .done
       }
     }
+    var outcome = DispatchOutcome.done
     startTiming()
     note(command, words, session)
     if transaction.isRefused {
@@ -118,13 +119,13 @@ extension Execution {
     } else {
       let start = reply.buffer.count
       beginReply()
-      run(transaction, &session)
+      outcome = run(transaction, &session)
       endReply(from: start, waitsForDisk: session.waitsForDisk)
     }
     reply.command = command.index
     endTiming(words, session)
     session.endTransaction()
-    return .done
+    return outcome
   }
 
   /// Logs and counts a request that is run; how many of its command there have been.
@@ -144,8 +145,8 @@ extension Execution {
     reply.error("EXECABORT Transaction discarded because of: \(problem)")
   }
 
-  /// Runs what is queued, unless a watched key has changed.
-  private mutating func run(_ transaction: Transaction, _ session: inout SessionState) {
+  /// Runs what is queued, unless a watched key has changed. A command that ends the connection does so behind the last one.
+  private mutating func run(_ transaction: Transaction, _ session: inout SessionState) -> DispatchOutcome {
     var queue = CommandQueue()
     swap(&queue, &transaction.queue)
     var shards = shards(queue, transaction)
@@ -156,12 +157,16 @@ extension Execution {
     if !awaited.isEmpty { shards.formUnion(lockDestinations(awaited, shards)) }
     let locked = shards
     defer { locked.forEach { keyspace.unlock($0) } }
-    if hasChanged(transaction) { return reply.nullArray() }
+    if hasChanged(transaction) {
+      reply.nullArray()
+      return .done
+    }
 
     isRunningTransaction = true
     defer { isRunningTransaction = false }
     // One record is whole by itself.
     let group = queue.writeCount > 1 || !awaited.isEmpty ? journal.beginGroup() : nil
+    var outcome = DispatchOutcome.done
     reply.array(queue.count)
     for index in 0..<queue.count {
       let command = queue.command(index)
@@ -172,8 +177,8 @@ extension Execution {
       if context.attention.contains(.misses) {
         noteMisses(command, queue.words(index), session.database)
       }
-      // No command ends the connection or waits in here.
-      _ = run(command.id, queue.words(index), &session)
+      // No command waits in here.
+      if case .close = run(command.id, queue.words(index), &session) { outcome = .close }
       if context.attention.contains(.monitors) {
         tellMonitors(command, queue.words(index), session, showing: shown)
       }
@@ -183,6 +188,7 @@ extension Execution {
     }
     serveReady()
     if let group { journal.endGroup(group) }
+    return outcome
   }
 
   /// The keys of the transaction, in whichever database, at which clients wait. Their shards are locked.
