@@ -68,7 +68,7 @@ struct KeyEventTests {
   @Test(
     "Each command brings those that it brings in Redis, alone and in a transaction", arguments: [false, true])
   func commands(inTransaction: Bool) throws {
-    for rows in [Self.strings, Self.collections] {
+    for rows in [Self.strings, Self.collections] + KeyEventRows.all {
       let server = TestServer()
       let listener = try listener(server, "AKEmn", "__keyevent@*")
       let client = server.redisClient()
