@@ -16,7 +16,7 @@ struct Conversation: ~Copyable {
   private var session: ClientSession
   /// The session waits for the journal's next commit, or for `deadline`, if that comes first.
   private(set) var isPaused = false
-  /// What it waits for is data: no commit ends that, but a call by the lane's `Waker`.
+  /// What it waits for is data: no commit ends that, but a call by the lane's `LaneDoor`.
   private(set) var isBlocked = false
   /// The client sends no more: what it has sent is run, and then the connection ends.
   private(set) var isInputClosed = false
@@ -59,12 +59,31 @@ struct Conversation: ~Copyable {
       }
     case .close: isEnding = true
     }
+    holdWhatMustWait(&execution, journal)
+    return step.consumed
+  }
+
+  /// Keeps what was replied, or pushed, if it may not leave yet.
+  @inline(__always)
+  private mutating func holdWhatMustWait(_ execution: inout Execution, _ journal: Journal) {
     if !execution.reply.buffer.isEmpty && !(held.isEmpty && execution.reply.isFree(by: journal)) {
       held.append(execution.reply)
       execution.takeBack(execution.reply.removeLent())
       execution.reply.removeAll()
     }
-    return step.consumed
+  }
+
+  // MARK: Pushes
+
+  /// Whether what others have for the client is to wait in its queue.
+  var takesPushes: Bool { !held.isFull && !isEnding }
+
+  /// Takes some of what others have for the client; whether some is left. What may leave now is then in
+  /// `execution.reply`, to be taken out of it.
+  mutating func takePushes(_ queue: PushQueue, _ execution: inout Execution, _ journal: Journal) -> Bool {
+    let isLeft = queue.take(into: &execution.reply)
+    holdWhatMustWait(&execution, journal)
+    return isLeft
   }
 
   private mutating func pause(until deadline: Int64, _ calls: UInt64) {

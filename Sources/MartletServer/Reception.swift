@@ -95,6 +95,13 @@ package struct Reception: Sendable {
       metadata: ["address": "\(client.address)"])
   }
 
+  /// Notes that a client is closed because it doesn't take what others have for it.
+  func noteOverrun(_ client: ClientRecord) {
+    logger.notice(
+      "a client is closed: more waits for it than client-output-buffer-limit allows",
+      metadata: ["address": "\(client.address)"])
+  }
+
   /// Why a client may not come in, however few there are; nil when it may.
   ///
   /// - Parameters:

@@ -287,6 +287,9 @@ public final class Server: Sendable {
     context.slowLog.limit = settings.slowLogLength
     context.latency.threshold = Int64(settings.latencyThreshold)
     context.debugPermission = ServerContext.DebugPermission(rawValue: settings.debugCommand.rawValue) ?? .no
+    _ = context.outputLimits.set(settings.outputLimits, parseSize: ByteSize.parse)
+    context.eventClasses = KeyEventClasses(letters: settings.keyEvents) ?? []
+    context.tracking.maximumKeys = settings.trackedKeys == 0 ? .max : settings.trackedKeys
     context.clients.limit = clientLimit
     context.onStopRequest { [self] in stopRequest.withLock { $0 }() }
     return context
@@ -374,6 +377,17 @@ public final class Server: Sendable {
         store.checkpointer.policy.growthPercent = Int($0)
       },
       fixed("bind", settings.host.joined(separator: " ")),
+      ConfigParameter(
+        "client-output-buffer-limit", get: { context.outputLimits.text },
+        set: { value in
+          guard value.split(separator: " ").count % 4 == 0 else {
+            return "Wrong number of arguments in buffer limit configuration."
+          }
+          guard context.outputLimits.set(value, parseSize: ByteSize.parse) else {
+            return "Error in hard, soft or soft_seconds setting in buffer limit configuration."
+          }
+          return nil
+        }, rewritten: { (Setting.outputLimits.key, context.outputLimits.text) }),
       fixed("client-query-buffer-limit", "\(Limits.requestBytes)"),
       fixed("cluster-enabled", "no"),
       fixed("databases", "\(settings.databases)"),
@@ -433,6 +447,13 @@ public final class Server: Sendable {
       fixed("memcached-auth-file", settings.memcachedAuthFile ?? ""),
       fixed("memcached-port", "\(settings.memcachedPort)"),
       fixed("memcached-sasl", settings.memcachedSASL ? "yes" : "no"),
+      ConfigParameter(
+        "notify-keyspace-events", get: { context.eventClasses.text },
+        set: { value in
+          guard let classes = KeyEventClasses(letters: value) else { return KeyEventClasses.problem }
+          context.eventClasses = classes
+          return nil
+        }, rewritten: { (Setting.keyEvents.key, context.eventClasses.text) }),
       fixed("port", "\(settings.port)"),
       fixed("proto-max-bulk-len", "\(settings.maxValueBytes ?? SessionLimits.redis.valueBytes)"),
       fixed("protected-mode", settings.protectedMode ? "yes" : "no"),
@@ -465,6 +486,11 @@ public final class Server: Sendable {
           let seconds = patience.idle / 1_000_000_000
           return (Setting.idleTimeout.key, seconds == 0 ? "0" : "\(seconds)s")
         }),
+      number("tracking-table-max-keys", 0...Int64(Int32.max), key: Setting.trackedKeys.key) {
+        context.tracking.maximumKeys == .max ? 0 : Int64(context.tracking.maximumKeys)
+      } set: {
+        context.tracking.maximumKeys = $0 == 0 ? .max : Int($0)
+      },
       fixed("unixsocket", settings.unixSocket ?? ""),
       fixed("unixsocketperm", String(settings.unixSocketMode, radix: 8)),
       fixed("write-timeout", "\(settings.writeTimeout.components.seconds)"),

@@ -60,6 +60,9 @@ struct Serve: AsyncParsableCommand {
   @Option(.maxConnections) var maxConnections: String?
   @Option(.idleTimeout) var idleTimeout: String?
   @Option(.writeTimeout) var writeTimeout: String?
+  @Option(.outputLimits) var outputLimits: String?
+  @Option(.keyEvents) var keyEvents: String?
+  @Option(.trackedKeys) var trackedKeys: String?
   @Option(.memcachedFlush) var memcachedFlush: String?
   @Option(.memcachedShutdown) var memcachedShutdown: String?
   @Option(.memcachedWatch) var memcachedWatch: String?
@@ -114,7 +117,8 @@ struct Serve: AsyncParsableCommand {
       (.checkpointMinSize, checkpointMinSize), (.checkpointAge, checkpointAge), (.keepFiles, keepFiles),
       (.memoryLimit, memoryLimit), (.evict, evict), (.maxKeyBytes, maxKeyBytes),
       (.maxValueBytes, maxValueBytes), (.maxConnections, maxConnections),
-      (.idleTimeout, idleTimeout), (.writeTimeout, writeTimeout), (.memcachedFlush, memcachedFlush),
+      (.idleTimeout, idleTimeout), (.writeTimeout, writeTimeout), (.outputLimits, outputLimits),
+      (.keyEvents, keyEvents), (.trackedKeys, trackedKeys), (.memcachedFlush, memcachedFlush),
       (.memcachedShutdown, memcachedShutdown), (.memcachedWatch, memcachedWatch), (.databases, databases),
       (.threads, threads), (.transport, transport),
       (.password, password),

@@ -8,8 +8,8 @@ from collections.abc import Callable
 import pytest
 import redis
 
-from servers import MartletServer, ServerFailed
-from wire import Error
+from servers import MartletServer, ServerFailed, eventually
+from wire import OK, Error, RedisConnection, encode
 
 pytestmark = pytest.mark.martlet
 
@@ -127,3 +127,92 @@ def test_a_user_with_rules_is_not_let_in_by_memcached(new_server: Callable[..., 
         admin.execute_command("ACL SETUSER", "bob", "-flushall")
         client.send(b"get k\r\n")
         assert client.line() == b"CLIENT_ERROR unauthenticated\r\n"
+
+
+NO_CHANNEL = Error("NOPERM this user has no permissions to access one of the channels used as arguments")
+
+
+@pytest.fixture(params=["io_uring", "nio"])
+def lanes(request: pytest.FixtureRequest, new_server: Callable[..., MartletServer]) -> MartletServer:
+    """A server with two lanes."""
+    return new_server("--threads", "2", "--transport", request.param)
+
+
+def log_in(server: MartletServer, name: str) -> RedisConnection:
+    connection = server.redis(3)
+    assert connection("AUTH", name, "x") == OK
+    return connection
+
+
+def test_channels_are_compared_with_a_users_patterns(lanes: MartletServer) -> None:
+    with lanes.redis() as admin:
+        assert admin("ACL", "SETUSER", "ada", "on", "nopass", "+@all", "resetchannels", "&c:*") == OK
+        with log_in(lanes, "ada") as ada:
+            assert ada("SUBSCRIBE", "c:1", "d") == NO_CHANNEL
+            assert ada("PSUBSCRIBE", "c:1*") == NO_CHANNEL
+            assert ada("PUBLISH", "d", "m") == NO_CHANNEL
+            assert ada("SPUBLISH", "d", "m") == NO_CHANNEL
+            assert ada("SSUBSCRIBE", "d") == NO_CHANNEL
+            assert ada("PSUBSCRIBE", "c:*") == [b"psubscribe", b"c:*", 1]
+            assert ada("SUBSCRIBE", "c:1") == [b"subscribe", b"c:1", 2]
+            assert ada("UNSUBSCRIBE", "d") == [b"unsubscribe", b"d", 2]
+            assert admin("PUBLISH", "c:1", "m") == 2
+        log = admin("ACL", "LOG", 1)
+        assert isinstance(log, list)
+        assert dict(zip(log[0][::2], log[0][1::2], strict=True))[b"reason"] == b"channel"
+
+
+def test_clients_of_a_user_that_is_deleted_are_closed_at_once(lanes: MartletServer) -> None:
+    with lanes.redis() as admin:
+        assert admin("ACL", "SETUSER", "ada", "on", "nopass", "+@all", "~*", "&*") == OK
+        idle, listens, blocked, stays = (log_in(lanes, "ada") for _ in range(4))
+        assert listens("SUBSCRIBE", "c") == [b"subscribe", b"c", 1]
+        blocked.send(encode("BLPOP", "k", 0))
+        assert eventually(lambda: b"blocked_clients:1\r" in admin.text("INFO", "clients"))
+        # One has become somebody else.
+        assert stays("AUTH", "default", "") == OK
+        assert admin("ACL", "DELUSER", "ada") == 1
+        for each in (idle, listens, blocked):
+            assert each.rest() == b""
+            each.close()
+        assert eventually(lambda: b"blocked_clients:0\r" in admin.text("INFO", "clients"))
+        assert admin("PUBLISH", "c", "m") == 0
+        assert admin("RPUSH", "k", "a") == 1
+        assert stays("LPOP", "k") == b"a"
+        stays.close()
+
+
+def test_who_deletes_its_own_user_hears_so(lanes: MartletServer) -> None:
+    with lanes.redis() as admin:
+        for transaction in (False, True):
+            assert admin("ACL", "SETUSER", "ada", "on", "nopass", "+@all") == OK
+            with log_in(lanes, "ada") as ada:
+                if transaction:
+                    ada("MULTI")
+                    ada("ACL", "DELUSER", "ada")
+                    ada("ECHO", "last")
+                    assert ada("EXEC") == [1, b"last"]
+                else:
+                    assert ada("ACL", "DELUSER", "ada") == 1
+                assert ada.rest() == b""
+
+
+def test_listeners_are_closed_that_may_listen_no_more(lanes: MartletServer) -> None:
+    with lanes.redis() as admin:
+        assert admin("ACL", "SETUSER", "ada", "on", "nopass", "+@all", "&a", "&b*") == OK
+        a, b, pattern, shard, idle = (log_in(lanes, "ada") for _ in range(5))
+        a("SUBSCRIBE", "a")
+        b("SUBSCRIBE", "b1")
+        pattern("PSUBSCRIBE", "b*")
+        shard("SSUBSCRIBE", "b2")
+        assert admin("ACL", "SETUSER", "ada", "resetchannels", "&a") == OK
+        for each in (b, pattern, shard):
+            assert each.rest() == b""
+        assert idle("ACL", "WHOAMI") == b"ada"
+        assert admin("PUBLISH", "a", "m") == 1
+        assert a.read() == [b"message", b"a", b"m"]
+        # Who does so to itself hears that it has.
+        assert a("ACL", "SETUSER", "ada", "resetchannels") == OK
+        assert a.rest() == b""
+        for each in (a, b, pattern, shard, idle):
+            each.close()

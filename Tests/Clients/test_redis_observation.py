@@ -111,15 +111,19 @@ def test_config_rewrite_keeps_what_was_changed(new_server: Callable[..., Martlet
     assert client.config_get("slowlog-max-len") == {"slowlog-max-len": "7"}
     assert client.config_set("maxmemory", "64mb")
     assert client.execute_command("CONFIG SET", "maxmemory-policy", "allkeys-lru", "slowlog-max-len", "9", "timeout", "120")
+    assert client.config_set("notify-keyspace-events", "KEA")
+    assert client.config_set("tracking-table-max-keys", "1000000")
     assert client.config_rewrite()
     assert json.loads(path.read_text()) == {
-        "databases": 4, "evict": "lru", "idleTimeout": "120s", "memoryLimit": "64mb", "slowlogMaxLen": "9",
+        "databases": 4, "evict": "lru", "idleTimeout": "120s", "memoryLimit": "64mb",
+        "notifyKeyspaceEvents": "AKE", "slowlogMaxLen": "9",
     }  # fmt: skip
     assert server.stop() == [0]
     server.start()
     client = connect(server)
     assert client.config_get("maxmemory*") == {"maxmemory": str(64 << 20), "maxmemory-policy": "allkeys-lru"}
     assert client.config_get("timeout") == {"timeout": "120"}
+    assert client.config_get("notify*") == {"notify-keyspace-events": "AKE"}
     assert client.config_rewrite()
 
 

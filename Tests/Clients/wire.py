@@ -162,7 +162,7 @@ class RedisConnection(Connection):
                 return data[:-2] if kind == b"$" else Verbatim(data[:3], data[4:-2])
             case b"*" if body == b"-1":
                 return None
-            case b"*":
+            case b"*" | b">":
                 return [self.read() for _ in range(int(body))]
             case b"~":
                 members = [self.read() for _ in range(int(body))]

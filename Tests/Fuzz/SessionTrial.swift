@@ -9,7 +9,7 @@ struct SessionTrial {
   /// What stands in a reply that isn't the same twice: times, addresses, and what the process uses.
   private static let changing = [
     "STAT ", "rusage_user", "redis_version", "age=", "ME ", "used_memory", "cmdstat_", "latency_percentiles",
-    "histogram_usec", "master_replid", "used_cpu", "instantaneous_", "peak.allocated",
+    "histogram_usec", "master_replid", "used_cpu", "instantaneous_", "peak.allocated", "fuzz] \"",
   ]
 
   let wire: WireProtocol
@@ -65,7 +65,9 @@ struct SessionTrial {
         case .read(let atLeast):
           if atLeast <= input.count { fatalError("asks for \(atLeast) bytes and has \(input.count)") }
           wanted = atLeast
-        case .waitForRoom: store.journal.commit()
+        case .waitForRoom:
+          context.endPause()
+          store.journal.commit()
         case .wait: session.endWait()
         case .again: break
         case .close: break feeding

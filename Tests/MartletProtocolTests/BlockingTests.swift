@@ -21,7 +21,7 @@ struct BlockingTests {
   private func expect(
     _ client: TestClient<RESPSession>, hears reply: String, sourceLocation: SourceLocation = #_sourceLocation
   ) {
-    #expect(client.waker.take() == 1, sourceLocation: sourceLocation)
+    #expect(client.takeWakes() == 1, sourceLocation: sourceLocation)
     #expect(client.callAgain() == reply, sourceLocation: sourceLocation)
     #expect(!client.waitsForData, sourceLocation: sourceLocation)
   }
@@ -29,7 +29,7 @@ struct BlockingTests {
   private func expectStillWaiting(
     _ client: TestClient<RESPSession>, sourceLocation: SourceLocation = #_sourceLocation
   ) {
-    #expect(client.waker.take() == 0, sourceLocation: sourceLocation)
+    #expect(client.takeWakes() == 0, sourceLocation: sourceLocation)
     #expect(client.callAgain() == "", sourceLocation: sourceLocation)
     #expect(client.waitsForData, sourceLocation: sourceLocation)
   }
@@ -154,7 +154,7 @@ struct BlockingTests {
     #expect(second.finishSending() == Self.null)
     #expect(server.redisClient().send("RPUSH k a\r\nLLEN k\r\n") == ":1\r\n:0\r\n")
     expect(third, hears: Self.pair("k", "a"))
-    #expect(first.waker.take() == 0)
+    #expect(first.takeWakes() == 0)
     // Who has been served can't leave any more.
     let fourth = waiting(server, "BLPOP k 0")
     _ = server.redisClient().send("RPUSH k b\r\n")
@@ -239,7 +239,7 @@ struct BlockingTests {
     func expectServed(_ requests: String, _ element: String) {
       #expect(client.send("BLPOP k 0\r\n") == "")
       _ = other.send(requests)
-      #expect(client.waker.take() == 1, "\(requests)")
+      #expect(client.takeWakes() == 1, "\(requests)")
       #expect(client.callAgain() == Self.pair("k", element), "\(requests)")
     }
     expectServed("RPUSH l a b c\r\nRENAME l k\r\nDEL k\r\n", "a")
@@ -311,7 +311,8 @@ struct BlockingTests {
     let client = waiting(server, "BLPOP k 0")
     for _ in 0..<5 { expectStillWaiting(client) }
     let other = server.redisClient()
-    #expect(other.send("CLIENT LIST\r\n").contains(" flags=b db=0 sub=0 psub=0 ssub=0 multi=-1 cmd=blpop "))
+    #expect(
+      other.send("CLIENT LIST\r\n").contains(" flags=b db=0 sub=0 psub=0 ssub=0 multi=-1 omem=0 cmd=blpop "))
     #expect(other.send("INFO clients\r\n").contains("blocked_clients:1\r\n"))
     #expect(other.send("INFO stats\r\n").contains("total_commands_processed:4\r\n"))
     _ = other.send("RPUSH k a\r\n")
@@ -350,7 +351,7 @@ struct BlockingTests {
         lists[key, default: []] += elements
         while let place = line.firstIndex(where: { $0.keys.contains(key) }), !lists[key]!.isEmpty {
           let client = line.remove(at: place).client
-          #expect(client.waker.take() == 1)
+          #expect(client.takeWakes() == 1)
           #expect(client.callAgain() == Self.pair(key, lists[key]!.removeFirst()))
         }
       default:
@@ -363,7 +364,7 @@ struct BlockingTests {
         }
       }
     }
-    for (client, _) in line { #expect(client.waker.take() == 0) }
+    for (client, _) in line { #expect(client.takeWakes() == 0) }
     for key in keys { #expect(other.send("LLEN \(key)\r\n") == ":\(lists[key]?.count ?? 0)\r\n") }
   }
 }

@@ -34,7 +34,7 @@ extension Conversation {
   /// Those of the Redis protocol, of all groups of commands.
   static let ofRedis: [Conversation] =
     RedisConversations.all + HashConversations.all + StringConversations.all + SetOperationConversations.all
-    + SortedSetConversations.all + GeoConversations.all
+    + SortedSetConversations.all + GeoConversations.all + PubSubConversations.all
 }
 
 /// The bytes of a text: each letter is the byte of its Latin-1 number.
@@ -55,6 +55,7 @@ final class TestServer: Sendable {
 
   let store: StoreCore
   let context: ServerContext
+  let lane = TestLane()
 
   init(
     password: String? = nil, users: [String: String]? = nil, requiresSASL: Bool = false, databases: Int = 16,
@@ -72,22 +73,37 @@ final class TestServer: Sendable {
     rules.requiresSASL = requiresSASL
     context = ServerContext(
       users: users == nil && password == nil ? Users() : Users(credentials), memcached: rules, logger: logger)
+    _ = context.addDoor(lane)
   }
 }
 
-/// Counts how often a lane is told to call a session.
-final class NotingWaker: Waker {
-  private let wakes = Mutex<[Int]>([])
-
-  func wake(client: Int) { wakes.withLock { $0.append(client) } }
-
-  /// How often since this was last asked.
-  func take() -> Int {
-    wakes.withLock { wakes in
-      defer { wakes = [] }
-      return wakes.count
-    }
+/// A lane of tests: it remembers whose queues were announced, who was to be called, and who was to be
+/// closed.
+final class TestLane: LaneDoor {
+  private struct State {
+    var queues: [PushQueue] = []
+    var wakes: [Int: Int] = [:]
+    var closed: [Int] = []
   }
+
+  private let state = Guarded(State())
+
+  func announce(_ queue: PushQueue) {
+    state.withLock { if !$0.queues.contains(where: { $0 === queue }) { $0.queues.append(queue) } }
+  }
+
+  func wake(_ client: ClientRecord) { state.withLock { $0.wakes[client.id, default: 0] += 1 } }
+
+  func close(_ client: ClientRecord) { state.withLock { $0.closed.append(client.id) } }
+
+  /// How often a client's session was to be called, since this was last asked.
+  func takeWakes(_ client: Int) -> Int { state.withLock { $0.wakes.removeValue(forKey: client) ?? 0 } }
+
+  /// The queue of a client, if it was announced.
+  func queue(_ client: Int) -> PushQueue? { state.withLock { $0.queues.first { $0.client.id == client } } }
+
+  /// The numbers of the clients that were to be closed.
+  var closed: [Int] { state.withLock { $0.closed } }
 }
 
 /// One client of a protocol.
@@ -96,6 +112,7 @@ final class TestClient<S: Session & ~Copyable>: CustomReflectable {
   var customMirror: Mirror { Mirror(self, children: []) }
 
   let server: TestServer
+  let record: ClientRecord
   private var session: S
   private var execution: Execution
   private var input: [UInt8] = []
@@ -128,14 +145,15 @@ final class TestClient<S: Session & ~Copyable>: CustomReflectable {
     lent = []
   }
 
-  /// Notes when the session is to be called.
-  let waker = NotingWaker()
+  /// How often the session was to be called, since this was last asked.
+  func takeWakes() -> Int { server.lane.takeWakes(record.id) }
 
-  init(_ server: TestServer, seed: UInt64 = 1, _ session: consuming S) {
+  init(_ server: TestServer, _ record: ClientRecord, seed: UInt64 = 1, _ session: consuming S) {
     self.server = server
+    self.record = record
+    record.settle(lane: 0, place: 0)
     self.session = session
     execution = Execution(server.store, server.context, seed: seed)
-    execution.waker = waker
   }
 
   /// What the session replies to more bytes.
@@ -175,6 +193,17 @@ final class TestClient<S: Session & ~Copyable>: CustomReflectable {
 
   func send(_ more: String) -> String { text(send(bytes(more))) }
 
+  /// What others have for the client, and its session hasn't sent with a reply.
+  func pushes() -> String {
+    lastMarks = []
+    guard let queue = record.queue else { return "" }
+    while queue.take(into: &execution.reply) {}
+    lastMarks = execution.reply.marks
+    let pushed = text(execution.reply.buffer.bytes.array)
+    execution.reply.removeAll()
+    return pushed
+  }
+
   /// What the session replies when it is called again with what it has not consumed.
   func callAgain() -> String { send("") }
 
@@ -199,24 +228,24 @@ extension TestServer {
     RESPSession
   > {
     let record = context.clients.connect(from: address, to: "127.0.0.1:6379")
-    return TestClient(self, RESPSession(record, limits, context))
+    return TestClient(self, record, RESPSession(record, limits, context))
   }
 
   func memcachedClient(_ limits: SessionLimits = .memcached) -> TestClient<MemcachedSession> {
     let record = context.clients.connect(from: "127.0.0.1:6", to: "127.0.0.1:11211")
-    return TestClient(self, MemcachedSession(record, limits, context))
+    return TestClient(self, record, MemcachedSession(record, limits, context))
   }
 
   func binaryClient(_ limits: SessionLimits = .memcached) -> TestClient<MemcachedBinarySession> {
     let record = context.clients.connect(from: "127.0.0.1:7", to: "127.0.0.1:11211")
-    return TestClient(self, MemcachedBinarySession(record, limits, context))
+    return TestClient(self, record, MemcachedBinarySession(record, limits, context))
   }
 
   /// A client of whatever protocol it chooses, on the port of one of them.
   func client(on wire: WireProtocol) -> TestClient<ClientSession> {
     let limits: SessionLimits = wire == .redis ? .redis : .memcached
     let record = context.clients.connect(from: "127.0.0.1:8", to: "127.0.0.1:11211")
-    return TestClient(self, ClientSession(wire, record, limits, context))
+    return TestClient(self, record, ClientSession(wire, record, limits, context))
   }
 }
 

@@ -133,7 +133,8 @@ struct WaitTests {
     #expect(log.withLock { $0 } == ["WAIT 1 0"])
     #expect(other.send("INFO stats\r\n").contains("total_commands_processed:2\r\n"))
     #expect(other.send("INFO clients\r\n").contains("blocked_clients:1\r\n"))
-    #expect(other.send("CLIENT LIST\r\n").contains(" flags=b db=0 sub=0 psub=0 ssub=0 multi=-1 cmd=wait "))
+    #expect(
+      other.send("CLIENT LIST\r\n").contains(" flags=b db=0 sub=0 psub=0 ssub=0 multi=-1 omem=0 cmd=wait "))
     #expect(client.finishSending() == ":0\r\n")
     #expect(other.send("INFO clients\r\n").contains("blocked_clients:0\r\n"))
     #expect(!other.send("CLIENT LIST\r\n").contains(" flags=b "))

@@ -83,6 +83,8 @@ struct SettingsPrecedenceTests {
       "memcached-auth-file": "/etc/users", "memcached-sasl": "yes",
       "log-commands": "yes", "transport": "io_uring", "slowlog-log-slower-than": "-1", "slowlog-max-len": "7",
       "latency-monitor-threshold": "100", "enable-debug-command": "local",
+      "client-output-buffer-limit": "pubsub 1mb 2mb 3", "notify-keyspace-events": "AKE",
+      "tracking-table-max-keys": "9",
     ]
     #expect(Set(texts.keys) == Set(Setting.all.map(\.name)))
     var expected = Settings()
@@ -124,6 +126,9 @@ struct SettingsPrecedenceTests {
     expected.slowLogLength = 7
     expected.latencyThreshold = 100
     expected.debugCommand = .local
+    expected.outputLimits = "pubsub 1mb 2mb 3"
+    expected.keyEvents = "AKE"
+    expected.trackedKeys = 9
 
     #expect(try await load(texts) == expected)
     let variables = Setting.all.map { ($0.variable, texts[$0.name]!) }

@@ -61,6 +61,12 @@ package struct UserRules: Sendable {
     permissions.allowsReadingAllKeys || selectors.contains { $0.allowsReadingAllKeys }
   }
 
+  /// Whether somebody may listen to a channel, or to a pattern.
+  func allowsChannel(_ name: RawSpan, isPattern: Bool) -> Bool {
+    permissions.allowsChannel(name, isPattern: isPattern)
+      || selectors.contains { $0.allowsChannel(name, isPattern: isPattern) }
+  }
+
   // MARK: Rules
 
   /// Applies one rule.

@@ -84,6 +84,9 @@ package final class Users: Sendable {
     state.withLock { Array($0.users.values) }.sorted { $0.nameBytes.lexicographicallyPrecedes($1.nameBytes) }
   }
 
+  /// Whether there is a user with a name.
+  package func has(_ name: RawSpan) -> Bool { find(name) != nil }
+
   /// The user with a name.
   package func find(_ name: RawSpan) -> User? {
     let name = name.array

@@ -46,24 +46,34 @@ internal let accessCommands: [CommandDeclaration] = [
 ]
 
 extension Execution {
-  mutating func acl(_ words: borrowing Words, _ session: SessionState) {
+  mutating func acl(_ words: borrowing Words, _ session: SessionState) -> DispatchOutcome {
+    // Whether the client may no more do what it does.
+    var isOver = false
     switch subcommand(words, session) {
     case "ACL CAT": listCategories(words)
-    case "ACL DELUSER": deleteUsers(words)
+    case "ACL DELUSER": deleteUsers(words, session, &isOver)
     case "ACL DRYRUN": tryRules(words)
     case "ACL GENPASS": makePassword(words)
     case "ACL GETUSER": showUser(words)
     case "ACL LIST": reply.bulks(context.users.lines(ofAll: true))
-    case "ACL LOAD": loadUsers()
+    case "ACL LOAD": loadUsers(session, &isOver)
     case "ACL LOG": showDenials(words)
     case "ACL SAVE": saveUsers()
-    case "ACL SETUSER": changeUser(words)
+    case "ACL SETUSER": changeUser(words, session, &isOver)
     case "ACL USERS": reply.bulks(context.users.all.map(\.nameBytes))
     case "ACL WHOAMI":
       let name = session.user?.nameBytes ?? Array(Users.defaultName.utf8)
       reply.bulk(name.span.raw)
     default: break
     }
+    return isOver ? .close : .done
+  }
+
+  /// Has clients heed what has become of a user.
+  ///
+  /// - Parameter isOver: whether the one that asks is to be closed behind the reply.
+  private func noteChange(of user: User, _ session: SessionState, _ isOver: inout Bool) {
+    if context.noteChange(of: user, by: session.client) { isOver = true }
   }
 
   private mutating func listCategories(_ words: borrowing Words) {
@@ -113,7 +123,9 @@ extension Execution {
 
   // MARK: Users
 
-  private mutating func changeUser(_ words: borrowing Words) {
+  private mutating func changeUser(
+    _ words: borrowing Words, _ session: SessionState, _ isOver: inout Bool
+  ) {
     let name = words[2]
     guard !name.hasSpaceOrNull else {
       return reply.error("ERR Usernames can't contain spaces or null characters")
@@ -130,7 +142,7 @@ extension Execution {
     }
     do {
       let user = try context.users.change(name.array, rules)
-      context.clients.noteChange(of: user)
+      noteChange(of: user, session, &isOver)
       reply.ok()
     } catch {
       switch error {
@@ -144,14 +156,16 @@ extension Execution {
     }
   }
 
-  private mutating func deleteUsers(_ words: borrowing Words) {
+  private mutating func deleteUsers(
+    _ words: borrowing Words, _ session: SessionState, _ isOver: inout Bool
+  ) {
     for index in 2..<words.count where words[index].equalsExactly("default") {
       return reply.error("ERR The 'default' user cannot be removed")
     }
     var count = 0
     for index in 2..<words.count {
       guard let user = context.users.remove(words[index]) else { continue }
-      context.clients.noteChange(of: user)
+      noteChange(of: user, session, &isOver)
       count += 1
     }
     reply.integer(count)
@@ -239,10 +253,10 @@ extension Execution {
     }
   }
 
-  private mutating func loadUsers() {
+  private mutating func loadUsers(_ session: SessionState, _ isOver: inout Bool) {
     guard context.usersPath != nil else { return reply.error(Self.noUsersFile) }
     do {
-      try context.loadUsers()
+      isOver = try context.loadUsers(by: session.client)
       reply.ok()
     } catch {
       reply.error("ERR \(error)")

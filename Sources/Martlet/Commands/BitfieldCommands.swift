@@ -97,9 +97,14 @@ private struct ChangedBytes: ~Escapable {
     }
   }
 
+  /// Whether the string becomes longer.
+  private(set) var isLonger = false
+
   /// Has the string be at least so long.
   mutating func grow(to count: Int) {
-    if count > value.byteCount { changed[count - 1] = byte(count - 1) }
+    guard count > value.byteCount else { return }
+    changed[count - 1] = byte(count - 1)
+    isLonger = true
   }
 
   /// What has become another or is new: pieces without gaps, in their order.
@@ -130,11 +135,18 @@ extension Execution {
     let old = findToChange(key, database)
     if let old, !old.isString { return replyWrongType() }
     reply.array(operations.count)
-    let pieces =
+    let (pieces, isWritten) =
       if let old { apply(operations, to: old.value, end) } else { apply(operations, to: RawSpan(), end) }
-    if pieces.isEmpty { return }
+    if pieces.isEmpty {
+      // One operation has undone another.
+      if isWritten { note(.setBit, key, database, isNew: false) }
+      return
+    }
+    let event = isWritten ? KeyEvent.setBit : .untold
     let group = journal.beginGroup()
-    for piece in pieces { setRange(key, database, piece.start, piece.bytes.span.raw) }
+    for (index, piece) in pieces.enumerated() {
+      setRange(key, database, piece.start, piece.bytes.span.raw, index == 0 ? event : nil)
+    }
     journal.endGroup(group)
   }
 
@@ -151,32 +163,41 @@ extension Execution {
     }
   }
 
-  /// Replies to all operations; what they change of a string.
+  /// Replies to all operations; what they change of a string, and whether one of them has written something else than was
+  /// there.
   ///
   /// - Parameter end: how long the string becomes at least. As in Redis, it has room for all that is to be written, also
   ///   for what then fails.
   private mutating func apply(
     _ operations: [BitfieldOperation], to value: RawSpan, _ end: Int
-  ) -> [(start: Int, bytes: [UInt8])] {
+  ) -> (pieces: [(start: Int, bytes: [UInt8])], isWritten: Bool) {
     var bytes = ChangedBytes(value)
     bytes.grow(to: end)
-    for operation in operations { apply(operation, &bytes) }
-    return bytes.pieces
+    var isWritten = false
+    for operation in operations where apply(operation, &bytes) { isWritten = true }
+    return (bytes.pieces, isWritten)
   }
 
-  private mutating func apply(_ operation: BitfieldOperation, _ bytes: inout ChangedBytes) {
+  /// Whether it makes the string longer or another.
+  private mutating func apply(_ operation: BitfieldOperation, _ bytes: inout ChangedBytes) -> Bool {
     let shape = operation.shape
     let before = shape.number(bytes.word(shape))
     let wanted: Int128
     switch operation.kind {
-    case .get: return reply.integer(before)
+    case .get:
+      reply.integer(before)
+      return false
     // As in Redis, a negative number is too large for an unsigned field.
     case .set(let number): wanted = shape.isSigned ? Int128(number) : Int128(UInt(bitPattern: number))
     case .increment(let amount): wanted = Int128(before) + Int128(amount)
     }
-    guard let word = shape.word(wanted, operation.rule) else { return reply.null() }
+    guard let word = shape.word(wanted, operation.rule) else {
+      reply.null()
+      return false
+    }
     bytes.put(word, shape)
     if case .set = operation.kind { reply.integer(before) } else { reply.integer(shape.number(word)) }
+    return bytes.isLonger || shape.number(word) != before
   }
 
   // MARK: Reading the request

@@ -63,7 +63,7 @@ extension Execution {
     let before = isInside ? old?.value.byte(place) ?? 0 : 0
     let mask = 0x80 >> UInt8(offset & 7)
     let after: InlineArray<1, UInt8> = [bit == 1 ? before | UInt8(mask) : before & ~UInt8(mask)]
-    if !isInside || before != after[0] { setRange(key, database, place, after.span.raw) }
+    if !isInside || before != after[0] { setRange(key, database, place, after.span.raw, .setBit) }
     reply.integer(Self.bit(offset, of: before))
   }
 

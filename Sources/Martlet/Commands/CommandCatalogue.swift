@@ -5,10 +5,10 @@ extension CommandDeclaration {
   public static let all: [CommandDeclaration] = withHelp(groups.flatMap { $0 })
 
   private static let groups: [[CommandDeclaration]] = [
-    accessCommands, connectionCommands, waitCommands, transactionCommands, serverCommands, checkpointCommands,
-    commandCommands, configCommands, infoCommands, observationCommands, debugCommands, genericCommands,
-    sortCommands, objectCommands, numberedDatabaseCommands, stringCommands, severalStringCommands,
-    hashCommands,
+    accessCommands, connectionCommands, waitCommands, transactionCommands, pubSubCommands, serverCommands,
+    checkpointCommands, commandCommands, configCommands, infoCommands, observationCommands, debugCommands,
+    genericCommands, sortCommands, objectCommands, numberedDatabaseCommands, stringCommands,
+    severalStringCommands, hashCommands,
     fieldExpiryCommands, listCommands, blockingCommands, setCommands, setOperationCommands, bitmapCommands,
     bitfieldCommands, hyperLogLogCommands, geoCommands, sortedSetCommands, sortedSetRangeCommands,
     sortedSetAlgebraCommands,
@@ -70,6 +70,12 @@ extension CommandDeclaration {
   static func find(_ name: RawSpan) -> CommandDeclaration? {
     let wanted = String(name.extracting(first: 64).text.uppercased().map { $0 == "|" ? " " : $0 })
     return places[wanted].map { all[$0] }
+  }
+
+  /// The subcommand that the second word of a request names; nil when there is none.
+  func subcommand(_ words: borrowing Words) -> CommandDeclaration? {
+    guard let place = number(of: words, at: -1), place >= 0 else { return nil }
+    return Self.all[place]
   }
 
   /// The place in `all` of what a request asks for: of its subcommand, if it has one; nil if it should have and names none.

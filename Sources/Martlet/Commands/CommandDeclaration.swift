@@ -6,7 +6,7 @@
 public struct CommandDeclaration: Sendable {
   /// Which family of the reference a command belongs to; the raw value is Redis's own name of the group.
   public enum Group: String, Sendable, CaseIterable {
-    case bitmap, connection, generic, geo, hash, hyperloglog, list, server, set, string, transactions
+    case bitmap, connection, generic, geo, hash, hyperloglog, list, pubsub, server, set, string, transactions
     case sortedSet = "sorted-set"
   }
 
@@ -58,9 +58,15 @@ public struct CommandDeclaration: Sendable {
     public var countedStep = 1
     /// Whether an option may name a key in which the result is stored.
     public var isStored = false
+    /// They are channels of a cluster's parts, which are no keys to a single server.
+    public var areChannels = false
 
     public static let none = KeyPositions(first: 0, last: 0, step: 0)
     public static let one = KeyPositions(first: 1, last: 1, step: 1)
+    /// A shard channel.
+    public static let channel = KeyPositions(first: 1, last: 1, step: 1, areChannels: true)
+    /// Shard channels.
+    public static let channels = KeyPositions(first: 1, last: -1, step: 1, areChannels: true)
     public static let two = KeyPositions(first: 1, last: 2, step: 1)
     public static let all = KeyPositions(first: 1, last: -1, step: 1)
     public static let pairs = KeyPositions(first: 1, last: -1, step: 2)

@@ -135,7 +135,7 @@ extension Execution {
     reply.array(10)
     reply.bulk(declaration.shownName)
     reply.integer(declaration.arity)
-    let flags = declaration.flags.names
+    let flags = (declaration.isAboutChannels ? ["pubsub"] : []) + declaration.flags.names
     reply.set(flags.count)
     for flag in flags { reply.simple(flag) }
     reply.integer(declaration.keys.first)

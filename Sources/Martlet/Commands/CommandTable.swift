@@ -6,9 +6,11 @@ package enum CommandID: UInt16, CaseIterable {
   case auth, client, echo, hello, ping, quit, reset, select, wait, waitaof
   // transactions
   case discard, exec, multi, unwatch, watch
+  // pubsub
+  case psubscribe, publish, pubsub, punsubscribe, spublish, ssubscribe, subscribe, sunsubscribe, unsubscribe
   // server
   case acl, bgrewriteaof, bgsave, command, config, database, dbsize, flushall, flushdb, info, lastsave
-  case save, swapdb, time
+  case monitor, save, swapdb, time
   case debug, latency, memory, role, slowlog
   // generic
   case copy, del, exists, expire, expireat, expiretime, keys, move, object, persist, pexpire, pexpireat
@@ -248,5 +250,8 @@ extension CommandID {
 extension CommandDeclaration {
   /// Where the keys of a request are: its own, or of a command with subcommands those that any of them has. These have
   /// one key, at the same place, or none.
-  fileprivate var keysOfAll: KeyPositions { subcommands.lazy.map(\.keys).first { $0 != .none } ?? keys }
+  fileprivate var keysOfAll: KeyPositions {
+    if keys.areChannels { return .none }
+    return subcommands.lazy.map(\.keys).first { $0 != .none } ?? keys
+  }
 }

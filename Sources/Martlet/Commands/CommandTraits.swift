@@ -35,6 +35,9 @@ extension CommandDeclaration {
     }
   }
 
+  /// Whether Redis says of it that it has to do with channels: not of a command that is only its subcommands' name.
+  var isAboutChannels: Bool { usualCategory == "pubsub" }
+
   private static let withoutUsualCategory: Set<String> = [
     "SORT", "SORT_RO", "WAIT", "WAITAOF", "PUBSUB HELP",
   ]

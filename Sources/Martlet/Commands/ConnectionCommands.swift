@@ -9,19 +9,46 @@ internal let connectionCommands: [CommandDeclaration] = [
     "CLIENT", arity: -2, [], .connection, since: "2.4.0", "Depends on the subcommand", "",
     "Commands about client connections."),
   .init(
+    "CLIENT CACHING", arity: 3, [], .connection, since: "6.0.0", "O(1)", "<YES | NO>",
+    "Says whether what the next command reads is tracked."),
+  .init(
     "CLIENT DURABILITY", arity: -2, [], .connection, since: CommandDeclaration.own, "O(1)",
     "[DEFAULT | ASYNC]",
     "With ASYNC, this connection's replies don't wait for the disk. Without an argument, returns what holds."),
   .init(
     "CLIENT GETNAME", arity: 2, [], .connection, since: "2.6.9", "O(1)", "", "Returns the connection's name."),
   .init(
+    "CLIENT GETREDIR", arity: 2, [], .connection, since: "6.0.0", "O(1)", "",
+    "Returns the number of the client that is told in place of this one; 0 for none, -1 without tracking."),
+  .init(
     "CLIENT ID", arity: 2, [], .connection, since: "5.0.0", "O(1)", "", "Returns the connection's number."),
   .init(
     "CLIENT INFO", arity: 2, [], .connection, since: "6.2.0", "O(1)", "",
     "Returns what CLIENT LIST says of this one."),
   .init(
-    "CLIENT LIST", arity: -2, [.admin], .connection, since: "2.4.0", "O(N), N being the clients", "",
-    "Returns a line for each connected client."),
+    "CLIENT KILL", arity: -3, [.admin], .connection, since: "2.4.0", "O(N), N being the clients",
+    "<ip:port | ID client-id [client-id ...] | TYPE type | USER username | ADDR ip:port | LADDR ip:port | "
+      + "MAXAGE seconds | IDLE seconds | NAME name | FLAGS flags | DB index | IP ip | LIB-NAME name | "
+      + "LIB-VER version> [SKIPME yes-or-no]",
+    "Closes the connections of clients."),
+  .init(
+    "CLIENT LIST", arity: -2, [.admin], .connection, since: "2.4.0", "O(N), N being the clients",
+    "[TYPE type] [ID client-id [client-id ...]] [USER username] [ADDR ip:port] [LADDR ip:port] "
+      + "[SKIPME yes-or-no] [MAXAGE seconds] [IDLE seconds] [NAME name] [FLAGS flags] [DB index] [IP ip] "
+      + "[LIB-NAME name] [LIB-VER version]",
+    "Returns a line for each connected client, or for some of them."),
+  .init(
+    "CLIENT NO-EVICT", arity: 3, [.admin], .connection, since: "7.0.0", "O(1)", "<ON | OFF>",
+    "Asks not to be closed for want of memory, which no client is."),
+  .init(
+    "CLIENT NO-TOUCH", arity: 3, [], .connection, since: "7.2.0", "O(1)", "<ON | OFF>",
+    "Has what this connection reads not count as used."),
+  .init(
+    "CLIENT PAUSE", arity: -3, [.admin], .connection, since: "3.0.0", "O(1)", "timeout [WRITE | ALL]",
+    "Has the requests of all clients, or those that write, wait for some milliseconds."),
+  .init(
+    "CLIENT REPLY", arity: 3, [.noMulti], .connection, since: "3.2.0", "O(1)", "<ON | OFF | SKIP>",
+    "Says whether the connection wants replies."),
   .init(
     "CLIENT SETINFO", arity: 4, [], .connection, since: "7.2.0", "O(1)",
     "<LIB-NAME libname | LIB-VER libver>",
@@ -30,8 +57,18 @@ internal let connectionCommands: [CommandDeclaration] = [
     "CLIENT SETNAME", arity: 3, [], .connection, since: "2.6.9", "O(1)", "connection-name",
     "Names the connection, for CLIENT LIST."),
   .init(
+    "CLIENT TRACKING", arity: -3, [], .connection, since: "6.0.0", "O(1)",
+    "<ON | OFF> [REDIRECT client-id] [PREFIX prefix [PREFIX prefix ...]] [BCAST] [OPTIN] [OPTOUT] [NOLOOP]",
+    "Has the connection told when what it has read may have changed."),
+  .init(
+    "CLIENT TRACKINGINFO", arity: 2, [], .connection, since: "6.2.0", "O(1)", "",
+    "Returns how the connection tracks what it reads."),
+  .init(
     "CLIENT UNBLOCK", arity: -3, [.admin], .connection, since: "5.0.0", "O(1)", "client-id [TIMEOUT | ERROR]",
     "Has a client that waits for data go on as if its time were over, or with an error."),
+  .init(
+    "CLIENT UNPAUSE", arity: 2, [.admin], .connection, since: "6.2.0", "O(N), N being the clients that wait",
+    "", "Ends a pause of the clients."),
   .init(
     "ECHO", arity: 2, [.fast], .connection, since: "1.0.0", "O(1)", "message", "Returns the message."),
   .init(
@@ -52,11 +89,17 @@ internal let connectionCommands: [CommandDeclaration] = [
 ]
 
 extension Execution {
-  mutating func ping(_ words: borrowing Words) {
-    switch words.count {
-    case 1: reply.simple("PONG")
-    case 2: reply.bulk(words[1])
-    default: replyArity("PING")
+  mutating func ping(_ words: borrowing Words, _ session: SessionState) {
+    guard words.count <= 2 else { return replyArity("PING") }
+    if session.isSubscriber && reply.version == 2 {
+      // In the shape of what else such a client is sent.
+      reply.array(2)
+      reply.bulk("pong")
+      reply.bulk(words.count == 2 ? words[1] : RawSpan())
+    } else if words.count == 2 {
+      reply.bulk(words[1])
+    } else {
+      reply.simple("PONG")
     }
   }
 
@@ -136,6 +179,7 @@ extension Execution {
     }
     session.become(user)
     session.protocolVersion = version
+    session.client.queue?.setProtocolVersion(version)
     reply.version = version
     session.client.update {
       $0.protocolVersion = version
@@ -160,24 +204,38 @@ extension Execution {
 
   // MARK: CLIENT
 
-  mutating func client(_ words: borrowing Words, _ session: inout SessionState) {
+  mutating func client(_ words: borrowing Words, _ session: inout SessionState) -> DispatchOutcome {
     switch subcommand(words, session) {
+    case "CLIENT CACHING": clientCaching(words, session)
     case "CLIENT DURABILITY": clientDurability(words, &session)
+    case "CLIENT GETREDIR": clientRedirection(session)
+    case "CLIENT TRACKING": clientTracking(words, &session)
+    case "CLIENT TRACKINGINFO": clientTrackingInfo(session)
     case "CLIENT GETNAME":
       let name = session.client.update { $0.name }
       if name.isEmpty { reply.null() } else { reply.bulk(name) }
     case "CLIENT SETNAME":
-      guard Self.isClientName(words[2]) else { return replyBadName() }
-      let name = words[2].text
-      session.client.update { $0.name = name }
-      reply.ok()
+      if Self.isClientName(words[2]) {
+        let name = words[2].text
+        session.client.update { $0.name = name }
+        reply.ok()
+      } else {
+        replyBadName()
+      }
     case "CLIENT SETINFO": setClientInfo(words, session)
     case "CLIENT ID": reply.integer(session.client.id)
     case "CLIENT INFO": reply.verbatim(session.client.line + "\n")
-    case "CLIENT LIST": clientList(words)
+    case "CLIENT KILL": return clientKill(words, session) ? .close : .done
+    case "CLIENT LIST": clientList(words, session)
+    case "CLIENT NO-EVICT": clientNoEvict(words, session)
+    case "CLIENT NO-TOUCH": clientNoTouch(words, &session)
+    case "CLIENT PAUSE": clientPause(words)
+    case "CLIENT REPLY": clientReply(words, &session)
     case "CLIENT UNBLOCK": unblockClient(words)
+    case "CLIENT UNPAUSE": clientUnpause()
     default: break
     }
+    return .done
   }
 
   private mutating func clientDurability(_ words: borrowing Words, _ session: inout SessionState) {
@@ -187,8 +245,10 @@ extension Execution {
     guard words.count == 3 else { return reply.error(Self.syntaxError) }
     if words[2].equalsIgnoringCase("default") {
       session.waitsForDisk = true
+      session.client.queue?.setWaitsForDisk(true)
     } else if words[2].equalsIgnoringCase("async") {
       session.waitsForDisk = false
+      session.client.queue?.setWaitsForDisk(false)
     } else {
       return reply.error(Self.syntaxError)
     }
@@ -227,30 +287,35 @@ extension Execution {
     reply.ok()
   }
 
-  private mutating func clientList(_ words: borrowing Words) {
-    var clients = context.clients.all
-    if words.count > 2 {
-      if words[2].equalsIgnoringCase("id"), words.count > 3 {
-        var wanted: Set<Int> = []
-        for index in 3..<words.count {
-          guard let id = words[index].decimal else { return reply.error("ERR Invalid client ID") }
-          wanted.insert(id)
-        }
-        clients = clients.filter { wanted.contains($0.id) }
-      } else if words[2].equalsIgnoringCase("type"), words.count == 4 {
-        // Every client here is a normal one: no replicas, no subscribers.
-        if !words[3].equalsIgnoringCase("normal") {
-          guard
-            words[3].equalsIgnoringCase("master") || words[3].equalsIgnoringCase("replica")
-              || words[3].equalsIgnoringCase("slave") || words[3].equalsIgnoringCase("pubsub")
-          else { return reply.error("ERR Unknown client type '", words[3], "'") }
-          clients = []
-        }
-      } else {
-        return reply.error(Self.syntaxError)
-      }
+  private mutating func clientReply(_ words: borrowing Words, _ session: inout SessionState) {
+    if words[2].equalsIgnoringCase("on") {
+      session.attend([.silent, .skips], false)
+      reply.ok()
+    } else if words[2].equalsIgnoringCase("off") {
+      session.attend(.silent, true)
+    } else if words[2].equalsIgnoringCase("skip") {
+      if !session.attention.contains(.silent) { session.attend(.skipsNext, true) }
+    } else {
+      reply.error(Self.syntaxError)
     }
-    reply.verbatim(clients.map { $0.line + "\n" }.joined())
+  }
+
+  /// `CLIENT NO-EVICT`, which changes nothing: no client is closed for want of memory.
+  private mutating func clientNoEvict(_ words: borrowing Words, _ session: SessionState) {
+    guard let isOn = onOrOff(words[2]) else { return reply.error(Self.syntaxError) }
+    session.client.mark(.noEvict, isOn)
+    reply.ok()
+  }
+
+  private mutating func clientNoTouch(_ words: borrowing Words, _ session: inout SessionState) {
+    guard let isOn = onOrOff(words[2]) else { return reply.error(Self.syntaxError) }
+    session.attend(.noTouch, isOn)
+    session.client.mark(.noTouch, isOn)
+    reply.ok()
+  }
+
+  private func onOrOff(_ word: RawSpan) -> Bool? {
+    word.equalsIgnoringCase("on") ? true : word.equalsIgnoringCase("off") ? false : nil
   }
 
   /// The full name of the subcommand that the second word is, as declared; nil, with the reply saying why, when there

@@ -179,7 +179,7 @@ extension Execution {
     _ key: borrowing Key, _ database: Int, _ fields: borrowing Words, _ time: Int64
   ) {
     if time <= clock.now() {
-      removeMembers(.hash, key, database, fields)
+      removeMembers(.hash, key, database, fields, .fieldsExpired)
     } else {
       setFieldExpiry(key, database, fields, time)
     }
@@ -324,10 +324,15 @@ extension Execution {
       // They have expired before they were set: what stays is their absence.
       var names = ChosenMembers()
       for index in stride(from: 0, to: pairs.count, by: 2) { names.append(pairs[index]) }
-      _ = deleteFields(key, database, names.words, of: members)
-    case .at(let time): _ = putMembers(.hash, key, database, pairs, .at(time))
-    case .keep: _ = putMembers(.hash, key, database, pairs, .keep)
-    default: _ = putMembers(.hash, key, database, pairs)
+      // Valkey tells of both.
+      note(.setFieldsExpiring, key, database, isNew: members == nil)
+      if deleteFields(key, database, names.words, of: members, .fieldsExpired) == 0 {
+        note(.fieldsExpired, key, database, isNew: false)
+        if members == nil { note(.delete, key, database, isNew: false) }
+      }
+    case .at(let time): _ = putMembers(.hash, key, database, pairs, .setFieldsExpiring, .at(time))
+    case .keep: _ = putMembers(.hash, key, database, pairs, .setFields, .keep)
+    default: _ = putMembers(.hash, key, database, pairs, .setFields)
     }
   }
 
@@ -357,7 +362,7 @@ extension Execution {
     } while next != 0 && visited < entries
     if next == 0 { members.table?.endPass() }
     let fields = expired.words
-    if fields.count > 0 { removeMembers(.hash, key, database, fields) }
+    if fields.count > 0 { removeMembers(.hash, key, database, fields, .fieldsExpired) }
     return next
   }
 }

@@ -239,7 +239,9 @@ extension Execution {
       matches = find(in: GeoArea(center: center, shape: shape), members, search)
     }
     if let destination = search.destination {
-      store(matches, at: keyspace.place(words[destination]), database, search)
+      store(
+        matches, at: keyspace.place(words[destination]), database, search,
+        form.isOfRadius ? .storeAreaOfRadius : .storeArea)
     } else {
       show(matches, search)
     }
@@ -420,7 +422,7 @@ extension Execution {
   }
 
   private mutating func store(
-    _ matches: [GeoMatch], at key: borrowing Key, _ database: Int, _ search: GeoSearch
+    _ matches: [GeoMatch], at key: borrowing Key, _ database: Int, _ search: GeoSearch, _ event: KeyEvent
   ) {
     var scores: [Double] = []
     var chosen = ChosenMembers()
@@ -429,7 +431,7 @@ extension Execution {
       chosen.append(match.member.key)
     }
     guard !chosen.isOverfull else { return reply.refuseAsTooLarge() }
-    store(key, database, scores, chosen.words)
+    store(key, database, scores, chosen.words, event)
     reply.integer(scores.count)
   }
 }

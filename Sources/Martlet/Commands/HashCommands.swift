@@ -159,7 +159,7 @@ extension Execution {
       }
     }
     guard expired.words.count > 0 else { return (members, false) }
-    removeMembers(.hash, key, database, expired.words)
+    removeMembers(.hash, key, database, expired.words, .fieldsExpired)
     return findToChange(.hash, key, database)
   }
 
@@ -171,7 +171,7 @@ extension Execution {
     let pairs = words.from(2)
     if findToChange(key, database, fields: pairs, step: 2).isRefused { return }
     guard accepts(pairs, limits) else { return }
-    let added = putMembers(.hash, key, database, pairs)
+    let added = putMembers(.hash, key, database, pairs, .setFields)
     if repliesOK { reply.ok() } else { reply.integer(added) }
   }
 
@@ -189,7 +189,7 @@ extension Execution {
     if isRefused { return }
     if members?.find(words[2]) != nil { return reply.integer(0) }
     guard accepts(words.from(2), limits) else { return }
-    reply.integer(putMembers(.hash, key, database, words.from(2)))
+    reply.integer(putMembers(.hash, key, database, words.from(2), .setFields))
   }
 
   mutating func deleteFields(_ words: borrowing Words, _ database: Int) {
@@ -202,12 +202,13 @@ extension Execution {
 
   /// Deletes those of some fields that are there; how many they were.
   mutating func deleteFields(
-    _ key: borrowing Key, _ database: Int, _ fields: borrowing Words, of members: LiveMembers?
+    _ key: borrowing Key, _ database: Int, _ fields: borrowing Words, of members: LiveMembers?,
+    _ event: KeyEvent = .deleteFields
   ) -> Int {
     var present = ChosenMembers()
     for index in 0..<fields.count where members?.find(fields[index]) != nil { present.append(fields[index]) }
     let words = present.words
-    return words.count > 0 ? removeMembers(.hash, key, database, words) : 0
+    return words.count > 0 ? removeMembers(.hash, key, database, words, event) : 0
   }
 
   mutating func incrementField(_ words: borrowing Words, _ database: Int) {
@@ -223,7 +224,8 @@ extension Execution {
     }
     let (sum, overflow) = number.addingReportingOverflow(amount)
     guard !overflow else { return reply.error("ERR increment or decrement would overflow") }
-    setNumber(key, database, words[2], DecimalText(sum).bytes, keepsExpiry: old?.expires ?? false)
+    setNumber(
+      key, database, words[2], DecimalText(sum).bytes, keepsExpiry: old?.expires ?? false, .incrementField)
     reply.integer(sum)
   }
 
@@ -240,17 +242,19 @@ extension Execution {
     guard let sum = old.map({ DecimalSum($0.value, words[3]) }) ?? DecimalSum(zero.bytes, words[3]) else {
       return reply.error("ERR increment would produce NaN or Infinity")
     }
-    setNumber(key, database, words[2], sum.bytes, keepsExpiry: old?.expires ?? false)
+    setNumber(
+      key, database, words[2], sum.bytes, keepsExpiry: old?.expires ?? false, .incrementFieldByFraction)
     reply.bulk(sum.bytes)
   }
 
   /// Sets a field to the result of a sum, which is what is recorded.
   private mutating func setNumber(
-    _ key: borrowing Key, _ database: Int, _ field: RawSpan, _ digits: RawSpan, keepsExpiry: Bool
+    _ key: borrowing Key, _ database: Int, _ field: RawSpan, _ digits: RawSpan, keepsExpiry: Bool,
+    _ event: KeyEvent
   ) {
     var pair = ChosenMembers()
     pair.append(field)
     pair.append(digits)
-    _ = putMembers(.hash, key, database, pair.words, keepsExpiry ? .keep : .none)
+    _ = putMembers(.hash, key, database, pair.words, event, keepsExpiry ? .keep : .none)
   }
 }

@@ -107,7 +107,7 @@ extension Execution {
     let bytes = changed.bytes
     guard let old, bytes.count >= old.valueCount else {
       let metadata = old?.metadata.ofChangedValue ?? ItemMetadata()
-      return set(key, database, bytes.span.raw, metadata, isChange: old != nil)
+      return set(key, database, bytes.span.raw, metadata, isChange: old != nil, .count)
     }
     var pieces: [Range<Int>] = []
     for place in bytes.indices where place >= old.valueCount || old.value.byte(place) != bytes[place] {
@@ -117,9 +117,13 @@ extension Execution {
         pieces.append(place..<place + 1)
       }
     }
-    if pieces.isEmpty { return }
+    // Redis tells of a merge that changes nothing, too.
+    if pieces.isEmpty { return note(.count, key, database, isNew: false) }
     let group = journal.beginGroup()
-    for piece in pieces { setRange(key, database, piece.lowerBound, bytes.span.raw.extracting(piece)) }
+    for (index, piece) in pieces.enumerated() {
+      setRange(
+        key, database, piece.lowerBound, bytes.span.raw.extracting(piece), index == 0 ? .count : nil)
+    }
     journal.endGroup(group)
   }
 }

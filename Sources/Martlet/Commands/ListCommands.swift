@@ -362,9 +362,12 @@ extension Execution {
     guard let list else { return }
     let kept = list.range(start, stop)
     if kept.isEmpty {
-      delete(key, database)
+      delete(key, database, .trim)
+      noteIfEmptied(key, database)
     } else if kept.count < list.count {
       trimList(key, database, to: kept)
+    } else {
+      note(.trim, key, database, isNew: false)
     }
   }
 
@@ -397,20 +400,6 @@ extension Execution {
     guard let list = findListToChange(key, database).list else { return reply.null() }
     reply.bulk(list.element(from == .head ? 0 : list.count - 1))
     if !reply.isOverfull { moveElement(key, database, from, to: newKey, to) }
-  }
-
-  /// Moves an element of a list that is there to one of which it is known that it is a list or absent: two records in one
-  /// group.
-  mutating func moveElement(
-    _ key: borrowing Key, _ database: Int, _ from: ListEnd, to newKey: borrowing Key, _ to: ListEnd
-  ) {
-    guard let item = keyspace[key.shard].shard.find(key.bytes, key.hash, database) else { return }
-    var element = ChosenMembers()
-    element.append(item.list.element(from == .head ? 0 : item.list.count - 1))
-    let group = journal.beginGroup()
-    popElements(key, database, 1, from: from)
-    _ = pushElements(newKey, database, element.words, at: to)
-    journal.endGroup(group)
   }
 
   // MARK: The first of several lists

@@ -138,9 +138,9 @@ extension Execution {
     }
     if metadata.expiry != 0 && metadata.expiry <= clock.now() {
       // It has expired before it was stored: what stays is the key's absence.
-      if findToChange(key, database) != nil { delete(key, database) }
+      if findToChange(key, database) != nil { delete(key, database, .expired) }
     } else {
-      set(key, database, value, metadata)
+      set(key, database, value, metadata, metadata.expiry == 0 ? .set : .setExpiring)
     }
     return .stored
   }
@@ -195,13 +195,13 @@ extension Execution {
       let digits = DecimalText(result, paddedTo: item.valueCount)
       let isLonger = digits.bytes.byteCount > item.valueCount
       metadata.isStale = item.isStale && !isLonger
-      set(key, Memcached.database, digits.bytes, metadata, isChange: !isLonger)
+      set(key, Memcached.database, digits.bytes, metadata, isChange: !isLonger, .increment)
     } else {
       var digits = ByteQueue()
       digits.append(decimal: result)
       while digits.count < item.valueCount { digits.append(byte: UInt8(ascii: " ")) }
       metadata.isStale = item.isStale
-      set(key, Memcached.database, digits.bytes, metadata, isChange: true)
+      set(key, Memcached.database, digits.bytes, metadata, isChange: true, .increment)
     }
     return .counted(result)
   }

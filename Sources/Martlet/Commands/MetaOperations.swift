@@ -72,7 +72,7 @@ extension Execution {
     if request.mode == .append { joined.append(value) }
     var metadata = old.metadata.ofChangedValue
     metadata.cas = request.metadata.cas
-    set(key, Memcached.database, joined.bytes, metadata)
+    set(key, Memcached.database, joined.bytes, metadata, request.mode == .append ? .append : .prepend)
     return .stored
   }
 

@@ -22,6 +22,9 @@ internal let serverCommands: [CommandDeclaration] = [
     "FLUSHDB", arity: -1, [.write, .allShards], .server, since: "1.0.0", "O(N), N being the keys",
     "[ASYNC | SYNC]",
     "Deletes all keys of the chosen database."),
+  .init(
+    "MONITOR", arity: 1, [.admin], .server, since: "1.0.0", "O(1)", "",
+    "Shows the connection what all clients of the Redis protocol say."),
   .init("TIME", arity: 1, [.fast], .server, since: "2.6.0", "O(1)", "", "Returns the server's time."),
 ]
 

@@ -50,7 +50,7 @@ extension Execution {
       for index in 2..<words.count where members.find(words[index]) == nil { isNew = true; break }
       if !isNew { return reply.integer(0) }
     }
-    reply.integer(putMembers(.set, key, database, words.from(2)))
+    reply.integer(putMembers(.set, key, database, words.from(2), .addMembers))
   }
 
   mutating func removeMembers(_ words: borrowing Words, _ database: Int) {
@@ -60,7 +60,7 @@ extension Execution {
     guard let members else { return reply.integer(0) }
     var isThere = false
     for index in 2..<words.count where members.find(words[index]) != nil { isThere = true; break }
-    reply.integer(isThere ? removeMembers(.set, key, database, words.from(2)) : 0)
+    reply.integer(isThere ? removeMembers(.set, key, database, words.from(2), .removeMembers) : 0)
   }
 
   mutating func isMember(_ words: borrowing Words, _ database: Int) {
@@ -104,7 +104,10 @@ extension Execution {
       guard size <= Reply.maximumBytes else { return reply.refuseAsTooLarge() }
       if !isSingle { reply.set(members.count) }
       members.forEach { reply.bulk($0.key) }
-      if !reply.isOverfull { delete(key, database) }
+      if !reply.isOverfull {
+        delete(key, database, .popMembers)
+        noteIfEmptied(key, database)
+      }
       return
     }
     var chosen = ChosenMembers()
@@ -113,7 +116,7 @@ extension Execution {
     if !isSingle { reply.set(wanted) }
     let words = chosen.words
     for index in 0..<words.count { reply.bulk(words[index]) }
-    if !reply.isOverfull { removeMembers(.set, key, database, words) }
+    if !reply.isOverfull { removeMembers(.set, key, database, words, .popMembers) }
   }
 
   /// `SMOVE`: two records that no crash parts.
@@ -129,11 +132,11 @@ extension Execution {
     if isDestinationRefused { return }
     guard isThere, !words[1].equals(words[2]) else { return reply.integer(isThere ? 1 : 0) }
     if others?.find(words[3]) != nil {
-      removeMembers(.set, source, database, member)
+      removeMembers(.set, source, database, member, .removeMembers)
     } else {
       let group = journal.beginGroup()
-      removeMembers(.set, source, database, member)
-      _ = putMembers(.set, destination, database, member)
+      removeMembers(.set, source, database, member, .removeMembers)
+      _ = putMembers(.set, destination, database, member, .addMembers)
       journal.endGroup(group)
     }
     reply.integer(1)

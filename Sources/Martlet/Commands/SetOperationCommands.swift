@@ -61,7 +61,7 @@ extension Execution {
     let combined = combine(sets, operation)
     guard !combined.isOverfull else { return reply.error("ERR the set would be larger than 1 GiB") }
     let members = combined.words
-    storeSet(keyspace.place(words[1]), database, members)
+    storeSet(keyspace.place(words[1]), database, members, .store(operation))
     reply.integer(members.count)
   }
 
@@ -108,14 +108,16 @@ extension Execution {
   }
 
   /// Has a key hold a set of just these members, whatever it held before; without any it is gone.
-  mutating func storeSet(_ key: borrowing Key, _ database: Int, _ members: borrowing Words) {
+  mutating func storeSet(
+    _ key: borrowing Key, _ database: Int, _ members: borrowing Words, _ event: KeyEvent
+  ) {
     let isThere = findToChange(key, database) != nil
     guard members.count > 0 else {
       if isThere { delete(key, database) }
       return
     }
     let group = journal.beginGroup()
-    if isThere { delete(key, database) }
+    if isThere { delete(key, database, nil) }
     var start = 0
     while start < members.count {
       var end = start
@@ -124,7 +126,8 @@ extension Execution {
         bytes += members[end].byteCount + 1
         end += 1
       }
-      _ = putMembers(.set, key, database, members.extracting(start..<end))
+      _ = putMembers(
+        .set, key, database, members.extracting(start..<end), start == 0 ? event : nil, isNew: !isThere)
       start = end
     }
     journal.endGroup(group)

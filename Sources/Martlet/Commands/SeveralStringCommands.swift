@@ -114,9 +114,20 @@ extension Execution {
     default: break
     }
     if metadata.expiry == 0 || metadata.expiry > clock.now() {
-      set(key, database, value, metadata)
-    } else if findToChange(key, database) != nil {
-      delete(key, database)
+      if case .at = expiry {
+        set(key, database, value, metadata, .setExpiring)
+      } else {
+        set(key, database, value, metadata)
+      }
+      return
     }
+    // It has expired before it was stored: what stays is the key's absence.
+    let isThere = findToChange(key, database) != nil
+    if isThere {
+      delete(key, database, .setExpiring)
+    } else {
+      note(.setExpiring, key, database, isNew: true)
+    }
+    note(.expired, key, database, isNew: false)
   }
 }

@@ -300,7 +300,7 @@ extension Execution {
     let key = keyspace.place(words[destination])
     let isReplaced = findToChange(key, database) != nil
     let group = journal.beginGroup()
-    if isReplaced { delete(key, database) }
+    if isReplaced { delete(key, database, result.words.count == 0 ? .delete : nil) }
     var start = 0
     while start < result.words.count {
       var end = start
@@ -309,7 +309,9 @@ extension Execution {
         bytes += result.words[end].byteCount
         end += 1
       }
-      _ = pushElements(key, database, result.words.extracting(start..<end), at: .tail)
+      _ = pushElements(
+        key, database, result.words.extracting(start..<end), at: .tail, start == 0 ? .sortStore : nil,
+        isNew: !isReplaced)
       start = end
     }
     journal.endGroup(group)

@@ -166,7 +166,7 @@ extension Execution {
       chosen.append(entry.member.key)
     }
     guard !chosen.isOverfull else { return reply.refuseAsTooLarge() }
-    store(keyspace.place(words[1]), database, scores, chosen.words)
+    store(keyspace.place(words[1]), database, scores, chosen.words, .store(operation))
     reply.integer(scores.count)
   }
 
@@ -315,7 +315,9 @@ extension Execution {
 
   /// Puts members with their scores at a key, in the place of what is there; without any nothing is left there. All of it
   /// is there after a crash, or nothing.
-  mutating func store(_ key: borrowing Key, _ database: Int, _ scores: [Double], _ members: borrowing Words) {
+  mutating func store(
+    _ key: borrowing Key, _ database: Int, _ scores: [Double], _ members: borrowing Words, _ event: KeyEvent
+  ) {
     let isReplaced = findToChange(key, database) != nil
     guard !scores.isEmpty else {
       if isReplaced { delete(key, database) }
@@ -323,7 +325,7 @@ extension Execution {
     }
     let group = journal.beginGroup()
     defer { journal.endGroup(group) }
-    if isReplaced { delete(key, database) }
+    if isReplaced { delete(key, database, nil) }
     var start = 0
     while start < scores.count {
       var end = start
@@ -333,7 +335,9 @@ extension Execution {
         end += 1
       }
       let some = scores[start..<end].map(\.withoutSignOfZero)
-      _ = putScores(key, database, some, members.extracting(start..<end), step: 1)
+      _ = putScores(
+        key, database, some, members.extracting(start..<end), step: 1, start == 0 ? event : nil,
+        isNew: !isReplaced)
       start = end
     }
   }

@@ -247,7 +247,9 @@ extension Execution {
     let sum = old.map { $0 + amount } ?? amount
     guard !sum.isNaN else { return reply.error("ERR resulting score is not a number (NaN)") }
     guard options.allow(sum, over: old) else { return reply.null() }
-    if sum != old { _ = putScores(key, database, [sum.withoutSignOfZero], pair, step: 2) }
+    if sum != old {
+      _ = putScores(key, database, [sum.withoutSignOfZero], pair, step: 2, .incrementScore)
+    }
     reply.double(sum)
   }
 
@@ -292,7 +294,7 @@ extension Execution {
     if isRefused { return }
     var isThere = false
     for index in 2..<words.count where members?.find(words[index]) != nil { isThere = true; break }
-    reply.integer(isThere ? removeMembers(.sortedSet, key, database, words.from(2)) : 0)
+    reply.integer(isThere ? removeMembers(.sortedSet, key, database, words.from(2), .removeScored) : 0)
   }
 
   // MARK: Taking from an end
@@ -415,7 +417,7 @@ extension Execution {
     _ show: (inout Reply, Member) -> Void
   ) {
     members.forEach(in: ranks, isReversed: end == .highest) { show(&reply, $0) }
-    if !reply.isOverfull { remove(key, database, members, ranks) }
+    if !reply.isOverfull { remove(key, database, members, ranks, .pop(end)) }
   }
 
   /// Up to how many members that go by their ranks are recorded by their names.
@@ -423,13 +425,18 @@ extension Execution {
 
   /// Takes the members of some ranks, which there are, out of a sorted set. All of them: the key goes, and that is what is
   /// recorded; a few are named, so that a person sees which they were; of many the ranks are recorded.
-  mutating func remove(_ key: borrowing Key, _ database: Int, _ members: Members, _ ranks: Range<Int>) {
-    if ranks.count == members.count { return delete(key, database) }
-    if ranks.count > Self.namedRemovals { return removeRanks(key, database, ranks) }
+  mutating func remove(
+    _ key: borrowing Key, _ database: Int, _ members: Members, _ ranks: Range<Int>, _ event: KeyEvent
+  ) {
+    if ranks.count == members.count {
+      delete(key, database, event)
+      return noteIfEmptied(key, database)
+    }
+    if ranks.count > Self.namedRemovals { return removeRanks(key, database, ranks, event) }
     var chosen = ChosenMembers()
     members.forEach(in: ranks) { chosen.append($0.key) }
-    guard !chosen.isOverfull else { return removeRanks(key, database, ranks) }
-    removeMembers(.sortedSet, key, database, chosen.words)
+    guard !chosen.isOverfull else { return removeRanks(key, database, ranks, event) }
+    removeMembers(.sortedSet, key, database, chosen.words, event)
   }
 }
 

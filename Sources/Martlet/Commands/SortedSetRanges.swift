@@ -282,7 +282,7 @@ extension Execution {
       }
     }
     guard !chosen.isOverfull else { return reply.refuseAsTooLarge() }
-    store(keyspace.place(words[1]), database, scores, chosen.words)
+    store(keyspace.place(words[1]), database, scores, chosen.words, .storeRange)
     reply.integer(scores.count)
   }
 
@@ -301,7 +301,7 @@ extension Execution {
     if isRefused { return }
     guard let members = members?.members else { return reply.integer(0) }
     let ranks = bounds.ranks(in: members, isReversed: false)
-    if !ranks.isEmpty { remove(key, database, members, ranks) }
+    if !ranks.isEmpty { remove(key, database, members, ranks, .remove(kind)) }
     reply.integer(ranks.count)
   }
 }

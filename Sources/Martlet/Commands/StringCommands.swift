@@ -254,9 +254,13 @@ extension Execution {
     counters.value.sets.add()
     if metadata.expiry != 0 && metadata.expiry <= clock.now() {
       // It has expired before it was set: what stays is the key's absence.
-      if findToChange(key, database) != nil { delete(key, database) }
+      if findToChange(key, database) != nil { delete(key, database, .expired) }
     } else {
-      set(key, database, words[2], metadata)
+      if case .at = expiry {
+        set(key, database, words[2], metadata, .setExpiring)
+      } else {
+        set(key, database, words[2], metadata)
+      }
     }
     if !returnsOld { reply.ok() }
   }
@@ -306,7 +310,7 @@ extension Execution {
           ? "ERR invalid expire time in 'setex' command" : "ERR invalid expire time in 'psetex' command")
     }
     counters.value.sets.add()
-    set(keyspace.place(words[1]), database, words[3], ItemMetadata(expiry: expiry))
+    set(keyspace.place(words[1]), database, words[3], ItemMetadata(expiry: expiry), .setExpiring)
     reply.ok()
   }
 
@@ -449,7 +453,7 @@ extension Execution {
     let (sum, overflow) = number.addingReportingOverflow(amount)
     guard !overflow else { return reply.error("ERR increment or decrement would overflow") }
     let digits = DecimalText(sum)
-    set(key, database, digits.bytes, old?.metadata.ofChangedValue ?? ItemMetadata())
+    set(key, database, digits.bytes, old?.metadata.ofChangedValue ?? ItemMetadata(), .increment)
     reply.integer(sum)
   }
 
@@ -464,7 +468,7 @@ extension Execution {
     guard let sum = old.map({ DecimalSum($0.value, words[2]) }) ?? DecimalSum(zero.bytes, words[2]) else {
       return reply.error("ERR increment would produce NaN or Infinity")
     }
-    set(key, database, sum.bytes, old?.metadata.ofChangedValue ?? ItemMetadata())
+    set(key, database, sum.bytes, old?.metadata.ofChangedValue ?? ItemMetadata(), .incrementByFraction)
     reply.bulk(sum.bytes)
   }
 }

@@ -89,6 +89,31 @@ extension Execution {
   }
 }
 
+extension ServerContext {
+  /// Has all clients that are a user heed what has become of it. Those of one that is gone are closed, and those that listen
+  /// to what they may listen to no more.
+  ///
+  /// - Parameter own: the client that has changed it, which hears the reply first.
+  /// - Returns: whether that one is to be closed.
+  package func noteChange(of user: User, by own: ClientRecord? = nil) -> Bool {
+    let concerned = clients.all.filter { $0.noteChange(of: user) }
+    var closed = concerned
+    if !user.isRemoved {
+      let numbers = Set(concerned.lazy.filter { $0.update { $0.listens } }.map(\.id))
+      if numbers.isEmpty { return false }
+      let rules = user.rules
+      closed = channels.listeners { client, kind, name in
+        numbers.contains(client.id) && !rules.allowsChannel(name, isPattern: kind == .pattern)
+      }
+    }
+    var closesOwn = false
+    for client in closed {
+      if client === own { closesOwn = true } else { door(client)?.close(client) }
+    }
+    return closesOwn
+  }
+}
+
 extension SessionState {
   /// Whether the client's user has been deleted. Then nothing more is done for it.
   var isRemoved: Bool { user?.isRemoved ?? false }

@@ -82,8 +82,10 @@ extension Execution {
     _ words: borrowing Words, _ keys: Range<Int>, _ wish: Wish, milliseconds: Int,
     _ session: inout SessionState
   ) -> DispatchOutcome {
+    let (client, door) = (session.client, context.door(session.client))
     let waiter = Waiter(
-      client: session.client.id, database: session.database, keys: keys.map { words[$0].array }, wish, waker)
+      client: client.id, database: session.database, keys: keys.map { words[$0].array }, wish
+    ) { door?.wake(client) }
     session.blocked = BlockedRequest(store, context.blockedClients, waiter)
     return goOnWaiting(milliseconds: milliseconds, &session) ?? .wait(until: .min)
   }

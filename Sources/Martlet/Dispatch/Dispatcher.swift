@@ -21,41 +21,20 @@ extension Execution {
   {
     guard let command = commands.find(words[0]) else {
       session.refuseTransaction()
-      replyUnknown(words)
+      replyUnknown(words, &session)
       return .done
     }
     guard words.count == command.arity || (command.arity < 0 && words.count >= -command.arity) else {
       replyArity(command, &session)
       return .done
     }
-    if session.client.isGuarded {
-      if session.isRemoved { return .close }
-      guard admit(command, words, &session) else { return .done }
-    }
-    if session.isInTransaction, let outcome = dispatchInTransaction(words, &session) {
+    // One look at all that makes a request be more than run.
+    if !attention(session).isDisjoint(with: .requests), let outcome = dispatchAttended(words, &session) {
       return outcome
     }
-    if command.flags.contains(.write) {
-      // What a request has waited for has been taken and recorded.
-      switch journal.room {
-      case .free: break
-      case .full: if !session.waitsForData { return .waitForRoom }
-      case .stalled, .failed:
-        if !session.waitsForData {
-          refuse(command.index)
-          replyJournalFailed()
-          return .done
-        }
-      }
-      if command.flags.contains(.denyOOM) && !hasMemory() && !session.waitsForData {
-        refuse(command.index)
-        reply.error(Self.outOfMemory)
-        return .done
-      }
-    }
+    if let refusal = refusal(command, session) { return refusal }
     // A request that waits comes here again and again, and counts once.
     if !session.isWaiting {
-      if !context.attention.isEmpty { attend(words, session, command.index) }
       let calls = counters.value.calls.add(command.index)
       if calls & command.timingMask == 0 || words.count >= TimingRules.manyWords { startTiming() }
       session.client.noteCommand(command.index)
@@ -92,6 +71,29 @@ extension Execution {
     return runLocking(command, words, &session)
   }
 
+  /// Why a command can't be run now, the reply saying so, or has to wait; nil when it can.
+  @inline(__always)
+  mutating func refusal(_ command: CommandEntry, _ session: SessionState) -> DispatchOutcome? {
+    guard command.flags.contains(.write) else { return nil }
+    // What a request has waited for has been taken and recorded.
+    switch journal.room {
+    case .free: break
+    case .full: if !session.waitsForData { return .waitForRoom }
+    case .stalled, .failed:
+      if !session.waitsForData {
+        refuse(command.index)
+        replyJournalFailed()
+        return .done
+      }
+    }
+    if command.flags.contains(.denyOOM) && !hasMemory() && !session.waitsForData {
+      refuse(command.index)
+      reply.error(Self.outOfMemory)
+      return .done
+    }
+    return nil
+  }
+
   /// Runs a command with several keys.
   private mutating func runLocking(
     _ command: CommandEntry, _ words: borrowing Words, _ session: inout SessionState
@@ -120,10 +122,10 @@ extension Execution {
     case .set: set(words, database, session.limits)
 
     case .auth: auth(words, &session)
-    case .client: client(words, &session)
+    case .client: return client(words, &session)
     case .echo: reply.bulk(words[1])
     case .hello: hello(words, &session)
-    case .ping: ping(words)
+    case .ping: ping(words, session)
     case .quit:
       reply.ok()
       return .close
@@ -143,7 +145,17 @@ extension Execution {
     case .unwatch: unwatch(&session)
     case .watch: watch(words, &session)
 
-    case .acl: acl(words, session)
+    case .psubscribe: subscribe(.pattern, words, &session)
+    case .publish: publish(words, session)
+    case .pubsub: pubsub(words, session)
+    case .punsubscribe: unsubscribe(.pattern, words, &session)
+    case .spublish: publishToShard(words, session)
+    case .ssubscribe: subscribe(.shardChannel, words, &session)
+    case .subscribe: subscribe(.channel, words, &session)
+    case .sunsubscribe: unsubscribe(.shardChannel, words, &session)
+    case .unsubscribe: unsubscribe(.channel, words, &session)
+
+    case .acl: return acl(words, session)
     case .bgrewriteaof: rewriteInBackground()
     case .bgsave: saveInBackground(words)
     case .lastsave: lastSave()
@@ -154,6 +166,7 @@ extension Execution {
     case .flushall: flush(words, nil)
     case .flushdb: flush(words, database)
     case .info: info(words)
+    case .monitor: monitor(&session)
     case .swapdb: swapServing(words)
     case .time: time()
     case .debug: debug(words, session)
@@ -399,7 +412,9 @@ extension Execution {
   static var outOfMemory: String { "OOM command not allowed when used memory > 'maxmemory'." }
 
   @inline(never)
-  private mutating func replyUnknown(_ words: borrowing Words) {
+  private mutating func replyUnknown(_ words: borrowing Words, _ session: inout SessionState) {
+    let start = reply.buffer.count
+    defer { silenceRefusal(from: start, &session) }
     reply.command = -1
     // Redis shows up to 128 bytes of the name, and of the arguments with their quotes.
     var text = ByteQueue()
@@ -425,7 +440,9 @@ extension Execution {
     // An EXEC that is refused ends the transaction, if there is one or not.
     if command.id == .exec { return refuseExecution(because: Self.wrongArity(name), &session) }
     session.refuseTransaction()
+    let start = reply.buffer.count
     replyArity(name)
+    silenceRefusal(from: start, &session)
   }
 
   @inline(never)

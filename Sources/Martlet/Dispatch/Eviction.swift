@@ -112,7 +112,8 @@ extension Execution {
     if keyspace[index].shard.freeDoomed(EvictionBounds.doomedFreedAtOnce) == 0 {
       let now = clock.now()
       guard let victim = keyspace[index].shard.chooseVictim(policy, now: now, &random) else { return nil }
-      if victim.item.mayHaveExpired && victim.item.hasExpired(now) {
+      let hasExpired = victim.item.mayHaveExpired && victim.item.hasExpired(now)
+      if hasExpired {
         noteExpired(victim.item)
       } else {
         counters.value.evicted.add()
@@ -121,7 +122,7 @@ extension Execution {
         if context.watchers.want(.evictions) { tellEviction(victim.item, now) }
       }
       let weight = victim.item.weight
-      evict(victim, index)
+      evict(victim, index, hasExpired ? .expired : .evicted)
       // What is put aside for a checkpoint, or freed bit by bit, is on its way.
       return max(weight, before - keyspace[index].shard.allocator.usedBytes)
     }

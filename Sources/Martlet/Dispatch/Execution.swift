@@ -11,6 +11,10 @@ package struct SessionState {
     var awaitedCheckpoint: Int?
     var databaseCopy: DatabaseSnapshot?
     var blocked: BlockedRequest?
+    var queue: PushQueue?
+    var subscriptions: Subscriptions?
+    var tracking: SessionTracking?
+    var monitoring: Monitoring?
   }
 
   package let client: ClientRecord
@@ -33,8 +37,6 @@ package struct SessionState {
   var protocolVersion: UInt8 = 2
   /// Whether its replies wait for the disk as the server's setting has it; if not, they never wait.
   var waitsForDisk = true
-  /// Whether commands are queued until `EXEC`.
-  var isInTransaction = false
 
   package init(_ client: ClientRecord, _ limits: SessionLimits, _ context: ServerContext) {
     self.client = client
@@ -72,6 +74,30 @@ package struct SessionState {
     set { keep(newValue, as: \.blocked) }
   }
 
+  /// What others have for the client; nil if it has never asked for something.
+  var queue: PushQueue? {
+    get { seldomKept?.queue }
+    set { keep(newValue, as: \.queue) }
+  }
+
+  /// What the client listens to; nil if it has never listened.
+  var subscriptions: Subscriptions? {
+    get { seldomKept?.subscriptions }
+    set { keep(newValue, as: \.subscriptions) }
+  }
+
+  /// What is kept of the client's tracking; nil if it doesn't track.
+  var tracking: SessionTracking? {
+    get { seldomKept?.tracking }
+    set { keep(newValue, as: \.tracking) }
+  }
+
+  /// That the client sees what all say; nil if it doesn't.
+  var monitoring: Monitoring? {
+    get { seldomKept?.monitoring }
+    set { keep(newValue, as: \.monitoring) }
+  }
+
   private mutating func keep<Value>(
     _ value: Value?, as place: ReferenceWritableKeyPath<SeldomKept, Value?>
   ) {
@@ -93,7 +119,12 @@ package struct SessionState {
     become(context.users.initial)
     waitsForDisk = true
     databaseCopy = nil
+    endTracking()
+    endMonitoring()
+    endSubscriptions()
+    attend(.ofClient.subtracting([.guarded, .owing]), false)
     client.update {
+      $0.marks = []
       $0.name = ""
       $0.database = 0
       $0.protocolVersion = 2
@@ -171,11 +202,11 @@ package struct Execution: ~Copyable {
   let ranges = Pinned(WordRanges())
   /// Values of at least so many bytes are lent to whoever sends the replies.
   private var lentFrom = Int.max
+  /// The number of the client that makes the changes; 0 if it tracks nothing.
+  var ownClient = 0
   private var record = ByteQueue()
   /// Keys at which values have been made and at which clients wait, to be served behind the command.
   var readyKeys: [ReadyKey] = []
-  /// What has the sessions of this lane called; nil where nobody serves sessions that wait.
-  package var waker: (any Waker)?
   /// How long the request under way takes.
   var timing = RequestTiming()
   /// Which shard is squeezed next.
@@ -325,7 +356,7 @@ package struct Execution: ~Copyable {
     shown = max(shown, item.version)
     if item.mayHaveExpired && item.hasExpired(clock.now()) {
       noteExpired(item)
-      delete(key, database)
+      delete(key, database, .expired)
       return nil
     }
     return item
@@ -347,13 +378,17 @@ package struct Execution: ~Copyable {
 
   /// Sets a string.
   ///
-  /// - Parameter isChange: the value was made from the one before, so that whether it was read or claimed stays.
+  /// - Parameters:
+  ///   - isChange: the value was made from the one before, so that whether it was read or claimed stays.
+  ///   - event: what it is told as.
   @inline(__always)
   mutating func set(
-    _ key: borrowing Key, _ database: Int, _ value: RawSpan, _ metadata: ItemMetadata, isChange: Bool = false
+    _ key: borrowing Key, _ database: Int, _ value: RawSpan, _ metadata: ItemMetadata, isChange: Bool = false,
+    _ event: KeyEvent = .set
   ) {
     record.recordSet(key.bytes, value, metadata)
     let version = commitRecord(database)
+    note(event, key, database)
     keyspace[key.shard].shard.setString(
       key.bytes, key.hash, database, value, metadata, version, isChange: isChange)
   }
@@ -364,6 +399,7 @@ package struct Execution: ~Copyable {
     let version = commitRecord(database)
     for index in stride(from: 0, to: pairs.count, by: 2) {
       let key = keyspace.place(pairs[index])
+      note(.set, key, database)
       keyspace[key.shard].shard.setString(
         key.bytes, key.hash, database, pairs[index + 1], ItemMetadata(), version)
     }
@@ -374,26 +410,36 @@ package struct Execution: ~Copyable {
     let end = keyspace[key.shard].shard.find(key.bytes, key.hash, database)?.valueCount ?? 0
     record.recordAppend(key.bytes, value)
     let version = commitRecord(database)
+    note(.append, key, database)
     keyspace[key.shard].shard.writeString(key.bytes, key.hash, database, at: end, value, version)
   }
 
   mutating func prepend(_ key: borrowing Key, _ database: Int, _ value: RawSpan) {
     record.recordPrepend(key.bytes, value)
     let version = commitRecord(database)
+    note(.prepend, key, database)
     keyspace[key.shard].shard.prependString(key.bytes, key.hash, database, value, version)
   }
 
   /// Writes into a string from `offset` on.
-  mutating func setRange(_ key: borrowing Key, _ database: Int, _ offset: Int, _ value: RawSpan) {
+  ///
+  /// - Parameter event: what it is told as; nil if it has been told.
+  mutating func setRange(
+    _ key: borrowing Key, _ database: Int, _ offset: Int, _ value: RawSpan, _ event: KeyEvent? = .setRange
+  ) {
     record.recordSetRange(key.bytes, offset, value)
     let version = commitRecord(database)
+    note(event, key, database)
     keyspace[key.shard].shard.writeString(key.bytes, key.hash, database, at: offset, value, version)
   }
 
   /// Deletes a key that is there.
-  mutating func delete(_ key: borrowing Key, _ database: Int) {
+  ///
+  /// - Parameter event: what it is told as; nil if something else is made in its place, which is told.
+  mutating func delete(_ key: borrowing Key, _ database: Int, _ event: KeyEvent? = .delete) {
     record.recordDelete(key.bytes)
     let version = commitRecord(database)
+    note(event, key, database)
     keyspace[key.shard].shard.remove(key.bytes, key.hash, database, version)
   }
 
@@ -405,16 +451,20 @@ package struct Execution: ~Copyable {
     var deleted = 0
     for index in 0..<keys.count {
       let key = keyspace.place(keys[index])
-      if keyspace[key.shard].shard.remove(key.bytes, key.hash, database, version) { deleted += 1 }
+      if keyspace[key.shard].shard.remove(key.bytes, key.hash, database, version) {
+        deleted += 1
+        note(.delete, key, database, isNew: false)
+      }
     }
     return deleted
   }
 
   /// Deletes a victim in a locked shard. No reply waits for that.
-  mutating func evict(_ victim: Victim, _ shard: ShardIndex) {
+  mutating func evict(_ victim: Victim, _ shard: ShardIndex, _ event: KeyEvent) {
     let before = shown
     record.recordDelete(victim.item.key)
     let version = commitRecord(victim.database)
+    note(event, keyspace.place(victim.item.key), victim.database, isNew: false)
     shown = before
     keyspace[shard].shard.evict(victim.item, victim.hash, victim.database, version)
   }
@@ -429,6 +479,7 @@ package struct Execution: ~Copyable {
   mutating func setExpiry(_ key: borrowing Key, _ database: Int, _ milliseconds: Int64) {
     record.recordExpiry(key.bytes, milliseconds)
     let version = commitRecord(database)
+    note(milliseconds == 0 ? .persist : .expire, key, database)
     keyspace[key.shard].shard.setExpiry(key.bytes, key.hash, database, milliseconds, version)
   }
 
@@ -440,6 +491,7 @@ package struct Execution: ~Copyable {
   mutating func markStale(_ key: borrowing Key, _ database: Int, expiry: Int64?, cas: UInt64) {
     record.recordStale(key.bytes, expiry: expiry, cas: cas)
     let version = commitRecord(database)
+    note(.stale, key, database)
     keyspace[key.shard].shard.markStale(
       key.bytes, key.hash, database, expiry: expiry, cas: cas, version)
   }
@@ -447,6 +499,10 @@ package struct Execution: ~Copyable {
   mutating func rename(_ key: borrowing Key, _ newKey: borrowing Key, _ database: Int) {
     record.recordRename(key.bytes, newKey.bytes)
     let version = commitRecord(database)
+    // Redis deletes what is in the way first: the new key is new, whatever there was.
+    note(.new, newKey, database, isNew: false)
+    note(.renameFrom, key, database, isNew: false)
+    note(.renameTo, newKey, database, isNew: false)
     guard let item = keyspace[key.shard].shard.release(key.bytes, key.hash, database, version) else { return }
     keyspace[newKey.shard].shard.adopt(item, newKey.bytes, newKey.hash, database, version)
     noteMade(newKey, database)
@@ -455,6 +511,7 @@ package struct Execution: ~Copyable {
   mutating func copy(_ key: borrowing Key, _ database: Int, to newKey: borrowing Key, _ newDatabase: Int) {
     record.recordCopy(key.bytes, newKey.bytes, newDatabase)
     let version = commitRecord(database)
+    note(.copyTo, newKey, newDatabase, isNew: true)
     guard let item = keyspace[key.shard].shard.copy(key.bytes, key.hash, database) else { return }
     keyspace[newKey.shard].shard.adopt(item, newKey.bytes, newKey.hash, newDatabase, version)
     noteMade(newKey, newDatabase)
@@ -464,6 +521,9 @@ package struct Execution: ~Copyable {
   mutating func move(_ key: borrowing Key, _ database: Int, to newDatabase: Int) {
     record.recordMove(key.bytes, newDatabase)
     let version = commitRecord(database)
+    note(.new, key, newDatabase, isNew: false)
+    note(.moveFrom, key, database, isNew: false)
+    note(.moveTo, key, newDatabase, isNew: false)
     guard let item = keyspace[key.shard].shard.release(key.bytes, key.hash, database, version) else { return }
     keyspace[key.shard].shard.adopt(item, key.bytes, key.hash, newDatabase, version)
     noteMade(key, newDatabase)
@@ -473,6 +533,7 @@ package struct Execution: ~Copyable {
   mutating func swapDatabases(_ first: Int, _ second: Int) {
     record.recordSwap(first, second)
     let version = commitRecord(0)
+    noteAll()
     for shard in 0..<keyspace.shardCount { keyspace[shard].shard.swapDatabases(first, second, version) }
     journal.holdReplies(until: version)
     noteChanged(first)
@@ -481,46 +542,62 @@ package struct Execution: ~Copyable {
 
   /// Adds members to a collection or gives them other values, or makes one; how many are new.
   ///
-  /// - Parameter members: members of a set, or fields and values of a hash in turn.
+  /// - Parameters:
+  ///   - members: members of a set, or fields and values of a hash in turn.
+  ///   - event: what it is told as; nil if it has been told.
+  ///   - isNew: whether the key is told to be new; nil if it is when nothing is there.
   mutating func putMembers(
     _ kind: ItemKind, _ key: borrowing Key, _ database: Int, _ members: borrowing Words,
-    _ expiry: FieldExpiry = .none
+    _ event: KeyEvent?, _ expiry: FieldExpiry = .none, isNew: Bool? = nil
   ) -> Int {
     record.recordMembers(kind, key.bytes, members, expiry)
     let version = commitRecord(database)
+    note(event, key, database, isNew: isNew)
     return keyspace[key.shard].shard.putMembers(
       kind, key.bytes, key.hash, database, members, expiry, version)
   }
 
   /// Gives members of a sorted set their scores, one after the other, or makes one.
   ///
-  /// - Parameter words: as many members as scores, each the last of `step` words.
+  /// - Parameters:
+  ///   - words: as many members as scores, each the last of `step` words.
+  ///   - event: what it is told as; nil if it has been told.
+  ///   - isNew: whether the key is told to be new; nil if it is when nothing is there.
   /// - Returns: how many are new, and how many others have got another score.
   mutating func putScores(
-    _ key: borrowing Key, _ database: Int, _ scores: [Double], _ words: borrowing Words, step: Int
+    _ key: borrowing Key, _ database: Int, _ scores: [Double], _ words: borrowing Words, step: Int,
+    _ event: KeyEvent? = .addScores, isNew: Bool? = nil
   ) -> (added: Int, changed: Int) {
     record.recordScores(key.bytes, scores, words, step: step)
     let version = commitRecord(database)
     noteMade(key, database)
+    note(event, key, database, isNew: isNew)
     return keyspace[key.shard].shard.putScores(
       key.bytes, key.hash, database, scores, words, step: step, version)
   }
 
   /// Takes the members of some ranks, which there are, out of a sorted set.
-  mutating func removeRanks(_ key: borrowing Key, _ database: Int, _ ranks: Range<Int>) {
+  mutating func removeRanks(
+    _ key: borrowing Key, _ database: Int, _ ranks: Range<Int>, _ event: KeyEvent
+  ) {
     record.recordRemoveRanks(key.bytes, ranks)
     let version = commitRecord(database)
+    note(event, key, database)
     keyspace[key.shard].shard.removeRanks(key.bytes, key.hash, database, ranks, version)
+    noteIfEmptied(key, database)
   }
 
   /// Takes members out of a collection that is there; how many were in it.
   @discardableResult
   mutating func removeMembers(
-    _ kind: ItemKind, _ key: borrowing Key, _ database: Int, _ members: borrowing Words
+    _ kind: ItemKind, _ key: borrowing Key, _ database: Int, _ members: borrowing Words, _ event: KeyEvent
   ) -> Int {
     record.recordRemoveMembers(kind, key.bytes, members)
     let version = commitRecord(database)
-    return keyspace[key.shard].shard.removeMembers(key.bytes, key.hash, database, members, version)
+    note(event, key, database)
+    let removed = keyspace[key.shard].shard.removeMembers(key.bytes, key.hash, database, members, version)
+    noteIfEmptied(key, database)
+    return removed
   }
 
   /// Gives fields that are there an expiry in milliseconds since 1970, or with 0 takes it away.
@@ -529,6 +606,7 @@ package struct Execution: ~Copyable {
   ) {
     record.recordFieldExpiry(key.bytes, fields, milliseconds)
     let version = commitRecord(database)
+    note(milliseconds == 0 ? .persistFields : .expireFields, key, database)
     keyspace[key.shard].shard.setFieldExpiry(
       key.bytes, key.hash, database, fields, milliseconds, version)
   }
@@ -537,8 +615,21 @@ package struct Execution: ~Copyable {
   mutating func pushElements(
     _ key: borrowing Key, _ database: Int, _ words: borrowing Words, at end: ListEnd
   ) -> Int {
+    pushElements(key, database, words, at: end, .push(at: end))
+  }
+
+  /// The same.
+  ///
+  /// - Parameters:
+  ///   - event: what it is told as; nil if it has been told.
+  ///   - isNew: whether the key is told to be new; nil if it is when nothing is there.
+  mutating func pushElements(
+    _ key: borrowing Key, _ database: Int, _ words: borrowing Words, at end: ListEnd, _ event: KeyEvent?,
+    isNew: Bool? = nil
+  ) -> Int {
     record.recordPush(key.bytes, words, at: end)
     let version = commitRecord(database)
+    note(event, key, database, isNew: isNew)
     noteMade(key, database)
     return keyspace[key.shard].shard.pushElements(key.bytes, key.hash, database, words, at: end, version)
   }
@@ -547,13 +638,41 @@ package struct Execution: ~Copyable {
   mutating func popElements(_ key: borrowing Key, _ database: Int, _ count: Int, from end: ListEnd) {
     record.recordPop(key.bytes, count, from: end)
     let version = commitRecord(database)
+    note(.pop(from: end), key, database)
     keyspace[key.shard].shard.popElements(key.bytes, key.hash, database, count, from: end, version)
+    noteIfEmptied(key, database)
+  }
+
+  /// Moves an element of a list that is there to one of which it is known that it is a list or absent: two records in one
+  /// group.
+  mutating func moveElement(
+    _ key: borrowing Key, _ database: Int, _ from: ListEnd, to newKey: borrowing Key, _ to: ListEnd
+  ) {
+    guard let item = keyspace[key.shard].shard.find(key.bytes, key.hash, database) else { return }
+    var element = ChosenMembers()
+    element.append(item.list.element(from == .head ? 0 : item.list.count - 1))
+    let group = journal.beginGroup()
+    // Redis pushes first, and tells so.
+    let isNew = keyspace[newKey.shard].shard.find(newKey.bytes, newKey.hash, database) == nil
+    record.recordPop(key.bytes, 1, from: from)
+    var version = commitRecord(database)
+    keyspace[key.shard].shard.popElements(key.bytes, key.hash, database, 1, from: from, version)
+    record.recordPush(newKey.bytes, element.words, at: to)
+    version = commitRecord(database)
+    note(.push(at: to), newKey, database, isNew: isNew)
+    note(.pop(from: from), key, database, isNew: false)
+    noteMade(newKey, database)
+    _ = keyspace[newKey.shard].shard.pushElements(
+      newKey.bytes, newKey.hash, database, element.words, at: to, version)
+    noteIfEmptied(key, database)
+    journal.endGroup(group)
   }
 
   /// Keeps some elements of a list that is there, one at least, and takes the others out.
   mutating func trimList(_ key: borrowing Key, _ database: Int, to kept: Range<Int>) {
     record.recordTrim(key.bytes, to: kept)
     let version = commitRecord(database)
+    note(.trim, key, database)
     keyspace[key.shard].shard.trimList(key.bytes, key.hash, database, to: kept, version)
   }
 
@@ -561,6 +680,7 @@ package struct Execution: ~Copyable {
   mutating func setElement(_ key: borrowing Key, _ database: Int, _ index: Int, _ word: RawSpan) {
     record.recordSetElement(key.bytes, index, word)
     let version = commitRecord(database)
+    note(.setElement, key, database)
     keyspace[key.shard].shard.setElement(key.bytes, key.hash, database, index, word, version)
   }
 
@@ -570,6 +690,7 @@ package struct Execution: ~Copyable {
   ) -> Int {
     record.recordInsertElement(key.bytes, isAfter: isAfter, pivot, word)
     let version = commitRecord(database)
+    note(.insertElement, key, database)
     return keyspace[key.shard].shard.insertElement(
       key.bytes, key.hash, database, at: isAfter ? index + 1 : index, word, version)
   }
@@ -580,15 +701,19 @@ package struct Execution: ~Copyable {
   mutating func removeElements(_ key: borrowing Key, _ database: Int, _ word: RawSpan, count: Int) -> Int {
     record.recordRemoveElements(key.bytes, count, word)
     let version = commitRecord(database)
-    return keyspace[key.shard].shard.removeElements(
+    note(.removeElements, key, database)
+    let removed = keyspace[key.shard].shard.removeElements(
       key.bytes, key.hash, database, word, most: count == 0 ? .max : Int(clamping: count.magnitude),
       from: count < 0 ? .tail : .head, version)
+    noteIfEmptied(key, database)
+    return removed
   }
 
   /// Empties one database. Every shard is locked.
   mutating func flush(_ database: Int) {
     record.recordFlush()
     let version = commitRecord(database)
+    noteAll()
     for shard in 0..<keyspace.shardCount { keyspace[shard].shard.removeAll(database, version) }
   }
 
@@ -596,6 +721,7 @@ package struct Execution: ~Copyable {
   mutating func flushAll() {
     record.recordFlushAll()
     let version = commitRecord(0)
+    noteAll()
     for shard in 0..<keyspace.shardCount {
       for database in 0..<keyspace.databaseCount { keyspace[shard].shard.removeAll(database, version) }
     }

@@ -75,6 +75,7 @@ package struct Reply: ~Copyable {
   /// Takes the replies from `start` on back, a place in the buffer.
   mutating func truncate(to start: Int) {
     buffer.truncate(to: start)
+    while let last = marks.last, last.start >= start { marks.removeLast() }
     guard !lent.isEmpty else { return }
     limit += lent.byteCount
     lent.empty(from: start)
@@ -233,6 +234,8 @@ extension Reply {
     buffer.append(digits)
     endLine()
   }
+  /// What isn't the reply to a request; in version 2 an array, which the client knows by its first word.
+  mutating func push(_ count: Int) { header(version >= 3 ? ">" : "*", count) }
 
   /// A map of `count` pairs; in version 2 an array of twice as many.
   mutating func map(_ count: Int) {

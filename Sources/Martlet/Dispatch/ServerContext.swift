@@ -1,5 +1,5 @@
-// What the sessions of all lanes share besides the data: settings that commands show and change, the connected
-// clients, the counters.
+// What the sessions of all lanes share besides the data: settings that commands show and change, the counters, who listens
+// to what.
 
 internal import Synchronization
 
@@ -165,12 +165,24 @@ package final class ServerContext: Sendable {
   let blockedClients = BlockedClients()
   /// Who watches what memcached's clients do.
   let watchers = Watchers()
+  /// Who listens to which channels.
+  package let channels = Channels()
+  /// Who tracks which keys.
+  package let tracking: Tracking
+  /// Who sees what all say.
+  let monitors = Monitors()
+  /// Whether clients have to wait.
+  let pause = Pause()
+  /// How much may wait for a client.
+  package let outputLimits = OutputLimits()
+  /// How each lane is reached, by its number.
+  private let doors = Guarded<[any LaneDoor]>([])
+  private let attentionBox = Atomic<UInt32>(0)
+  private let eventClassesBox = Atomic<UInt32>(0)
   private let memoryLimitBox = Atomic<Int>(0)
   private let evictionPolicyBox = Atomic<UInt8>(0)
   private let hasEvictedBox = Atomic<Bool>(false)
   private let firstEviction = Mutex<@Sendable () -> Void>({})
-  /// What each request is to be looked at for, besides being run.
-  private let attentionBox = Atomic<UInt8>(0)
   /// Ends the server.
   private let stop = Mutex<@Sendable () -> Void>({})
   /// When database 0 is to be emptied, in milliseconds since 1970; 0 when no such wish is open.
@@ -222,6 +234,7 @@ package final class ServerContext: Sendable {
     self.users = users
     self.memcached = memcached
     self.logger = logger
+    tracking = Tracking(clients)
   }
 
   deinit { for lane in lanes.withLock({ $0 }) { lane.destroy() } }
@@ -252,32 +265,10 @@ package final class ServerContext: Sendable {
     set { memoryLimitBox.store(newValue, ordering: .relaxed) }
   }
 
-  /// What each request is to be looked at for, besides being run. In one word, so that a request asks once.
-  struct Attention: OptionSet {
-    let rawValue: UInt8
-
-    /// It is printed.
-    static let log = Attention(rawValue: 1)
-    /// It is timed, whatever it is.
-    static let time = Attention(rawValue: 2)
-  }
-
-  var attention: Attention {
-    @inline(__always) get { Attention(rawValue: attentionBox.load(ordering: .relaxed)) }
-  }
-
-  private func set(_ attention: Attention, _ isOn: Bool) {
-    if isOn {
-      attentionBox.bitwiseOr(attention.rawValue, ordering: .relaxed)
-    } else {
-      attentionBox.bitwiseAnd(~attention.rawValue, ordering: .relaxed)
-    }
-  }
-
   /// Whether commands are printed.
   package var logsCommands: Bool {
     get { attention.contains(.log) }
-    set { set(.log, newValue) }
+    set { attend(.log, newValue) }
   }
 
   /// Requests that take this many microseconds are entered in the slow log; none, if it is negative.
@@ -285,7 +276,7 @@ package final class ServerContext: Sendable {
     get { slowLog.threshold }
     set {
       slowLog.threshold = newValue
-      set(.time, newValue >= 0 && newValue < TimingRules.quickBound)
+      attend(.time, newValue >= 0 && newValue < TimingRules.quickBound)
     }
   }
 
@@ -295,6 +286,52 @@ package final class ServerContext: Sendable {
     journal.onCommit { [slowLog, unowned journal] in slowLog.noteDurable(journal.durable.value) }
     journal.onTime { [latency] step, nanoseconds in
       latency.note(step == .sync ? .sync : .write, nanoseconds: nanoseconds)
+    }
+  }
+
+  /// What is done about all requests and changes besides running and making them.
+  var attention: Attention {
+    @inline(__always) get { Attention(rawValue: attentionBox.load(ordering: .relaxed)) }
+  }
+
+  /// Begins or ends to do something about requests.
+  func attend(_ what: Attention, _ isOn: Bool) {
+    if isOn {
+      attentionBox.bitwiseOr(what.rawValue, ordering: .sequentiallyConsistent)
+    } else {
+      attentionBox.bitwiseAnd(~what.rawValue, ordering: .sequentiallyConsistent)
+    }
+  }
+
+  /// The events of keys that are told.
+  package var eventClasses: KeyEventClasses {
+    get { KeyEventClasses(rawValue: eventClassesBox.load(ordering: .relaxed)) }
+    set {
+      eventClassesBox.store(newValue.rawValue, ordering: .sequentiallyConsistent)
+      let areTold = !newValue.isDisjoint(with: [.toKey, .toEvent])
+      attend(.events, areTold)
+      attend(.misses, areTold && newValue.contains(.missed))
+    }
+  }
+
+  // MARK: Lanes
+
+  /// Enters a lane; its number, for `ClientRecord.settle`.
+  package func addDoor(_ door: any LaneDoor) -> Int {
+    doors.withLock { doors in
+      doors.append(door)
+      return doors.count - 1
+    }
+  }
+
+  /// Lets go of the lanes, which have ended.
+  package func removeDoors() { doors.withLock { $0 = [] } }
+
+  /// How the lane of a client is reached; nil for a client of none.
+  func door(_ client: ClientRecord) -> (any LaneDoor)? {
+    doors.withLock { doors in
+      let lane = client.lane
+      return lane < doors.count ? doors[lane] : nil
     }
   }
 
@@ -341,21 +378,29 @@ package final class ServerContext: Sendable {
 
   /// Puts the users of the file in the place of those whom commands have defined.
   ///
-  /// - Parameter isOptional: without the file there are none; otherwise that is an error.
-  package func loadUsers(isOptional: Bool = false) throws(UsersNotLoaded) {
-    guard let path = usersPath else { return }
+  /// - Parameters:
+  ///   - isOptional: without the file there are none; otherwise that is an error.
+  ///   - own: the client that asks for it.
+  /// - Returns: whether that client is to be closed, because it may no more do what it does.
+  @discardableResult
+  package func loadUsers(isOptional: Bool = false, by own: ClientRecord? = nil) throws(UsersNotLoaded)
+    -> Bool
+  {
+    guard let path = usersPath else { return false }
     let text: [UInt8]
     do {
       text = try SecretFile.bytes(path, atMost: UsersFile.maximumBytes)
     } catch {
-      if isOptional && error.isAbsence { return }
+      if isOptional && error.isAbsence { return false }
       throw UsersNotLoaded(description: "Error loading ACLs, opening file '\(path)': \(error.reason)")
     }
     let gone: [User]
     do { gone = try users.load(text.span.raw, path) } catch {
       throw UsersNotLoaded(description: error.description)
     }
-    for user in gone + users.all { clients.noteChange(of: user) }
+    var closesOwn = false
+    for user in gone + users.all where noteChange(of: user, by: own) { closesOwn = true }
+    return closesOwn
   }
 
   /// Whether `DEBUG` is carried out, and for whom.
@@ -409,214 +454,4 @@ package final class ServerContext: Sendable {
   }
 
   func log(_ address: String, _ words: String) { logger(address, words) }
-}
-
-/// One connected client, as `CLIENT LIST` shows it.
-package final class ClientRecord: Sendable {
-  struct Details {
-    /// Who it is; nil for whoever clients are before they have said so.
-    var user: User?
-    /// All names that it has given itself, or none: most clients never do.
-    private var names: [String] = []
-    var database: Int32 = 0
-    var protocolVersion: UInt8 = 2
-
-    var name: String {
-      get { name(0) }
-      set { setName(0, newValue) }
-    }
-
-    var libraryName: String {
-      get { name(1) }
-      set { setName(1, newValue) }
-    }
-
-    var libraryVersion: String {
-      get { name(2) }
-      set { setName(2, newValue) }
-    }
-
-    private func name(_ index: Int) -> String { names.isEmpty ? "" : names[index] }
-
-    private mutating func setName(_ index: Int, _ name: String) {
-      if names.isEmpty && !name.isEmpty { names = ["", "", ""] }
-      if !names.isEmpty { names[index] = name }
-    }
-  }
-
-  // In an order that leaves little room between them.
-  package let id: Int
-  let connectedAt: Int64
-  private let lastActive: Atomic<Int64>
-  private let details: Mutex<Details>
-  private let isWaitingBox = Atomic<Bool>(false)
-  /// The place of the last command's declaration; −1 for none yet.
-  private let lastCommand = Atomic<Int16>(-1)
-  /// Whether something has to be looked at before the client may run a request.
-  private let isGuardedBox = Atomic<Bool>(true)
-  private let endpoint: Endpoint
-  private let transactionLengthBox = Atomic<Int32>(-1)
-  private let localEndpoint: Endpoint
-
-  init(id: Int, endpoint: Endpoint, localEndpoint: Endpoint) {
-    self.id = id
-    self.endpoint = endpoint
-    self.localEndpoint = localEndpoint
-    connectedAt = WallClock.systemMicroseconds() / 1000
-    details = Mutex(Details())
-    lastActive = Atomic(connectedAt)
-  }
-
-  /// Its address with its port; for a Unix socket the path, as Redis shows it.
-  package var address: String { endpoint.text }
-
-  /// Whether it comes from this machine.
-  var isLocal: Bool { endpoint.isLocal }
-
-  /// The address that it has connected to.
-  var localAddress: String { localEndpoint.text }
-
-  /// Reads or changes what may change of a client.
-  func update<Result: Sendable>(_ body: (inout Details) -> Result) -> Result {
-    details.withLock { details in body(&details) }
-  }
-
-  /// Whether what the client asks for is to be compared with what its user may do; not if that is everything.
-  var isGuarded: Bool {
-    @inline(__always) get { isGuardedBox.load(ordering: .relaxed) }
-  }
-
-  /// Makes the client a user, or with nil nobody.
-  func become(_ user: User?) {
-    details.withLock { details in
-      details.user = user
-      noteRules(of: user)
-    }
-  }
-
-  /// Notes what a user's rules have become, if it is this client's.
-  func noteChange(of user: User) {
-    details.withLock { details in if details.user === user { noteRules(of: user) } }
-  }
-
-  private func noteRules(of user: User?) {
-    isGuardedBox.store(!(user?.isUnrestricted ?? false) || user?.isRemoved == true, ordering: .relaxed)
-  }
-
-  /// Notes that the client has sent something just now.
-  func noteActivity() { lastActive.store(WallClock.coarseMilliseconds(), ordering: .relaxed) }
-
-  /// Notes which command the client runs.
-  @inline(__always)
-  func noteCommand(_ index: Int) { lastCommand.store(Int16(truncatingIfNeeded: index), ordering: .relaxed) }
-
-  /// Whether a request of the client waits for something.
-  package internal(set) var isWaiting: Bool {
-    get { isWaitingBox.load(ordering: .relaxed) }
-    set { isWaitingBox.store(newValue, ordering: .relaxed) }
-  }
-
-  /// How many commands the client has queued; −1 outside a transaction.
-  var transactionLength: Int {
-    get { Int(transactionLengthBox.load(ordering: .relaxed)) }
-    set { transactionLengthBox.store(Int32(newValue), ordering: .relaxed) }
-  }
-
-  /// How long ago it has last sent something, in seconds.
-  var idleSeconds: Int64 {
-    max(0, WallClock.systemMicroseconds() / 1000 - lastActive.load(ordering: .relaxed)) / 1000
-  }
-
-  /// The line of `CLIENT LIST`, with Redis's field names.
-  var line: String {
-    let now = WallClock.systemMicroseconds() / 1000
-    let command = Int(lastCommand.load(ordering: .relaxed))
-    let commandName = command < 0 ? "NULL" : CommandDeclaration.all[command].shownName
-    let idle = idleSeconds
-    let queued = transactionLength
-    let states = (queued >= 0 ? "x" : isWaiting ? "b" : "") + (endpoint.isUnixSocket ? "U" : "")
-    let flags = states.isEmpty ? "N" : states
-    return details.withLock { details in
-      "id=\(id) addr=\(address) laddr=\(localAddress) fd=-1 name=\(details.name) "
-        + "age=\((now - connectedAt) / 1000) idle=\(idle) flags=\(flags) "
-        + "db=\(details.database) sub=0 psub=0 ssub=0 multi=\(queued) cmd=\(commandName) "
-        + "user=\(details.user?.name ?? Users.defaultName) redir=-1 resp=\(details.protocolVersion) lib-name=\(details.libraryName) lib-ver=\(details.libraryVersion)"
-    }
-  }
-}
-
-/// The connected clients of all lanes.
-package final class ClientRegistry: Sendable {
-  private struct State {
-    var clients: [Int: ClientRecord] = [:]
-    var lastID = 0
-    /// How many may be connected at once.
-    var limit = Int.max
-    var rejected = 0
-    var idle = 0
-  }
-
-  private let state = Mutex(State())
-
-  package init() {}
-
-  /// Enters a client; nil, which is counted, when there are as many as there may be.
-  package func connect(from endpoint: Endpoint, to localEndpoint: Endpoint) -> ClientRecord? {
-    state.withLock { state in
-      guard state.clients.count < state.limit else {
-        state.rejected += 1
-        return nil
-      }
-      return Self.enter(endpoint, localEndpoint, &state)
-    }
-  }
-
-  /// Enters a client, however many there are.
-  package func connect(from address: String, to localAddress: String) -> ClientRecord {
-    state.withLock { Self.enter(.other(address), .other(localAddress), &$0) }
-  }
-
-  private static func enter(
-    _ endpoint: Endpoint, _ localEndpoint: Endpoint, _ state: inout State
-  ) -> ClientRecord {
-    state.lastID += 1
-    let record = ClientRecord(id: state.lastID, endpoint: endpoint, localEndpoint: localEndpoint)
-    state.clients[record.id] = record
-    return record
-  }
-
-  /// How many may be connected at once.
-  package var limit: Int {
-    get { state.withLock { $0.limit } }
-    set { state.withLock { $0.limit = newValue } }
-  }
-
-  /// How many were turned away because there were as many as there may be.
-  package var rejectedCount: Int { state.withLock { $0.rejected } }
-
-  /// Notes that one is closed because it has sent nothing for too long.
-  package func noteIdle() { state.withLock { $0.idle += 1 } }
-
-  /// How many were closed because they had sent nothing for too long.
-  package var idleCount: Int { state.withLock { $0.idle } }
-
-  package func disconnect(_ client: ClientRecord) {
-    state.withLock { state in _ = state.clients.removeValue(forKey: client.id) }
-  }
-
-  package var count: Int { state.withLock { $0.clients.count } }
-
-  /// How many there have been since the start.
-  package var total: Int { state.withLock { $0.lastID } }
-
-  /// How many of them wait for something.
-  package var waitingCount: Int {
-    state.withLock { state in state.clients.values.reduce(0) { $0 + ($1.isWaiting ? 1 : 0) } }
-  }
-
-  /// Has all clients that are a user heed its new rules.
-  func noteChange(of user: User) { for client in all { client.noteChange(of: user) } }
-
-  /// All clients by age.
-  var all: [ClientRecord] { state.withLock { $0.clients.values.sorted { $0.id < $1.id } } }
 }

@@ -172,6 +172,9 @@ extension Execution {
 
   /// Gives a client what it waits for, which there is.
   private mutating func grant(_ waiter: Waiter, _ place: Int, _ key: borrowing Key, _ database: Int) {
+    let before = ownClient
+    ownClient = waiter.client
+    defer { ownClient = before }
     switch waiter.wish {
     case .elements(let end, let count):
       guard let list = findListToChange(key, database).list else { break }
@@ -196,7 +199,7 @@ extension Execution {
       members.members.forEach(in: ranks, isReversed: end == .highest) {
         taken.append(($0.key.array, $0.score))
       }
-      remove(key, database, members.members, ranks)
+      remove(key, database, members.members, ranks, .pop(end))
       return waiter.grant(.members(taken, key: place), version: shown)
     }
     waiter.grant(.nothing, version: shown)

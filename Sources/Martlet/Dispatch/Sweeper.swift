@@ -45,7 +45,9 @@ package struct Sweeper: ~Copyable {
     if freedMemory.isDue(at: WallClock.monotonicNanoseconds(), freed: FreedMemory.bytes) {
       FreedMemory.giveBack()
     }
-    guard case .free = execution.journal.room else { return }
+    execution.endPauseIfOver()
+    // Nothing changes while clients are paused.
+    guard case .free = execution.journal.room, !execution.context.attention.contains(.paused) else { return }
     if execution.context.takeDueFlush(execution.clock.now()) { execution.flushLocking(0) }
     execution.tidyMemory(until: WallClock.monotonicNanoseconds() + nanoseconds)
     guard execution.context.sweepsExpired else { return }

@@ -123,6 +123,12 @@ final class Transaction {
 }
 
 extension SessionState {
+  /// Whether commands are queued until `EXEC`.
+  var isInTransaction: Bool {
+    get { attention.contains(.transaction) }
+    nonmutating set { attend(.transaction, newValue) }
+  }
+
   /// Has the commands that follow queued.
   mutating func beginTransaction(_ store: StoreCore) {
     _ = transaction(store)

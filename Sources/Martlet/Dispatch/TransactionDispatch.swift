@@ -58,8 +58,13 @@ extension Execution {
   ) -> Bool {
     reply.command = -1
     let declaration = CommandDeclaration.all[command.index]
-    if words.count > 1 && !declaration.subcommands.isEmpty && subcommandPlace(words, session) == nil {
-      return false
+    if words.count > 1 && !declaration.subcommands.isEmpty {
+      guard let place = subcommandPlace(words, session) else { return false }
+      let chosen = CommandDeclaration.all[place]
+      if chosen.flags.contains(.noMulti) {
+        reply.error("ERR Command '\(chosen.shownName)' not allowed inside a transaction")
+        return false
+      }
     }
     if command.flags.contains(.noMulti) {
       reply.error("ERR Command not allowed inside a transaction")
@@ -106,6 +111,7 @@ extension Execution {
         return .done
       }
     }
+    var outcome = DispatchOutcome.done
     startTiming()
     note(command, words, session)
     if transaction.isRefused {
@@ -113,23 +119,24 @@ extension Execution {
     } else {
       let start = reply.buffer.count
       beginReply()
-      run(transaction, &session)
+      outcome = run(transaction, &session)
       endReply(from: start, waitsForDisk: session.waitsForDisk)
     }
     reply.command = command.index
     endTiming(words, session)
     session.endTransaction()
-    return .done
+    return outcome
   }
 
-  /// Logs and counts a request that is run.
-  private mutating func note(
+  /// Logs and counts a request that is run; how many of its command there have been.
+  @discardableResult
+  mutating func note(
     _ command: CommandEntry, _ words: borrowing Words, _ session: SessionState
-  ) {
+  ) -> UInt64 {
     if !context.attention.isEmpty { attend(words, session, command.index) }
-    counters.value.calls.add(command.index)
     session.client.noteCommand(command.index)
     reply.command = command.index
+    return counters.value.calls.add(command.index)
   }
 
   /// Ends a transaction that can't be run as things are.
@@ -138,8 +145,8 @@ extension Execution {
     reply.error("EXECABORT Transaction discarded because of: \(problem)")
   }
 
-  /// Runs what is queued, unless a watched key has changed.
-  private mutating func run(_ transaction: Transaction, _ session: inout SessionState) {
+  /// Runs what is queued, unless a watched key has changed. A command that ends the connection does so behind the last one.
+  private mutating func run(_ transaction: Transaction, _ session: inout SessionState) -> DispatchOutcome {
     var queue = CommandQueue()
     swap(&queue, &transaction.queue)
     var shards = shards(queue, transaction)
@@ -150,12 +157,16 @@ extension Execution {
     if !awaited.isEmpty { shards.formUnion(lockDestinations(awaited, shards)) }
     let locked = shards
     defer { locked.forEach { keyspace.unlock($0) } }
-    if hasChanged(transaction) { return reply.nullArray() }
+    if hasChanged(transaction) {
+      reply.nullArray()
+      return .done
+    }
 
     isRunningTransaction = true
     defer { isRunningTransaction = false }
     // One record is whole by itself.
     let group = queue.writeCount > 1 || !awaited.isEmpty ? journal.beginGroup() : nil
+    var outcome = DispatchOutcome.done
     reply.array(queue.count)
     for index in 0..<queue.count {
       let command = queue.command(index)
@@ -163,13 +174,21 @@ extension Execution {
       guard mayRunQueued(command, queue.words(index), session) else { continue }
       counters.value.calls.add(command.index)
       reply.command = command.index
-      // No command ends the connection or waits in here.
-      _ = run(command.id, queue.words(index), &session)
+      if context.attention.contains(.misses) {
+        noteMisses(command, queue.words(index), session.database)
+      }
+      // No command waits in here.
+      if case .close = run(command.id, queue.words(index), &session) { outcome = .close }
+      if context.attention.contains(.monitors) {
+        tellMonitors(command, queue.words(index), session, showing: shown)
+      }
+      if session.attention.contains(.tracker) { enterReads(command, queue.words(index), session) }
       replaceIfOverfull(from: start)
       if command.flags.contains(.write) { session.noteWritten(shown) }
     }
     serveReady()
     if let group { journal.endGroup(group) }
+    return outcome
   }
 
   /// The keys of the transaction, in whichever database, at which clients wait. Their shards are locked.

@@ -145,7 +145,7 @@ public final class Store: Sendable {
       let (sum, overflow) = number.addingReportingOverflow(amount)
       guard !overflow else { throw .notAnInteger }
       let digits = DecimalText(sum)
-      execution.set(key, 0, digits.bytes, old?.metadata.ofChangedValue ?? ItemMetadata())
+      execution.set(key, 0, digits.bytes, old?.metadata.ofChangedValue ?? ItemMetadata(), .increment)
       return sum
     }
   }
@@ -180,7 +180,7 @@ public final class Store: Sendable {
     guard packed.count > 0 else { return 0 }
     return try await change(key.utf8) { key, execution throws(StoreError) in
       if let item = execution.findToChange(key, 0), item.kind != .set { throw .wrongType }
-      return execution.putMembers(.set, key, 0, packed.words)
+      return execution.putMembers(.set, key, 0, packed.words, .addMembers)
     }
   }
 
@@ -192,7 +192,7 @@ public final class Store: Sendable {
     return try await change(key.utf8) { key, execution throws(StoreError) in
       guard let item = execution.findToChange(key, 0) else { return 0 }
       guard item.kind == .set else { throw .wrongType }
-      return execution.removeMembers(.set, key, 0, packed.words)
+      return execution.removeMembers(.set, key, 0, packed.words, .removeMembers)
     }
   }
 
@@ -216,7 +216,7 @@ public final class Store: Sendable {
     guard packed.count > 0 else { return 0 }
     return try await change(key.utf8) { key, execution throws(StoreError) in
       if let item = execution.findToChange(key, 0), item.kind != .hash { throw .wrongType }
-      return execution.putMembers(.hash, key, 0, packed.words)
+      return execution.putMembers(.hash, key, 0, packed.words, .setFields)
     }
   }
 

@@ -31,7 +31,7 @@ extension Store {
       if let item, item.kind != .sortedSet { throw .wrongType }
       let sum = (item?.members.find(packed.words[0])?.score ?? 0) + amount
       guard !sum.isNaN else { throw .notANumber }
-      _ = execution.putScores(key, 0, [sum.withoutSignOfZero], packed.words, step: 1)
+      _ = execution.putScores(key, 0, [sum.withoutSignOfZero], packed.words, step: 1, .incrementScore)
       return sum
     }
   }
@@ -44,7 +44,7 @@ extension Store {
     return try await change(key.utf8) { key, execution throws(StoreError) in
       guard let item = execution.findToChange(key, 0) else { return 0 }
       guard item.kind == .sortedSet else { throw .wrongType }
-      return execution.removeMembers(.sortedSet, key, 0, packed.words)
+      return execution.removeMembers(.sortedSet, key, 0, packed.words, .removeScored)
     }
   }
 

@@ -7,11 +7,6 @@
 
 internal import Synchronization
 
-/// Has the session of a client called again, on the lane that it belongs to. From any thread, with shards locked.
-package protocol Waker: AnyObject, Sendable {
-  func wake(client: Int)
-}
-
 /// What a client waits for.
 enum Wish {
   /// Elements from an end of a list: one, or with a count up to so many.
@@ -58,19 +53,23 @@ final class Waiter: @unchecked Sendable {
   let database: Int
   let keys: [[UInt8]]
   let wish: Wish
-  private let waker: (any Waker)?
+  /// Has the session called again, on the client's lane.
+  private let onEnd: @Sendable () -> Void
   private let stateBox = Atomic<UInt8>(State.waiting.rawValue)
   // Written by who has granted it, under the lock of the shard of one of its keys; read under those of all of them.
   private(set) var granted = Granted.nothing
   /// The version that the reply shows.
   private(set) var version: UInt64 = 0
 
-  init(client: Int, database: Int, keys: [[UInt8]], _ wish: Wish, _ waker: (any Waker)?) {
+  /// - Parameter onEnd: has the session called again, from any thread, with shards locked.
+  init(
+    client: Int, database: Int, keys: [[UInt8]], _ wish: Wish, onEnd: @escaping @Sendable () -> Void
+  ) {
     self.client = client
     self.database = database
     self.keys = keys
     self.wish = wish
-    self.waker = waker
+    self.onEnd = onEnd
   }
 
   var state: State { State(rawValue: stateBox.load(ordering: .acquiring)) ?? .ended }
@@ -89,7 +88,7 @@ final class Waiter: @unchecked Sendable {
   }
 
   /// Has its session called.
-  func wake() { waker?.wake(client: client) }
+  func wake() { onEnd() }
 
   /// The place of a key among those that it waits at; nil when it isn't one of them.
   func index(of key: RawSpan) -> Int? { keys.firstIndex { $0.span.raw.equals(key) } }

@@ -301,6 +301,12 @@ extension TableEntry {
     if new != old { lengths = new }
   }
 
+  /// What is known of its being read: to be put back by those whose reading doesn't count.
+  var readMarks: UInt64 {
+    get { lengths & (Self.accessMask | Self.fetched) }
+    nonmutating set { lengths = lengths & ~(Self.accessMask | Self.fetched) | newValue }
+  }
+
   /// Notes that its value is a new one.
   @inline(__always)
   func noteWritten(_ now: AccessTime) {

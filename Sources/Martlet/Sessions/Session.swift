@@ -34,7 +34,7 @@ package protocol Session: ~Copyable {
   mutating func endWait()
 
   /// Whether the request that waits, if one does, waits for data: then no commit of the journal ends its wait, and the lane's
-  /// `Waker` is told when the session is to be called.
+  /// `LaneDoor` is told when the session is to be called.
   var waitsForData: Bool { get }
 
   /// Ends a wait for data, because the reply would reach nobody; false when the client has been served already.

@@ -20,6 +20,8 @@ final class ConnectionHandler: ChannelDuplexHandler, LaneConnection {
   /// When the request that waits is over.
   private var alarm: (deadline: Int64, task: Scheduled<Void>)?
   private var isClosing = false
+  /// Something of what others have for the client is left in its queue.
+  private var hasPushes = false
   /// NIO asked to read while the connection was not to be read from.
   private var hasPendingRead = false
   private var isProcessing = false
@@ -99,6 +101,7 @@ final class ConnectionHandler: ChannelDuplexHandler, LaneConnection {
   /// Goes on where the connection had to stop.
   private func resume(_ context: ChannelHandlerContext) {
     process(context)
+    if hasPushes, let queue = conversation.client.queue { write(queue, context) }
     context.flush()
     if hasPendingRead && !conversation.isEnding && mayRead(context) {
       hasPendingRead = false
@@ -132,6 +135,27 @@ final class ConnectionHandler: ChannelDuplexHandler, LaneConnection {
     written &+= reply.readableBytes
     FreedMemory.note(reply.readableBytes)
     context.write(wrapOutboundOut(reply), promise: nil)
+  }
+
+  // MARK: Pushes
+
+  func takePushes(_ queue: PushQueue) {
+    guard let context, !isClosing else { return }
+    if queue.isOverrun {
+      reception.noteOverrun(queue.client)
+      return closeNow()
+    }
+    write(queue, context)
+    if conversation.waitsForJournal { waitForJournal() }
+    context.flush()
+  }
+
+  private func write(_ queue: PushQueue, _ context: ChannelHandlerContext) {
+    hasPushes = true
+    while hasPushes && context.channel.isWritable && conversation.takesPushes {
+      hasPushes = conversation.takePushes(queue, &lane.execution, lane.store.journal)
+      if !lane.execution.reply.buffer.isEmpty { write(lane.takeReply(), context) }
+    }
   }
 
   // MARK: Waiting

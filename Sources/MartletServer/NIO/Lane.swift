@@ -11,10 +11,36 @@ protocol LaneConnection: AnyObject {
   func wake()
   /// The server ends: take no more requests, send what is owed, close.
   func drain()
+  /// Take what others have for the client, as far as it takes it.
+  func takePushes(_ queue: PushQueue)
   /// Close, if it has kept the server waiting for too long.
   func look(at now: Int64)
   /// Close, whatever is still to be sent.
   func closeNow()
+}
+
+/// How a lane is reached from any thread. It doesn't keep the lane alive, which keeps it.
+final class NIODoor: LaneDoor {
+  private let eventLoop: any EventLoop
+  private let body: @Sendable (Call) -> Void
+
+  enum Call: Sendable {
+    case push(PushQueue)
+    case wake(ClientRecord)
+    case close(ClientRecord)
+  }
+
+  /// - Parameter body: does what it is called for, on the event loop.
+  init(_ eventLoop: any EventLoop, _ body: @escaping @Sendable (Call) -> Void) {
+    self.eventLoop = eventLoop
+    self.body = body
+  }
+
+  func announce(_ queue: PushQueue) { eventLoop.execute { [body] in body(.push(queue)) } }
+
+  func wake(_ client: ClientRecord) { eventLoop.execute { [body] in body(.wake(client)) } }
+
+  func close(_ client: ClientRecord) { eventLoop.execute { [body] in body(.close(client)) } }
 }
 
 /// What belongs to one event loop. It is used on that loop only, but for `wake`.
@@ -30,6 +56,8 @@ final class Lane: @unchecked Sendable {
   private var waiting: [any LaneConnection] = []
   private let hasWaiting = Atomic<Bool>(false)
   private let patience: Patience
+  /// Its number among all lanes, as clients know it.
+  private var number = 0
   /// The connections by the numbers of their clients.
   private var connections: [Int: any LaneConnection] = [:]
   private var nextLook: Scheduled<Void>?
@@ -43,12 +71,23 @@ final class Lane: @unchecked Sendable {
     patience = reception.patience
     self.eventLoop = eventLoop
     execution = Execution(reception.store, reception.context, seed: seed)
-    execution.waker = LaneWaker(self)
+    number = reception.context.addDoor(NIODoor(eventLoop) { [weak self] in self?.answer($0) })
+  }
+
+  private func answer(_ call: NIODoor.Call) {
+    switch call {
+    case .push(let queue): connections[queue.client.id]?.takePushes(queue)
+    case .wake(let client): connections[client.id]?.wake()
+    case .close(let client): connections[client.id]?.closeNow()
+    }
   }
 
   // MARK: Connections
 
-  func enter(_ connection: any LaneConnection, _ client: ClientRecord) { connections[client.id] = connection }
+  func enter(_ connection: any LaneConnection, _ client: ClientRecord) {
+    connections[client.id] = connection
+    client.settle(lane: number, place: 0)
+  }
 
   func leave(_ client: ClientRecord) {
     connections[client.id] = nil
@@ -100,9 +139,6 @@ final class Lane: @unchecked Sendable {
     if output.capacity > Self.outputKept { output = ByteBuffer() } else { output.clear() }
   }
 
-  /// Calls the session of a client that has waited for data.
-  fileprivate func wake(client: Int) { connections[client]?.wake() }
-
   // MARK: The journal
 
   /// Has `journalAdvanced` called after the journal's next commit.
@@ -122,17 +158,5 @@ final class Lane: @unchecked Sendable {
     var woken: [any LaneConnection] = []
     swap(&woken, &waiting)
     for waiter in woken { waiter.journalAdvanced() }
-  }
-}
-
-/// Calls sessions of a lane for other lanes, as long as there is the lane: a client that waits must not have it live.
-private final class LaneWaker: Waker, @unchecked Sendable {
-  private weak var lane: Lane?
-
-  init(_ lane: Lane) { self.lane = lane }
-
-  func wake(client: Int) {
-    guard let lane else { return }
-    lane.eventLoop.execute { lane.wake(client: client) }
   }
 }

@@ -99,7 +99,10 @@ final class NIOTransport: Transport {
     for lane in lanes { try? await lane.eventLoop.submit {}.get() }
   }
 
-  func stop() async { try? await group.shutdownGracefully() }
+  func stop() async {
+    try? await group.shutdownGracefully()
+    reception.context.removeDoors()
+  }
 }
 
 /// Holds the sweeper for its event loop.

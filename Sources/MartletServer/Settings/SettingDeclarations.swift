@@ -95,6 +95,20 @@ extension Setting {
   public static let writeTimeout = Setting(
     "write-timeout", \.writeTimeout, .durationOrNone,
     "A client that has taken nothing for so long of the replies that wait for it is closed; 0 for never")
+  /// What ``Settings/outputLimits`` is set by.
+  public static let outputLimits = Setting(
+    "client-output-buffer-limit", \.outputLimits, .outputLimits,
+    "How much may wait for a client of a class (normal, replica, pubsub) until it is closed: bytes at once, bytes for "
+      + "some time, and that time in seconds; 0 for no limit")
+  /// What ``Settings/keyEvents`` is set by.
+  public static let keyEvents = Setting(
+    "notify-keyspace-events", \.keyEvents, .keyEvents, default: "none",
+    "What happens to keys and is told on channels, by the letters of Redis: K and E say where, the others what"
+  )
+  /// What ``Settings/trackedKeys`` is set by.
+  public static let trackedKeys = Setting(
+    "tracking-table-max-keys", \.trackedKeys, .number(in: 0...Int(Int32.max)),
+    "How many keys are remembered as read by clients that track them; 0 for no limit")
   /// What ``Settings/memcachedFlush`` is set by.
   public static let memcachedFlush = Setting(
     "memcached-flush", \.memcachedFlush, .yesOrNo,
@@ -170,7 +184,8 @@ extension Setting {
     .unixSocketMode,
     .backlog, .data, .durability, .checkpointGrowth, .checkpointMinSize, .checkpointAge,
     .keepFiles, .memoryLimit, .evict, .maxKeyBytes, .maxValueBytes,
-    .maxConnections, .idleTimeout, .writeTimeout, .memcachedFlush, .memcachedShutdown, .memcachedWatch,
+    .maxConnections, .idleTimeout, .writeTimeout, .outputLimits, .keyEvents, .trackedKeys,
+    .memcachedFlush, .memcachedShutdown, .memcachedWatch,
     .databases, .threads, .transport, .password, .memcachedAuthFile, .memcachedSASL, .protectedMode,
     .logLevel, .logCommands, .slowLogThreshold, .slowLogLength, .latencyThreshold, .debugCommand,
   ]

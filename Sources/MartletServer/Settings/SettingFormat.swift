@@ -1,4 +1,5 @@
 // How the value of a setting is written as text: what is allowed, read in one direction and written in the other.
+import Martlet
 
 /// How the values of one kind of setting are written.
 struct SettingFormat<Value: Sendable>: Sendable {
@@ -159,4 +160,19 @@ extension SettingFormat<Settings.Password> {
     placeholder: "password", allowed: "a text of 1 to 512 bytes",
     parse: { 1...512 ~= $0.utf8.count ? Settings.Password($0) : nil },
     text: \.description)
+}
+
+extension SettingFormat<String> {
+  /// Limits for classes of clients.
+  static let outputLimits = Self(
+    placeholder: "limits",
+    allowed:
+      "class, hard limit, soft limit and seconds, of one class or several, for instance pubsub 32mb 8mb 60",
+    parse: { OutputLimits().set($0, parseSize: ByteSize.parse) ? $0 : nil },
+    text: { $0 })
+
+  /// Classes of events of keys.
+  static let keyEvents = Self(
+    placeholder: "letters", allowed: "letters out of Ag$lshzxeKEtmdn, for instance KEA or Ex",
+    parse: { KeyEventClasses(letters: $0) == nil ? nil : $0 }, text: { $0 })
 }

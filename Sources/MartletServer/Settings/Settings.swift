@@ -65,6 +65,12 @@ public struct Settings: Sendable, Equatable {
   /// How long a client may take nothing of the replies that wait for it before it is closed; zero for as long as it
   /// likes.
   public var writeTimeout = Duration.seconds(60)
+  /// How much may wait for a client until it is closed, by the client's class, as Redis writes it.
+  public var outputLimits = OutputLimits().text
+  /// The events of keys that are told, by their letters.
+  public var keyEvents = ""
+  /// How many keys are remembered as read by clients that track them; 0 for no limit.
+  public var trackedKeys = Tracking.defaultKeys
   /// Whether memcached's `flush_all` is carried out.
   public var memcachedFlush = true
   /// Whether memcached's `shutdown` is carried out.

@@ -11,6 +11,10 @@
     case stopListening(done: @Sendable () -> Void)
     /// Serve a client on a socket.
     case serve(CInt, WireProtocol, ClientRecord)
+    /// Give a client what waits in its queue.
+    case push(PushQueue)
+    /// Close a client's connection.
+    case close(ClientRecord)
     /// Have all connections end; `done` is called when there are none.
     case drain(done: @Sendable () -> Void)
     /// Look at the connections by a patience that has just changed.
@@ -18,13 +22,13 @@
     /// Call `done`, between two turns.
     case meet(done: @Sendable () -> Void)
     /// Call the session of a client that has waited for data.
-    case wake(client: Int)
+    case wake(ClientRecord)
     /// Close all connections and end the thread.
     case stop
   }
 
-  /// Where letters for one lane are left: no more than two for each client that there may be, and a few of the server's own.
-  final class Mailbox: Waker {
+  /// Where letters for one lane are left: no more than three for each client that there may be, and a few of the server's own.
+  final class Mailbox: LaneDoor {
     /// What the lane's ring listens to.
     let bell: Bell
     private let letters = Guarded<[Letter]>([])
@@ -42,7 +46,11 @@
       ring()
     }
 
-    func wake(client: Int) { leave(.wake(client: client)) }
+    func announce(_ queue: PushQueue) { leave(.push(queue)) }
+
+    func close(_ client: ClientRecord) { leave(.close(client)) }
+
+    func wake(_ client: ClientRecord) { leave(.wake(client)) }
 
     /// Tells the lane that the journal has committed, if somebody waits for that.
     func journalCommitted() {

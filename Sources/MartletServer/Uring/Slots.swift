@@ -11,7 +11,7 @@
       rawValue = UInt64(generation) << 32 | UInt64(UInt32(index))
     }
 
-    fileprivate var index: Int { Int(UInt32(truncatingIfNeeded: rawValue)) }
+    var index: Int { Int(UInt32(truncatingIfNeeded: rawValue)) }
     fileprivate var generation: UInt32 { UInt32(truncatingIfNeeded: rawValue >> 32) }
   }
 
@@ -59,6 +59,14 @@
     @inline(__always)
     func contains(_ key: SlotKey) -> Bool {
       unsafe key.index / Self.chunkCount < chunks.count && generation(key.index).pointee == key.generation
+    }
+
+    /// The key of the value that is at a place; nil when there is none.
+    func key(at place: UInt32) -> SlotKey? {
+      let index = Int(place)
+      guard index < count + free.count else { return nil }
+      let generation = unsafe generation(index).pointee
+      return generation & 1 == 1 ? SlotKey(index, generation) : nil
     }
 
     @inline(__always)

@@ -52,6 +52,8 @@
     var isDirty = false
     /// The lane is to tell it of the journal's next commit.
     var isWaiting = false
+    /// Something of what others have for the client is left in its queue.
+    var hasPushes = false
     /// It closes when no entry is under way.
     var isClosing = false
 
@@ -95,6 +97,17 @@
       if consumedBytes == input.count && consumedBytes > 0 {
         input.removeAll(keeping: 0)
         consumedBytes = 0
+      }
+    }
+
+    /// Takes what others have for the client, as far as the client takes it.
+    mutating func takePushes(
+      _ queue: PushQueue, _ execution: inout Execution, _ journal: Journal, _ spares: inout SpareQueues
+    ) {
+      hasPushes = true
+      while hasPushes && isWritable && conversation.takesPushes {
+        hasPushes = conversation.takePushes(queue, &execution, journal)
+        takeReply(&execution, &spares)
       }
     }
 
@@ -189,7 +202,9 @@
     var hasUnsentOutput: Bool { !output.isEmpty && sending == .idle && !isClosing }
 
     /// Whether there is something to do once what is sent has left: the lane has to be told of that.
-    var waitsForSend: Bool { conversation.isEnding || unconsumed > 0 || receiving != .armed }
+    var waitsForSend: Bool {
+      conversation.isEnding || unconsumed > 0 || receiving != .armed || hasPushes
+    }
 
     /// Whether all replies have left and no more come.
     var hasEnded: Bool { conversation.hasEnded && output.isEmpty && sending == .idle }

@@ -25,6 +25,8 @@
     private let mailbox: Mailbox
     /// The mailboxes of all lanes, to hand connections to.
     private let mailboxes: [Mailbox]
+    /// Its number among all lanes, as clients know it.
+    private let number: Int
     private var ring: Ring
     private var execution: Execution
     private var sweeper: Sweeper?
@@ -37,8 +39,6 @@
     private var tried: [SlotKey] = []
     /// Connections that wait for the journal's next commit.
     private var waiting: [SlotKey] = []
-    /// Connections that wait for data, by the numbers of their clients.
-    private var blocked: [Int: SlotKey] = [:]
     /// When those that wait for data not for ever are to be called.
     private var deadlines = Deadlines()
     /// The journal has committed since they began to wait.
@@ -71,11 +71,11 @@
       self.reception = reception
       journal = reception.store.journal
       mailbox = mailboxes[number]
+      self.number = reception.context.addDoor(mailbox)
       self.mailboxes = mailboxes
       self.ring = ring
       execution = Execution(reception.store, reception.context, seed: seed)
       execution.lendsValues = true
-      execution.waker = mailbox
       sweeper = number == 0 ? Sweeper(reception.store, reception.context, seed: seed &+ 1) : nil
     }
 
@@ -235,6 +235,10 @@
     private mutating func finishSend(_ key: SlotKey) {
       connections[key].sending = .idle
       connections[key].endSend(execution, &spares)
+      if connections[key].hasPushes {
+        deliverRest(key)
+        guard connections.contains(key) else { return }
+      }
       proceed(key)
       settle(key)
     }
@@ -244,7 +248,6 @@
     /// Has a connection called when what it waits for has come.
     private mutating func wait(_ key: SlotKey) {
       if connections[key].conversation.isBlocked {
-        blocked[connections[key].conversation.client.id] = key
         deadlines.set(connections[key].conversation.deadline, for: key)
         if deadlines.first != .max { setTimer(deadlines.first) }
       }
@@ -252,10 +255,8 @@
     }
 
     /// Calls the session of a client that has been served, or waits no more for another reason.
-    private mutating func wake(client: Int) {
-      guard let key = blocked[client], connections.contains(key), !connections[key].isClosing,
-        connections[key].conversation.isBlocked
-      else { return }
+    private mutating func wake(_ client: ClientRecord) {
+      guard let key = key(client), connections[key].conversation.isBlocked else { return }
       goOn(key)
     }
 
@@ -294,6 +295,7 @@
           connections[key].conversation.journalAdvanced()
           proceed(key)
           settle(key)
+          deliverRest(key)
         }
       }
     }
@@ -301,12 +303,38 @@
     /// Has a session that was paused called again.
     private mutating func goOn(_ key: SlotKey) {
       if connections[key].conversation.isBlocked {
-        blocked[connections[key].conversation.client.id] = nil
         deadlines.remove(key)
       }
       connections[key].conversation.goOn()
       proceed(key)
       settle(key)
+    }
+
+    // MARK: Pushes
+
+    /// The connection of a client; nil when it is gone, or about to be.
+    private func key(_ client: ClientRecord) -> SlotKey? {
+      guard let key = connections.key(at: client.place) else { return nil }
+      return connections[key].conversation.client === client && !connections[key].isClosing ? key : nil
+    }
+
+    /// Gives a client what others have for it, as far as it takes it.
+    private mutating func deliver(_ queue: PushQueue) {
+      guard let key = key(queue.client) else { return }
+      if queue.isOverrun {
+        reception.noteOverrun(queue.client)
+        return close(key)
+      }
+      connections[key].takePushes(queue, &execution, journal, &spares)
+      settle(key)
+    }
+
+    /// Goes on with what was left in a client's queue.
+    private mutating func deliverRest(_ key: SlotKey) {
+      guard connections.contains(key), connections[key].hasPushes, !connections[key].isClosing,
+        let queue = connections[key].conversation.client.queue
+      else { return }
+      deliver(queue)
     }
 
     // MARK: Time
@@ -401,6 +429,8 @@
         onListenersClosed = done
         stopListening()
       case .serve(let socket, let wire, let client): serve(socket, wire, client)
+      case .push(let queue): deliver(queue)
+      case .close(let client): if let key = key(client) { close(key) }
       case .drain(let done):
         isDraining = true
         onDrained = done
@@ -413,7 +443,7 @@
           settle(key)
         }
       case .meet(let done): done()
-      case .wake(let client): wake(client: client)
+      case .wake(let client): wake(client)
       case .stop:
         isStopped = true
         stopListening()
@@ -504,6 +534,7 @@
         return forget(client)
       }
       let key = connections.insert(UringConnection(socket, reception.conversation(wire, client)))
+      client.settle(lane: number, place: UInt32(key.index))
       settle(key)
     }
 
@@ -523,7 +554,6 @@
       Sockets.close(connections[key].socket)
       let client = connections[key].conversation.client
       connections[key].dropOutput(execution, &spares)
-      if blocked[client.id] == key { blocked[client.id] = nil }
       deadlines.remove(key)
       connections.remove(key)
       forget(client)

@@ -57,6 +57,7 @@
       for mailbox in mailboxes { mailbox.leave(.stop) }
       // They have nothing left to do that takes time.
       for thread in threads.withLock({ $0 }) { thread.join() }
+      reception.context.removeDoors()
     }
 
     /// Sends lanes a letter each, and returns when all have answered.
