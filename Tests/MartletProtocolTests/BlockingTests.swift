@@ -103,7 +103,7 @@ struct BlockingTests {
       _ = other.send(maker + "\r\n")
       expect(first, hears: reply)
       if left > 0 {
-        #expect(second.waker.take() == 1, "\(request)")
+        #expect(second.takeWakes() == 1, "\(request)")
       } else {
         expectStillWaiting(second)
         #expect(second.leave())
