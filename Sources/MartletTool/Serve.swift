@@ -75,6 +75,10 @@ struct Serve: AsyncParsableCommand {
     inversion: .prefixedNo,
     help: ArgumentHelp("\(Setting.logCommands.summary). (default: \(Setting.logCommands.defaultText))"))
   var logCommands: Bool?
+  @Option(.slowLogThreshold) var slowLogThreshold: String?
+  @Option(.slowLogLength) var slowLogLength: String?
+  @Option(.latencyThreshold) var latencyThreshold: String?
+  @Option(.debugCommand) var debugCommand: String?
   @Option(
     help: ArgumentHelp("The configuration file, or set \(Setting.configFileVariable).", valueName: "file"),
     completion: .file())
@@ -117,6 +121,8 @@ struct Serve: AsyncParsableCommand {
       (.memcachedAuthFile, memcachedAuthFile), (.memcachedSASL, memcachedSASL),
       (.protectedMode, protectedMode), (.logLevel, logLevel),
       (.logCommands, logCommands.map { $0 ? "yes" : "no" }),
+      (.slowLogThreshold, slowLogThreshold), (.slowLogLength, slowLogLength),
+      (.latencyThreshold, latencyThreshold), (.debugCommand, debugCommand),
     ]
     assert(given.map(\.0.name) == Setting.all.map(\.name), "every setting has an option")
     return given.reduce(into: [:]) { options, entry in options[entry.0.name] = entry.1 }
