@@ -131,7 +131,8 @@ extension Execution {
     case .select: select(words, &session)
     case .save, .wait, .waitaof: return runWaiting(id, words, &session)
     case .blmpop, .blpop, .brpop: return runBlocking(id, words, &session)
-    case .blmove, .brpoplpush, .copy, .lmove, .lpush, .move, .rename, .renamenx, .rpoplpush, .rpush:
+    case .blmove, .brpoplpush, .copy, .lmove, .lpush, .move, .rename, .renamenx, .restore, .rpoplpush,
+      .rpush:
       return runServing(id, words, &session)
 
     case .discard: reply.error("ERR DISCARD without MULTI")
@@ -160,6 +161,7 @@ extension Execution {
     case .slowlog: slowLog(words, session)
 
     case .del, .unlink: del(words, database)
+    case .dump: dump(words, database)
     case .exists: exists(words, database)
     case .expire: expire(words, database, .seconds, isAbsolute: false)
     case .expireat: expire(words, database, .seconds, isAbsolute: true)
@@ -334,6 +336,7 @@ extension Execution {
     case .move: move(words, database)
     case .rename: rename(words, database, onlyIfAbsent: false)
     case .renamenx: rename(words, database, onlyIfAbsent: true)
+    case .restore: restore(words, database, session.limits)
     default: return runBlocking(id, words, &session)
     }
     return .done
