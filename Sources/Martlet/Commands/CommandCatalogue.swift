@@ -6,7 +6,8 @@ extension CommandDeclaration {
 
   private static let groups: [[CommandDeclaration]] = [
     accessCommands, connectionCommands, waitCommands, transactionCommands, serverCommands, checkpointCommands,
-    commandCommands, configCommands, infoCommands, observationCommands, debugCommands, genericCommands, dumpCommands,
+    commandCommands, configCommands, infoCommands, observationCommands, debugCommands, genericCommands,
+    dumpCommands,
     objectCommands, numberedDatabaseCommands, stringCommands, severalStringCommands, hashCommands,
     fieldExpiryCommands, listCommands, blockingCommands, setCommands, setOperationCommands, bitmapCommands,
     bitfieldCommands, hyperLogLogCommands, geoCommands, sortedSetCommands, sortedSetRangeCommands,
