@@ -4,9 +4,9 @@
 /// Bytes to be read from the first to the last.
 package struct InputBytes: ~Copyable {
   /// Gives the next bytes; none at the end.
-  package typealias Source = () throws(DiskError) -> [UInt8]
+  package typealias Pieces = () throws(DiskError) -> [UInt8]
 
-  private let source: Source?
+  private let source: Pieces?
   private var buffer = ByteQueue()
   /// How many bytes at the start of the buffer are done with.
   private var done = 0
@@ -24,7 +24,7 @@ package struct InputBytes: ~Copyable {
     buffer.append(bytes)
   }
 
-  package init(_ source: @escaping Source) {
+  package init(_ source: @escaping Pieces) {
     self.source = source
     isAtEnd = false
   }
