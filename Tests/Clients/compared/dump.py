@@ -32,7 +32,7 @@ BAD = [
     b"short",
     GOOD["string"][:-1],
     GOOD["string"][:-1] + b"\x00",
-    payload(b"\x00\x05hell"),
+    payload(b"\x00\x20hell"),
     payload(b"\x02\x00"),
     payload(b"\x02\x02\x01a\x01a"),
     payload(b"\x05\x02\x01a\x00\x00\x00\x00\x00\x00\xf8\x3f\x01a\x00\x00\x00\x00\x00\x00\xf8\x3f"),
