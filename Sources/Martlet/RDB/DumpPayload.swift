@@ -1,7 +1,7 @@
 // What DUMP gives and RESTORE takes: the type of a value and the value as in an RDB file, the version of the format (2 bytes)
 // and the checksum of all that (8 bytes), both with the lowest byte first. The facts are those of cluster.c in Redis 7.0.
 //
-// Collections are written entry by entry and never packed: every Redis since 4.0, and Valkey, read that, and pack it as their own
+// Collections are written entry by entry and never packed: every Redis since 7.0, and Valkey, reads that, and packs it as its own
 // settings say. Only hashes with fields that expire have no form that both know: they are written as Valkey 9 does.
 
 package enum DumpPayload {
