@@ -189,8 +189,8 @@ package final class AppendOnlyImport {
     var database = 0
     var shard = 0
     var cursor: UInt64 = 0
-    /// The database that the commands before have selected.
-    var selected = 0
+    /// The database that the commands before have selected; none at the beginning, when it is whichever the client has.
+    var selected: Int?
     /// Keys that are next, and which database they are of.
     var items: [Item] = []
     var databaseOfItems = 0
