@@ -78,10 +78,10 @@ struct Serve: AsyncParsableCommand {
     inversion: .prefixedNo,
     help: ArgumentHelp("\(Setting.logCommands.summary). (default: \(Setting.logCommands.defaultText))"))
   var logCommands: Bool?
-  @Option(.slowLogThreshold) var slowlogLogSlowerThan: String?
-  @Option(.slowLogLength) var slowlogMaxLen: String?
-  @Option(.latencyThreshold) var latencyMonitorThreshold: String?
-  @Option(.debugCommand) var enableDebugCommand: String?
+  @Option(.slowLogThreshold) var slowLogThreshold: String?
+  @Option(.slowLogLength) var slowLogLength: String?
+  @Option(.latencyThreshold) var latencyThreshold: String?
+  @Option(.debugCommand) var debugCommand: String?
   @Option(
     help: ArgumentHelp("The configuration file, or set \(Setting.configFileVariable).", valueName: "file"),
     completion: .file())
@@ -125,8 +125,8 @@ struct Serve: AsyncParsableCommand {
       (.memcachedAuthFile, memcachedAuthFile), (.memcachedSASL, memcachedSASL),
       (.protectedMode, protectedMode), (.logLevel, logLevel),
       (.logCommands, logCommands.map { $0 ? "yes" : "no" }),
-      (.slowLogThreshold, slowlogLogSlowerThan), (.slowLogLength, slowlogMaxLen),
-      (.latencyThreshold, latencyMonitorThreshold), (.debugCommand, enableDebugCommand),
+      (.slowLogThreshold, slowLogThreshold), (.slowLogLength, slowLogLength),
+      (.latencyThreshold, latencyThreshold), (.debugCommand, debugCommand),
     ]
     precondition(given.map(\.0.name) == Setting.all.map(\.name), "every setting has an option")
     return given.reduce(into: [:]) { options, entry in options[entry.0.name] = entry.1 }

@@ -16,7 +16,7 @@ import Martlet
 
 /// What is fed.
 private enum Subject: String, CaseIterable {
-  case memcached, redis, database
+  case memcached, redis, database, rdb
 }
 
 private let subject: Subject = {
@@ -48,6 +48,7 @@ private enum Fuzz {
         case .memcached: SessionTrial(.memcached).run(bytes)
         case .redis: SessionTrial(.redis).run(bytes)
         case .database: tryDatabase(bytes)
+        case .rdb: tryRDB(bytes)
         }
         return 0
       })

@@ -105,13 +105,15 @@ struct DependencyTests {
     "Memory": [],
     "System": ["Memory"],
     "Access": ["Memory"],
+    "RDB": ["Memory", "System"],
     "Keyspace": ["Memory"],
     "Effects": ["Keyspace", "Memory"],
     "Journal": ["Effects", "Keyspace", "Memory", "System"],
     "Checkpoint": ["Journal", "Effects", "Keyspace", "Memory", "System"],
     "Store": ["Checkpoint", "Journal", "Effects", "Keyspace", "Memory", "System"],
     "Commands": [
-      "Dispatch", "Access", "Store", "Checkpoint", "Journal", "Effects", "Keyspace", "Memory", "System",
+      "Dispatch", "Access", "Store", "Checkpoint", "Journal", "Effects", "Keyspace", "Memory", "RDB",
+      "System",
     ],
     "Dispatch": [
       "Commands", "Access", "Store", "Checkpoint", "Journal", "Effects", "Keyspace", "Memory", "System",
@@ -122,7 +124,7 @@ struct DependencyTests {
     ],
     "Tools": [
       "Sessions", "Dispatch", "Commands", "Access", "Store", "Checkpoint", "Journal", "Effects", "Keyspace",
-      "Memory", "System",
+      "Memory", "RDB", "System",
     ],
     "Embedding": [
       "Dispatch", "Commands", "Access", "Store", "Checkpoint", "Journal", "Effects", "Keyspace", "Memory",

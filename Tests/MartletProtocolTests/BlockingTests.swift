@@ -229,7 +229,7 @@ struct BlockingTests {
   }
 
   @Test(
-    "is served by RENAME, COPY, MOVE, SWAPDB, LMOVE and RPOPLPUSH, and not by what is no list, nor in another database"
+    "is served by RENAME, COPY, MOVE, RESTORE, SWAPDB, LMOVE and RPOPLPUSH, and not by what is no list, nor in another database"
   )
   func otherCommands() {
     let server = TestServer()
@@ -245,6 +245,8 @@ struct BlockingTests {
     expectServed("RPUSH l a b c\r\nRENAME l k\r\nDEL k\r\n", "a")
     expectServed("RPUSH l d\r\nRENAMENX l k\r\nDEL k\r\n", "d")
     expectServed("RPUSH l e f\r\nCOPY l k\r\nDEL k\r\n", "e")
+    expectServed(
+      "RESTORE k 0 \"\\x01\\x01\\x01\\x72\\x0a\\x00\\x9e\\x11\\xcb\\x6a\\x49\\xe0\\xb1\\xb5\"\r\n", "r")
     expectServed("LMOVE l k RIGHT LEFT\r\n", "f")
     expectServed("RPOPLPUSH l k\r\n", "e")
     expectServed("SELECT 1\r\nCOPY k k DB 0\r\nSELECT 0\r\n", "x")

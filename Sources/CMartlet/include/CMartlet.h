@@ -12,6 +12,10 @@
 /// CRC-32C (Castagnoli, RFC 3720 appendix B.4) of `length` bytes, continuing from `crc`; 0 starts a new one.
 uint32_t martlet_crc32c(uint32_t crc, const void *bytes, size_t length);
 
+/// The CRC-64 of Redis's RDB files (reflected, with the polynomial 0xad93d23594c935a9) of `length` bytes, continuing from
+/// `crc`; 0 starts a new one.
+uint64_t martlet_crc64(uint64_t crc, const void *bytes, size_t length);
+
 /// Sleeps while `*word == expected`, until a wake, or for at most `nanoseconds` (negative: no limit).
 void martlet_wait(const uint32_t *word, uint32_t expected, int64_t nanoseconds);
 

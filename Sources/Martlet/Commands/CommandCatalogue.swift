@@ -7,7 +7,7 @@ extension CommandDeclaration {
   private static let groups: [[CommandDeclaration]] = [
     accessCommands, connectionCommands, waitCommands, transactionCommands, pubSubCommands, serverCommands,
     checkpointCommands, commandCommands, configCommands, infoCommands, observationCommands, debugCommands,
-    genericCommands, sortCommands, objectCommands, numberedDatabaseCommands, stringCommands,
+    genericCommands, sortCommands, dumpCommands, objectCommands, numberedDatabaseCommands, stringCommands,
     severalStringCommands, hashCommands,
     fieldExpiryCommands, listCommands, blockingCommands, setCommands, setOperationCommands, bitmapCommands,
     bitfieldCommands, hyperLogLogCommands, geoCommands, sortedSetCommands, sortedSetRangeCommands,

@@ -13,9 +13,9 @@ package enum CommandID: UInt16, CaseIterable {
   case monitor, save, swapdb, time
   case debug, latency, memory, role, slowlog
   // generic
-  case copy, del, exists, expire, expireat, expiretime, keys, move, object, persist, pexpire, pexpireat
+  case copy, del, dump, exists, expire, expireat, expiretime, keys, move, object, persist, pexpire, pexpireat
   case pexpiretime, pttl
-  case randomkey, rename, renamenx, scan, sort, sortro, touch, ttl, type, unlink
+  case randomkey, rename, renamenx, restore, scan, sort, sortro, touch, ttl, type, unlink
   // string
   case append, decr, decrby, delifeq, get, getdel, getex, getrange, getset, incr, incrby, incrbyfloat, lcs,
     mget

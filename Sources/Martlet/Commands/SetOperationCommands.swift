@@ -210,13 +210,16 @@ struct DistinctWords: ~Copyable {
   /// The words, which are no longer here.
   consuming func takeWords() -> ChosenMembers { chosen }
 
-  mutating func insert(_ word: RawSpan, _ hash: UInt64) {
-    guard let place = freePlace(word, hash), !isOverfull else { return }
-    chosen.append(word)
-    if isOverfull { return }
+  /// Adds a word; whether it wasn't there yet.
+  @discardableResult
+  mutating func insert(_ word: RawSpan, _ hash: UInt64) -> Bool {
+    guard let place = freePlace(word, hash) else { return false }
+    if !isOverfull { chosen.append(word) }
+    if isOverfull { return true }
     count += 1
     slots[place] = hash & ~Self.numberMask | UInt64(count)
     if count * 4 > slots.count * 3 { grow() }
+    return true
   }
 
   func contains(_ word: RawSpan, _ hash: UInt64) -> Bool { freePlace(word, hash) == nil }

@@ -134,9 +134,8 @@ extension Execution {
     case .save, .wait, .waitaof: return runWaiting(id, words, &session)
     case .blmpop, .blpop, .brpop, .bzmpop, .bzpopmax, .bzpopmin: return runBlocking(id, words, &session)
     case .blmove, .brpoplpush, .copy, .geoadd, .georadius, .georadiusbymember, .geosearchstore, .lmove,
-      .lpush,
-      .move, .rename, .renamenx, .rpoplpush, .rpush, .sort, .zadd, .zdiffstore, .zincrby, .zinterstore,
-      .zrangestore, .zunionstore:
+      .lpush, .move, .rename, .renamenx, .restore, .rpoplpush, .rpush, .sort, .zadd, .zdiffstore, .zincrby,
+      .zinterstore, .zrangestore, .zunionstore:
       return runServing(id, words, &session)
 
     case .discard: reply.error("ERR DISCARD without MULTI")
@@ -176,6 +175,7 @@ extension Execution {
     case .slowlog: slowLog(words, session)
 
     case .del, .unlink: del(words, database)
+    case .dump: dump(words, database)
     case .exists: exists(words, database)
     case .expire: expire(words, database, .seconds, isAbsolute: false)
     case .expireat: expire(words, database, .seconds, isAbsolute: true)
@@ -352,6 +352,7 @@ extension Execution {
     case .zinterstore: combine(words, database, .intersection, .store)
     case .zrangestore: storeRange(words, database)
     case .zunionstore: combine(words, database, .union, .store)
+    case .restore: restore(words, database, session.limits)
     default: return runBlocking(id, words, &session)
     }
     return .done

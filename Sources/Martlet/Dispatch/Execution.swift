@@ -476,10 +476,14 @@ package struct Execution: ~Copyable {
   }
 
   /// Gives a key that is there an expiry in milliseconds since 1970, or with 0 takes it away.
-  mutating func setExpiry(_ key: borrowing Key, _ database: Int, _ milliseconds: Int64) {
+  ///
+  /// - Parameter isTold: whether it is a part of a change that has been told.
+  mutating func setExpiry(
+    _ key: borrowing Key, _ database: Int, _ milliseconds: Int64, isTold: Bool = false
+  ) {
     record.recordExpiry(key.bytes, milliseconds)
     let version = commitRecord(database)
-    note(milliseconds == 0 ? .persist : .expire, key, database)
+    if !isTold { note(milliseconds == 0 ? .persist : .expire, key, database) }
     keyspace[key.shard].shard.setExpiry(key.bytes, key.hash, database, milliseconds, version)
   }
 

@@ -97,6 +97,7 @@ struct KeyEvent {
   static var moveFrom: KeyEvent { KeyEvent(.generic, "move_from") }
   static var moveTo: KeyEvent { KeyEvent(.generic, "move_to") }
   static var new: KeyEvent { KeyEvent(.new, "new") }
+  static var restore: KeyEvent { KeyEvent(.generic, "restore") }
   static var persist: KeyEvent { KeyEvent(.generic, "persist") }
   static var renameFrom: KeyEvent { KeyEvent(.generic, "rename_from") }
   static var renameTo: KeyEvent { KeyEvent(.generic, "rename_to") }

@@ -174,6 +174,11 @@ internal import CMartlet
     count += MemoryLayout<Number>.size
   }
 
+  /// The bytes of a number, the lowest first.
+  package mutating func append<Number: FixedWidthInteger & BitwiseCopyable>(littleEndian number: Number) {
+    append(bigEndian: number.byteSwapped)
+  }
+
   /// The digits of a number in hexadecimal, padded with zeros to `width`.
   package mutating func append(hexadecimal number: UInt64, width: Int) {
     var shift = (width - 1) * 4
@@ -386,6 +391,11 @@ extension RawSpan {
   /// The CRC-32C of the bytes, continuing from `crc`; 0 starts a new one.
   package func crc32c(continuing crc: UInt32) -> UInt32 {
     unsafe withUnsafeBytes { unsafe martlet_crc32c(crc, $0.baseAddress, $0.count) }
+  }
+
+  /// The CRC-64 of Redis's RDB files, continuing from `crc`; 0 starts a new one.
+  package func crc64(continuing crc: UInt64) -> UInt64 {
+    unsafe withUnsafeBytes { unsafe martlet_crc64(crc, $0.baseAddress, $0.count) }
   }
 
   /// A copy with ASCII letters in lower case.

@@ -70,6 +70,12 @@ package struct AccessTime: Equatable, Sendable {
     self.init(truncatingBits: UInt64(bitPattern: milliseconds / Self.milliseconds))
   }
 
+  /// So long before, as far as that can be told.
+  func earlier(bySeconds seconds: Int64) -> AccessTime {
+    let steps = min(seconds, Int64(Self.mask) * Self.milliseconds / 1000) * 1000 / Self.milliseconds
+    return AccessTime(truncatingBits: UInt64(bits &- UInt32(truncatingIfNeeded: steps)))
+  }
+
   /// How long before `now` that was, in milliseconds.
   package func age(_ now: AccessTime) -> Int64 { Int64((now.bits &- bits) & Self.mask) * Self.milliseconds }
 }
@@ -311,6 +317,12 @@ extension TableEntry {
   @inline(__always)
   func noteWritten(_ now: AccessTime) {
     lengths = lengths & ~Self.marks | UInt64(now.bits) << Self.accessShift
+  }
+
+  /// Has it be as if it hadn't been read or written for so long; what the time can't say counts as the longest that it can.
+  func noteIdle(_ now: AccessTime, seconds: Int64) {
+    let time = now.earlier(bySeconds: seconds)
+    lengths = lengths & ~Self.accessMask | UInt64(time.bits) << Self.accessShift
   }
 
   /// Notes that its value was changed in the place of the one of `old`, which may be itself: it counts as read, and as

@@ -8,15 +8,15 @@ package struct ImportParser: ~Copyable {
   /// The longest line, in bytes: that of a value of the greatest length with every byte escaped, and its key.
   package static let maximumLineBytes = 4 * Limits.valueBytes + (64 << 20)
   /// A collection is imported by commands with at most so many members, or bytes.
-  private static let maximumMembers = 1000
-  private static let membersBytes = 64 << 10
+  static let maximumMembers = 1000
+  static let membersBytes = 64 << 10
 
-  /// What a line asks for.
+  /// What a line asks for, and which one it was; or in a file of Redis's at which byte it began.
   package enum Request: Equatable {
     /// The words of a command.
-    case command([[UInt8]], line: Int)
+    case command([[UInt8]], place: Int)
     /// A line that is no command, and why.
-    case problem(String, line: Int)
+    case problem(String, place: Int)
   }
 
   private let format: DatabaseExport.Format
@@ -47,7 +47,7 @@ package struct ImportParser: ~Copyable {
     unfinished.removeFirst(start)
     searched = unfinished.count
     if unfinished.count > maximumLineBytes && !isSkipping {
-      entries.append(.problem("longer than \(maximumLineBytes) bytes", line: line + 1))
+      entries.append(.problem("longer than \(maximumLineBytes) bytes", place: line + 1))
       isSkipping = true
     }
     if isSkipping {
@@ -83,7 +83,7 @@ package struct ImportParser: ~Copyable {
       do throws(JSONObjectReader.Problem) {
         try object(bytes, &entries)
       } catch {
-        entries.append(.problem(error.text, line: line))
+        entries.append(.problem(error.text, place: line))
       }
     }
   }
@@ -96,15 +96,15 @@ package struct ImportParser: ~Copyable {
 
   private mutating func command(_ bytes: [UInt8]) -> Request {
     switch words(bytes) {
-    case .failure(let problem): return .problem(problem.text, line: line)
+    case .failure(let problem): return .problem(problem.text, place: line)
     case .success(let words):
-      guard let first = words.first else { return .problem("there is no command", line: line) }
+      guard let first = words.first else { return .problem("there is no command", place: line) }
       let name = String(decoding: first, as: UTF8.self).uppercased()
-      guard let flags = Self.flags[name] else { return .problem("unknown command '\(name)'", line: line) }
+      guard let flags = Self.flags[name] else { return .problem("unknown command '\(name)'", place: line) }
       guard flags.contains(.write) || name == "SELECT" else {
-        return .problem("\(name) doesn't change data, so it has no place in an import", line: line)
+        return .problem("\(name) doesn't change data, so it has no place in an import", place: line)
       }
-      return .command(words, line: line)
+      return .command(words, place: line)
     }
   }
 
@@ -213,7 +213,7 @@ package struct ImportParser: ~Copyable {
     }
     if Int(database) != selected {
       selected = Int(database)
-      entries.append(.command([Array("SELECT".utf8), Array("\(database)".utf8)], line: line))
+      entries.append(.command([Array("SELECT".utf8), Array("\(database)".utf8)], place: line))
     }
     let type = fields["type"]?.string.map { String(decoding: $0, as: UTF8.self) } ?? "string"
     switch type {
@@ -222,7 +222,7 @@ package struct ImportParser: ~Copyable {
       if let expiry { words += [Array("PXAT".utf8), Array("\(expiry)".utf8)] }
       if flags != 0 { words += [Array("FLAGS".utf8), Array("\(flags)".utf8)] }
       if isStale { words.append(Array("STALE".utf8)) }
-      entries.append(.command(words, line: line))
+      entries.append(.command(words, place: line))
     case "set":
       var members = try strings("members", fields)
       for digits in try strings("membersBase64", fields) {
@@ -298,7 +298,7 @@ package struct ImportParser: ~Copyable {
       }
     }
     if !plain.isEmpty { addMembers(plain, by: "HSET", to: key, &entries) }
-    for words in expiring { entries.append(.command(words, line: line)) }
+    for words in expiring { entries.append(.command(words, place: line)) }
   }
 
   /// A member of a sorted set: its score, a number or a text (`inf`), and its name.
@@ -314,7 +314,7 @@ package struct ImportParser: ~Copyable {
 
   private func expire(_ key: [UInt8], at expiry: Int64?, _ entries: inout [Request]) {
     guard let expiry else { return }
-    entries.append(.command([Array("PEXPIREAT".utf8), key, Array("\(expiry)".utf8)], line: line))
+    entries.append(.command([Array("PEXPIREAT".utf8), key, Array("\(expiry)".utf8)], place: line))
   }
 
   /// The bytes of a field that is a text, or base64 under another name.
@@ -340,7 +340,7 @@ package struct ImportParser: ~Copyable {
     var length = 0
     for member in members {
       if count >= Self.maximumMembers || length >= Self.membersBytes {
-        entries.append(.command(words, line: line))
+        entries.append(.command(words, place: line))
         words.removeLast(words.count - 2)
         count = 0
         length = 0
@@ -349,6 +349,6 @@ package struct ImportParser: ~Copyable {
       count += 1
       length += member.reduce(0) { $0 + $1.count }
     }
-    entries.append(.command(words, line: line))
+    entries.append(.command(words, place: line))
   }
 }

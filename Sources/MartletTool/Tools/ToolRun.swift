@@ -95,5 +95,6 @@ final class ProgressLine {
   }
 }
 
-/// The format of exports and imports.
+/// The formats of exports and imports.
 extension DatabaseExport.Format: ExpressibleByArgument {}
+extension ImportFormat: ExpressibleByArgument {}

@@ -47,7 +47,7 @@ UNORDERED = {
 
 CHANCE = {
     *("SRANDMEMBER", "HRANDFIELD", "ZRANDMEMBER", "RANDOMKEY", "SCAN", "SSCAN", "HSCAN", "ZSCAN"),
-    *("TIME", "LASTSAVE", "INFO", "CLIENT"),
+    *("TIME", "LASTSAVE", "INFO", "CLIENT", "DUMP"),
 }
 """Commands whose replies chance or the server makes, in random sequences: only their errors are compared. What a scan
 replies at a time is up to the server."""

@@ -178,8 +178,8 @@ struct ExportAndImportTests {
     entries += parser.append(bytes("11111\nSET b 2").span.raw) + parser.finish()
     #expect(
       entries == [
-        .command(["SET", "a", "1"].map(bytes), line: 1), .problem("longer than 20 bytes", line: 2),
-        .command(["SET", "b", "2"].map(bytes), line: 3),
+        .command(["SET", "a", "1"].map(bytes), place: 1), .problem("longer than 20 bytes", place: 2),
+        .command(["SET", "b", "2"].map(bytes), place: 3),
       ])
   }
 }
