@@ -78,13 +78,53 @@ struct BlockingTests {
     #expect(other.send("EXISTS m\r\n") == ":0\r\n")
   }
 
+  @Test("gets members of a sorted set from each command that makes one, in the order in which they came")
+  func members() {
+    let server = TestServer()
+    let other = server.redisClient()
+    _ = other.send("ZADD source 1 a 2 b\r\n")
+    for (request, maker, reply, left) in [
+      ("BZPOPMIN z 0", "ZADD z 2 b 1 a", "*3\r\n$1\r\nz\r\n$1\r\na\r\n$1\r\n1\r\n", 1),
+      ("BZPOPMAX j z 0", "ZADD z 2 b 1 a", "*3\r\n$1\r\nz\r\n$1\r\nb\r\n$1\r\n2\r\n", 1),
+      (
+        "BZMPOP 0 2 j z MIN COUNT 2", "ZADD z 2 b 1 a 3 c",
+        "*2\r\n$1\r\nz\r\n*2\r\n*2\r\n$1\r\na\r\n$1\r\n1\r\n*2\r\n$1\r\nb\r\n$1\r\n2\r\n", 1
+      ),
+      ("BZMPOP 0 1 z MAX", "ZINCRBY z 3 a", "*2\r\n$1\r\nz\r\n*1\r\n*2\r\n$1\r\na\r\n$1\r\n3\r\n", 0),
+      ("BZPOPMIN z 0", "ZUNIONSTORE z 1 source", "*3\r\n$1\r\nz\r\n$1\r\na\r\n$1\r\n1\r\n", 1),
+      ("BZPOPMAX z 0", "ZRANGESTORE z source 0 -1", "*3\r\n$1\r\nz\r\n$1\r\nb\r\n$1\r\n2\r\n", 1),
+      ("BZPOPMAX z 0", "COPY source z", "*3\r\n$1\r\nz\r\n$1\r\nb\r\n$1\r\n2\r\n", 1),
+      ("BZPOPMAX z 0", "GEOADD z 0 0 a", "*3\r\n$1\r\nz\r\n$1\r\na\r\n$16\r\n3377699720527872\r\n", 0),
+    ] {
+      _ = other.send("DEL z\r\n")
+      let first = waiting(server, request)
+      let second = waiting(server, "BZPOPMIN z 0")
+      let third = waiting(server, "BLPOP z 0")
+      _ = other.send(maker + "\r\n")
+      expect(first, hears: reply)
+      if left > 0 {
+        #expect(second.takeWakes() == 1, "\(request)")
+      } else {
+        expectStillWaiting(second)
+        #expect(second.leave())
+      }
+      expectStillWaiting(third)
+      #expect(third.leave())
+      #expect(other.send("EXISTS z\r\n") == ":0\r\n", "\(request)")
+    }
+    // SORT makes a list.
+    let waiter = waiting(server, "BLPOP z 0")
+    #expect(other.send("SORT source BY nosort GET d_* GET # STORE z\r\n") == ":4\r\n")
+    expect(waiter, hears: Self.pair("z", ""))
+  }
+
   @Test("is told that its time is over, with a version of the protocol each, and is served no more")
   func timeout() {
     let server = TestServer()
     for version in [2, 3] {
       for request in [
         "BLPOP k j 0.02", "BRPOP k 0.02", "BLMOVE k j LEFT LEFT 0.02", "BRPOPLPUSH k j 0.02",
-        "BLMPOP 0.02 1 k LEFT",
+        "BLMPOP 0.02 1 k LEFT", "BZPOPMIN k 0.02", "BZPOPMAX j k 0.02", "BZMPOP 0.02 1 k MIN",
       ] {
         let client = server.redisClient()
         _ = client.send("HELLO \(version)\r\n")

@@ -25,6 +25,22 @@ internal let blockingCommands: [CommandDeclaration] = [
     "BRPOPLPUSH", arity: 4, [.write, .denyOOM, .blocking], keys: .two, .list, since: "2.2.0", "O(1)",
     "source destination timeout",
     "Moves an element from the tail of a list to the head of another, and returns it; waits for one."),
+  .init(
+    "BZMPOP", arity: -5, [.write, .blocking], keys: .counted(by: 2), .sortedSet, since: "7.0.0",
+    "O(K)+O(M*log(N)), K being the keys, N the members of the set and M those taken",
+    "timeout numkeys key [key ...] <MIN | MAX> [COUNT count]",
+    "Takes members from an end of the first of several sorted sets that has any, and returns them with their scores; "
+      + "waits for one."),
+  .init(
+    "BZPOPMAX", arity: -3, [.write, .fast, .blocking], keys: .allButLast, .sortedSet, since: "5.0.0",
+    "O(log(N)), N being the members", "key [key ...] timeout",
+    "Takes the member with the highest score out of the first of several sorted sets that has any, and returns it with "
+      + "its key and score; waits for one."),
+  .init(
+    "BZPOPMIN", arity: -3, [.write, .fast, .blocking], keys: .allButLast, .sortedSet, since: "5.0.0",
+    "O(log(N)), N being the members", "key [key ...] timeout",
+    "Takes the member with the lowest score out of the first of several sorted sets that has any, and returns it with its "
+      + "key and score; waits for one."),
 ]
 
 extension Execution {
@@ -88,6 +104,48 @@ extension Execution {
     }
     return waitForData(
       words, 1..<2, .move(from: from, to: to, destination: words[2].array), milliseconds: timeout, &session)
+  }
+
+  /// `BZPOPMIN` and `BZPOPMAX`.
+  mutating func waitForMember(
+    _ words: borrowing Words, from end: SortedSetEnd, _ session: inout SessionState
+  ) -> DispatchOutcome {
+    let last = words.count - 1
+    guard let timeout = secondsToWait(words[last]) else { return .done }
+    for position in 1..<last {
+      let key = keyspace.place(words[position])
+      let (members, isRefused) = findToChange(.sortedSet, key, session.database)
+      if isRefused { return .done }
+      guard let members else { continue }
+      reply.array(3)
+      reply.bulk(words[position])
+      takeOut(key, session.database, members.members, end.ranks(1, of: members.count), end) { reply, member in
+        reply.bulk(member.key)
+        reply.double(member.score)
+      }
+      return .done
+    }
+    if isRunningTransaction {
+      reply.nullArray()
+      return .done
+    }
+    return waitForData(words, 1..<last, .members(end, count: nil), milliseconds: timeout, &session)
+  }
+
+  /// `BZMPOP`
+  mutating func waitForFirstScored(
+    _ words: borrowing Words, _ session: inout SessionState
+  ) -> DispatchOutcome {
+    guard let timeout = secondsToWait(words[1]), let options = scoredPopOptions(words, countAt: 2) else {
+      return .done
+    }
+    if replyScoredPoppedFromFirst(words, session.database, options) { return .done }
+    if isRunningTransaction {
+      reply.nullArray()
+      return .done
+    }
+    return waitForData(
+      words, options.keys, .members(options.end, count: options.count), milliseconds: timeout, &session)
   }
 
   /// How long a client is ready to wait, in milliseconds, of seconds that may have a fraction; nil, with the reply saying why,

@@ -7,8 +7,8 @@ extension CommandDeclaration {
   private static let groups: [[CommandDeclaration]] = [
     accessCommands, connectionCommands, waitCommands, transactionCommands, pubSubCommands, serverCommands,
     checkpointCommands, commandCommands, configCommands, infoCommands, observationCommands, debugCommands,
-    genericCommands,
-    objectCommands, numberedDatabaseCommands, stringCommands, severalStringCommands, hashCommands,
+    genericCommands, sortCommands, objectCommands, numberedDatabaseCommands, stringCommands,
+    severalStringCommands, hashCommands,
     fieldExpiryCommands, listCommands, blockingCommands, setCommands, setOperationCommands, bitmapCommands,
     bitfieldCommands, hyperLogLogCommands, geoCommands, sortedSetCommands, sortedSetRangeCommands,
     sortedSetAlgebraCommands,

@@ -39,6 +39,8 @@ public struct CommandDeclaration: Sendable {
     public static let movableKeys = Flags(rawValue: 1 << 10)
     /// It may have its client wait for data.
     public static let blocking = Flags(rawValue: 1 << 11)
+    /// Patterns in its options may name keys, and then it holds every shard.
+    public static let patternKeys = Flags(rawValue: 1 << 12)
   }
 
   /// Which of the arguments are keys: the positions `first`, `first + step`, … up to `last`, and as many more as one of
@@ -121,7 +123,7 @@ public struct CommandDeclaration: Sendable {
   ) {
     self.name = name
     self.arity = arity
-    self.flags = keys.areMovable ? flags.union(.movableKeys) : flags
+    self.flags = keys.areMovable || flags.contains(.patternKeys) ? flags.union(.movableKeys) : flags
     self.keys = keys
     self.group = group
     self.summary = summary

@@ -15,7 +15,7 @@ package enum CommandID: UInt16, CaseIterable {
   // generic
   case copy, del, exists, expire, expireat, expiretime, keys, move, object, persist, pexpire, pexpireat
   case pexpiretime, pttl
-  case randomkey, rename, renamenx, scan, touch, ttl, type, unlink
+  case randomkey, rename, renamenx, scan, sort, sortro, touch, ttl, type, unlink
   // string
   case append, decr, decrby, delifeq, get, getdel, getex, getrange, getset, incr, incrby, incrbyfloat, lcs,
     mget
@@ -26,7 +26,7 @@ package enum CommandID: UInt16, CaseIterable {
   case hkeys, hlen, hmget, hmset, hpersist, hpexpire, hpexpireat, hpexpiretime, hpttl, hrandfield, hscan, hset
   case hsetex, hsetnx, hstrlen, httl, hvals
   // list
-  case blmove, blmpop, blpop, brpop, brpoplpush
+  case blmove, blmpop, blpop, brpop, brpoplpush, bzmpop, bzpopmax, bzpopmin
   case lindex, linsert, llen, lmove, lmpop, lpop, lpos, lpush, lpushx, lrange, lrem, lset, ltrim, rpop
   case rpoplpush, rpush, rpushx
   // set
@@ -67,25 +67,13 @@ struct CommandEntry {
       positions.step = keys.step
     }
     if let counted = countedKeys(words) { positions.counted = counted.makeIterator() }
-    if keys.isStored { positions.stored = storedKey(words) }
+    if keys.isStored { positions.stored = words.storedKey(from: -arity) }
     return positions
   }
 
-  /// How many words a command with a `STORE` option has before its options, at least.
-  private static let wordsBeforeStored = 5
-
-  /// The position of the key that an option `STORE` or `STOREDIST` names; of several the last one counts.
-  private func storedKey(_ words: borrowing Words) -> Int? {
-    var stored: Int?
-    var index = Self.wordsBeforeStored
-    while index + 1 < words.count {
-      if words[index].equalsIgnoringCase("store") || words[index].equalsIgnoringCase("storedist") {
-        stored = index + 1
-        index += 1
-      }
-      index += 1
-    }
-    return stored
+  /// Whether a request reads or changes keys in any shard.
+  func holdsAllShards(_ words: borrowing Words) -> Bool {
+    flags.contains(.allShards) || flags.contains(.patternKeys) && words.haveKeyPatterns
   }
 
   /// The positions of the keys that an argument counts; nil if it isn't a number that the request can have. Then the
@@ -96,6 +84,30 @@ struct CommandEntry {
     let step = keys.countedStep
     guard count > 0 && count <= (words.count - first) / step else { return nil }
     return stride(from: first, to: first + count * step, by: step)
+  }
+}
+
+extension Words {
+  /// The position of the key that an option `STORE` or `STOREDIST` names; of several the last one counts.
+  ///
+  /// - Parameter start: the position of the first option.
+  func storedKey(from start: Int) -> Int? {
+    var stored: Int?
+    var index = start
+    while index + 1 < count {
+      let word = self[index]
+      if word.equalsIgnoringCase("store") || word.equalsIgnoringCase("storedist") {
+        stored = index + 1
+        index += 2
+      } else if word.equalsIgnoringCase("by") || word.equalsIgnoringCase("get")
+        || word.equalsIgnoringCase("count")
+      {
+        index += 2
+      } else {
+        index += word.equalsIgnoringCase("limit") ? 3 : 1
+      }
+    }
+    return stored
   }
 }
 

@@ -310,8 +310,8 @@ extension Execution {
   // MARK: Storing
 
   /// How many members, and bytes of them, one record of a stored result has at most.
-  private static let storedAtOnce = 1000
-  private static let storedBytesAtOnce = 64 << 10
+  static let storedAtOnce = 1000
+  static let storedBytesAtOnce = 64 << 10
 
   /// Puts members with their scores at a key, in the place of what is there; without any nothing is left there. All of it
   /// is there after a crash, or nothing.

@@ -325,39 +325,73 @@ extension Execution {
     }
   }
 
+  /// `ZMPOP`
   mutating func popScoredOfFirst(_ words: borrowing Words, _ database: Int) {
-    guard let keyCount = words[1].decimal, keyCount > 0 else {
-      return reply.error("ERR numkeys should be greater than 0")
+    guard let options = scoredPopOptions(words, countAt: 1) else { return }
+    if !replyScoredPoppedFromFirst(words, database, options) { reply.nullArray() }
+  }
+
+  /// What a command asks for that takes members out of the first of several sorted sets that has any.
+  struct ScoredPopOptions {
+    var keys: Range<Int>
+    var end: SortedSetEnd
+    var count: Int
+  }
+
+  /// Reads them; nil when the reply says what is wrong.
+  ///
+  /// - Parameter countIndex: where the number of keys is.
+  mutating func scoredPopOptions(_ words: borrowing Words, countAt countIndex: Int) -> ScoredPopOptions? {
+    guard let keyCount = words[countIndex].decimal, keyCount > 0 else {
+      reply.error("ERR numkeys should be greater than 0")
+      return nil
     }
-    guard keyCount < words.count - 2 else { return reply.error(Self.syntaxError) }
-    var index = 2 + keyCount
-    let end: SortedSetEnd
-    if words[index].equalsIgnoringCase("min") {
-      end = .lowest
-    } else if words[index].equalsIgnoringCase("max") {
-      end = .highest
-    } else {
-      return reply.error(Self.syntaxError)
+    let first = countIndex + 1
+    guard keyCount < words.count - first else {
+      reply.error(Self.syntaxError)
+      return nil
+    }
+    var index = first + keyCount
+    var options = ScoredPopOptions(keys: first..<index, end: .lowest, count: 1)
+    if words[index].equalsIgnoringCase("max") {
+      options.end = .highest
+    } else if !words[index].equalsIgnoringCase("min") {
+      reply.error(Self.syntaxError)
+      return nil
     }
     index += 1
-    var wanted = 1
-    if index < words.count {
-      guard index + 1 < words.count, words[index].equalsIgnoringCase("count") else {
-        return reply.error(Self.syntaxError)
-      }
-      guard let count = words[index + 1].decimal, count > 0 else {
-        return reply.error("ERR count should be greater than 0")
-      }
-      guard words.count == index + 2 else { return reply.error(Self.syntaxError) }
-      wanted = count
+    guard index < words.count else { return options }
+    guard index + 1 < words.count, words[index].equalsIgnoringCase("count") else {
+      reply.error(Self.syntaxError)
+      return nil
     }
-    for index in 2..<2 + keyCount {
+    guard let count = words[index + 1].decimal, count > 0 else {
+      reply.error("ERR count should be greater than 0")
+      return nil
+    }
+    guard words.count == index + 2 else {
+      reply.error(Self.syntaxError)
+      return nil
+    }
+    options.count = count
+    return options
+  }
+
+  /// Takes members out of the first of several sorted sets that has any, and replies with them; false if none has, and then
+  /// there is no reply.
+  mutating func replyScoredPoppedFromFirst(
+    _ words: borrowing Words, _ database: Int, _ options: ScoredPopOptions
+  ) -> Bool {
+    for index in options.keys {
       let key = keyspace.place(words[index])
       let (members, isRefused) = findToChange(.sortedSet, key, database)
-      if isRefused { return }
-      if let members { return popNamed(key, database, members.members, wanted, end) }
+      if isRefused { return true }
+      if let members {
+        popNamed(key, database, members.members, options.count, options.end)
+        return true
+      }
     }
-    reply.nullArray()
+    return false
   }
 
   /// Takes members from an end of a sorted set that is there, and replies with its key and pairs of them and their scores:

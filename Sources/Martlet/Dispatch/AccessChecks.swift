@@ -141,12 +141,7 @@ extension AccessRequest {
   private mutating func addSpecialKeys(_ name: String, _ words: borrowing Words) {
     switch name {
     case "SORT":
-      // The last STORE counts.
-      for index in stride(from: words.count - 2, to: 1, by: -1) where words[index].equalsIgnoringCase("store")
-      {
-        keys.append((index + 1, .write))
-        return
-      }
+      if let position = words.storedKey(from: 2) { keys.append((position, .write)) }
     case "SET":
       // Only with GET does it show what was there.
       for index in min(3, words.count)..<words.count

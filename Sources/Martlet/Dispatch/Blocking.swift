@@ -121,7 +121,6 @@ extension Execution {
   private mutating func replyGranted(_ waiter: Waiter) {
     shown = max(shown, waiter.version)
     switch (waiter.granted, waiter.wish) {
-    case (.nothing, _): reply.nullArray()
     case (.wrongType, _): replyWrongType()
     case (.elements(let elements, _), .move):
       for element in elements { reply.bulk(element.span.raw) }
@@ -131,6 +130,18 @@ extension Execution {
       reply.bulk(bytes.span.raw)
       if count != nil { reply.array(elements.count) }
       for element in elements { reply.bulk(element.span.raw) }
+    case (.members(let members, let key), .members(_, let count)):
+      let bytes = waiter.keys[key]
+      reply.array(count == nil ? 3 : 2)
+      reply.bulk(bytes.span.raw)
+      if count != nil { reply.array(members.count) }
+      for member in members {
+        if count != nil { reply.array(2) }
+        reply.bulk(member.key.span.raw)
+        reply.double(member.score)
+      }
+    // Who is granted something gets what it wished.
+    case (.nothing, _), (.elements, _), (.members, _): reply.nullArray()
     }
   }
 }

@@ -51,7 +51,7 @@ extension Execution {
 
     let keys = command.keys
     if !command.flags.isDisjoint(with: [.allShards, .movableKeys]) {
-      guard command.flags.contains(.allShards) else { return runLocking(command, words, &session) }
+      guard command.holdsAllShards(words) else { return runLocking(command, words, &session) }
       for shard in 0..<keyspace.shardCount { lock(shard) }
       defer { for shard in 0..<keyspace.shardCount { keyspace.unlock(shard) } }
       return run(command.id, words, &session)
@@ -132,8 +132,11 @@ extension Execution {
     case .reset: reset(&session)
     case .select: select(words, &session)
     case .save, .wait, .waitaof: return runWaiting(id, words, &session)
-    case .blmpop, .blpop, .brpop: return runBlocking(id, words, &session)
-    case .blmove, .brpoplpush, .copy, .lmove, .lpush, .move, .rename, .renamenx, .rpoplpush, .rpush:
+    case .blmpop, .blpop, .brpop, .bzmpop, .bzpopmax, .bzpopmin: return runBlocking(id, words, &session)
+    case .blmove, .brpoplpush, .copy, .geoadd, .georadius, .georadiusbymember, .geosearchstore, .lmove,
+      .lpush,
+      .move, .rename, .renamenx, .rpoplpush, .rpush, .sort, .zadd, .zdiffstore, .zincrby, .zinterstore,
+      .zrangestore, .zunionstore:
       return runServing(id, words, &session)
 
     case .discard: reply.error("ERR DISCARD without MULTI")
@@ -186,6 +189,7 @@ extension Execution {
     case .pttl: timeToLive(words, database, .milliseconds)
     case .randomkey: randomKey(database)
     case .scan: scan(words, database)
+    case .sortro: sort(words, session, isReadOnly: true)
     case .touch: touch(words, database)
     case .ttl: timeToLive(words, database, .seconds)
     case .type: type(words, database)
@@ -286,26 +290,18 @@ extension Execution {
     case .pfcount: countElements(words, database)
     case .pfmerge: mergeElements(words, database)
 
-    case .geoadd: addPositions(words, database, session.limits)
     case .geodist: distance(words, database)
     case .geohash: geohashes(words, database)
     case .geopos: positions(words, database)
-    case .georadius: searchArea(words, database, .around)
     case .georadiusro: searchArea(words, database, [.around, .readOnly])
-    case .georadiusbymember: searchArea(words, database, .aroundMember)
     case .georadiusbymemberro: searchArea(words, database, [.aroundMember, .readOnly])
     case .geosearch: searchArea(words, database, [])
-    case .geosearchstore: searchArea(words, database, .stores)
 
-    case .zadd: addScores(words, database, session.limits)
     case .zcard: countMembers(.sortedSet, words, database)
     case .zcount: countRange(words, database, .score)
     case .zdiff: combine(words, database, .difference, .reply)
-    case .zdiffstore: combine(words, database, .difference, .store)
-    case .zincrby: incrementScore(words, database, session.limits)
     case .zinter: combine(words, database, .intersection, .reply)
     case .zintercard: combine(words, database, .intersection, .count)
-    case .zinterstore: combine(words, database, .intersection, .store)
     case .zlexcount: countRange(words, database, .key)
     case .zmpop: popScoredOfFirst(words, database)
     case .zmscore: scoresOfMembers(words, database)
@@ -315,7 +311,6 @@ extension Execution {
     case .zrange: range(words, database, .any)
     case .zrangebylex: range(words, database, .rangeByKey)
     case .zrangebyscore: range(words, database, .rangeByScore)
-    case .zrangestore: storeRange(words, database)
     case .zrank: rankOfMember(words, database, isReversed: false)
     case .zrem: removeScored(words, database)
     case .zremrangebylex: removeRange(words, database, .key)
@@ -328,7 +323,6 @@ extension Execution {
     case .zscan: scanMembers(.sortedSet, words, database)
     case .zscore: scoreOfMember(words, database)
     case .zunion: combine(words, database, .union, .reply)
-    case .zunionstore: combine(words, database, .union, .store)
     }
     return .done
   }
@@ -347,6 +341,17 @@ extension Execution {
     case .move: move(words, database)
     case .rename: rename(words, database, onlyIfAbsent: false)
     case .renamenx: rename(words, database, onlyIfAbsent: true)
+    case .sort: sort(words, session, isReadOnly: false)
+    case .geoadd: addPositions(words, database, session.limits)
+    case .georadius: searchArea(words, database, .around)
+    case .georadiusbymember: searchArea(words, database, .aroundMember)
+    case .geosearchstore: searchArea(words, database, .stores)
+    case .zadd: addScores(words, database, session.limits)
+    case .zdiffstore: combine(words, database, .difference, .store)
+    case .zincrby: incrementScore(words, database, session.limits)
+    case .zinterstore: combine(words, database, .intersection, .store)
+    case .zrangestore: storeRange(words, database)
+    case .zunionstore: combine(words, database, .union, .store)
     default: return runBlocking(id, words, &session)
     }
     return .done
@@ -364,6 +369,9 @@ extension Execution {
       case .blmove, .brpoplpush: outcome = waitForMove(words, &session)
       case .blmpop: outcome = waitForFirst(words, &session)
       case .blpop: outcome = waitForElement(words, from: .head, &session)
+      case .bzmpop: outcome = waitForFirstScored(words, &session)
+      case .bzpopmax: outcome = waitForMember(words, from: .highest, &session)
+      case .bzpopmin: outcome = waitForMember(words, from: .lowest, &session)
       default: outcome = waitForElement(words, from: .tail, &session)
       }
     }

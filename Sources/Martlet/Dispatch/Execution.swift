@@ -570,6 +570,7 @@ package struct Execution: ~Copyable {
   ) -> (added: Int, changed: Int) {
     record.recordScores(key.bytes, scores, words, step: step)
     let version = commitRecord(database)
+    noteMade(key, database)
     note(event, key, database, isNew: isNew)
     return keyspace[key.shard].shard.putScores(
       key.bytes, key.hash, database, scores, words, step: step, version)
@@ -614,9 +615,21 @@ package struct Execution: ~Copyable {
   mutating func pushElements(
     _ key: borrowing Key, _ database: Int, _ words: borrowing Words, at end: ListEnd
   ) -> Int {
+    pushElements(key, database, words, at: end, .push(at: end))
+  }
+
+  /// The same.
+  ///
+  /// - Parameters:
+  ///   - event: what it is told as; nil if it has been told.
+  ///   - isNew: whether the key is told to be new; nil if it is when nothing is there.
+  mutating func pushElements(
+    _ key: borrowing Key, _ database: Int, _ words: borrowing Words, at end: ListEnd, _ event: KeyEvent?,
+    isNew: Bool? = nil
+  ) -> Int {
     record.recordPush(key.bytes, words, at: end)
     let version = commitRecord(database)
-    note(.push(at: end), key, database)
+    note(event, key, database, isNew: isNew)
     noteMade(key, database)
     return keyspace[key.shard].shard.pushElements(key.bytes, key.hash, database, words, at: end, version)
   }

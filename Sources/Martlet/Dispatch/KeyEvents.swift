@@ -105,6 +105,7 @@ enum KeyEvent: UInt8 {
   case pushTail
   case removeElements
   case setElement
+  case sortStore
   case trim
   // Of sorted sets.
   case addScores
@@ -209,6 +210,7 @@ enum KeyEvent: UInt8 {
     case .pushTail: (.list, "rpush")
     case .removeElements: (.list, "lrem")
     case .setElement: (.list, "lset")
+    case .sortStore: (.list, "sortstore")
     case .trim: (.list, "ltrim")
     case .addScores: (.sortedSet, "zadd")
     case .incrementScore: (.sortedSet, "zincr")

@@ -56,6 +56,9 @@ extension Execution {
     if isNobodyWaiting || isRunningTransaction { return runMaking(id, words, &session) }
     guard let command = commands.find(words[0]) else { return runMaking(id, words, &session) }
     var held = ShardSet()
+    if command.holdsAllShards(words) {
+      for shard in 0..<keyspace.shardCount { held.insert(shard) }
+    }
     var places: Set<MadePlace> = []
     for position in command.keyPositions(words) {
       let key = keyspace.place(words[position])
@@ -189,6 +192,15 @@ extension Execution {
       let element = list.element(from == .head ? 0 : list.count - 1).array
       moveElement(key, database, from, to: newKey, to)
       return waiter.grant(.elements([element], key: place), version: shown)
+    case .members(let end, let count):
+      guard let members = findToChange(.sortedSet, key, database).members else { break }
+      let ranks = end.ranks(count ?? 1, of: members.count)
+      var taken: [(key: [UInt8], score: Double)] = []
+      members.members.forEach(in: ranks, isReversed: end == .highest) {
+        taken.append(($0.key.array, $0.score))
+      }
+      remove(key, database, members.members, ranks, .pop(end))
+      return waiter.grant(.members(taken, key: place), version: shown)
     }
     waiter.grant(.nothing, version: shown)
   }

@@ -213,6 +213,10 @@ extension Execution {
     }
     for index in 0..<queue.count {
       let words = queue.words(index)
+      if queue.command(index).holdsAllShards(words) {
+        for shard in 0..<keyspace.shardCount { shards.insert(shard) }
+        return shards
+      }
       for position in queue.command(index).keyPositions(words) {
         shards.insert(keyspace.place(words[position]).shard)
       }

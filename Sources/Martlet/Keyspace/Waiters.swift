@@ -13,9 +13,16 @@ enum Wish {
   case elements(ListEnd, count: Int?)
   /// An element from an end of a list, to be moved to an end of another.
   case move(from: ListEnd, to: ListEnd, destination: [UInt8])
+  /// Members from an end of a sorted set: one, or with a count up to so many.
+  case members(SortedSetEnd, count: Int?)
 
   /// The type of the value that has it.
-  var kind: ItemKind { .list }
+  var kind: ItemKind {
+    switch self {
+    case .elements, .move: .list
+    case .members: .sortedSet
+    }
+  }
 }
 
 /// What a client that waited got.
@@ -23,6 +30,8 @@ enum Granted {
   case nothing
   /// Elements of the list at one of its keys, by the place among them.
   case elements([[UInt8]], key: Int)
+  /// Members of the sorted set at one of its keys, with their scores.
+  case members([(key: [UInt8], score: Double)], key: Int)
   /// What there was can't be moved: the destination has another type.
   case wrongType
 }

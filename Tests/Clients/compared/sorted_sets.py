@@ -466,6 +466,59 @@ SCRIPTS = [
         ZRANGE z 0 -1
         """,
     ),
+    (
+        "taking from the first that has any, or waiting for that",
+        "both",
+        """
+        ZADD z 1 a 2 b 3 c 4 d
+        ZADD y 1.5 x
+        BZPOPMIN z 0
+        BZPOPMAX none z y 0
+        BZPOPMIN none y z 0.5
+        EXISTS y
+        BZMPOP 0 1 z MIN
+        ZADD z 1 a 2 b 3 c
+        BZMPOP 0 3 none z y MAX COUNT 2
+        BZMPOP 0.1 1 z min count 10
+        EXISTS z
+        BZPOPMIN z 0.001
+        BZPOPMAX z y 0.001
+        BZMPOP 0.001 2 z y MIN COUNT 3
+        BZPOPMIN z z 0.001
+        """,
+    ),
+    (
+        "waiting that is wrong",
+        "both",
+        """
+        ZADD z 1 a
+        SET s x
+        BZPOPMIN z -1
+        BZPOPMIN z x
+        BZPOPMIN z
+        BZPOPMIN
+        BZPOPMAX s 0
+        BZPOPMAX none s 0
+        BZPOPMIN z s 0
+        BZMPOP 0 1 s MIN
+        BZMPOP x 1 z MIN
+        BZMPOP -1 1 z MIN
+        BZMPOP 0 0 z MIN
+        BZMPOP 0 x z MIN
+        BZMPOP 0 1 z UP
+        BZMPOP 0 2 z MIN
+        BZMPOP 0 1 z MIN COUNT 0
+        BZMPOP 0 1 z MIN COUNT 1 COUNT 1
+        BZMPOP 0 1 z
+        BZMPOP 0 1
+        MULTI
+        BZPOPMIN none 0
+        BZMPOP 0 1 none MIN
+        ZADD z 1 a 2 b
+        BZPOPMAX z 0
+        EXEC
+        """,
+    ),
 ]
 
 DIFFERENCES = [
@@ -600,6 +653,11 @@ def random_command(random: Random) -> list[str | bytes]:
                 "ZMPOP",
                 *inputs(random),
                 random.choice(["MIN", "MAX", "max", "x"]),
+                *chance.option(random, "COUNT", chance.number(random)),
+            ],
+            lambda: [random.choice(["BZPOPMIN", "BZPOPMAX"]), *chance.keys(random, "zset"), "0.001"],
+            lambda: [
+                *("BZMPOP", "0.001", *inputs(random), random.choice(["MIN", "MAX"])),
                 *chance.option(random, "COUNT", chance.number(random)),
             ],
             lambda: ["ZRANDMEMBER", key, chance.number(random), *with_scores],
