@@ -143,6 +143,26 @@ SCRIPTS = [
         ZREM z a b
         """,
     ),
+    ("a client that waits for a member", "both", "! BZPOPMIN z 0\nZADD z 1 a"),
+    ("a client that waits for the highest member", "both", "! BZPOPMAX x z 0\nZADD z 1 a 2 b"),
+    ("a client that waits for members", "both", "! BZMPOP 0 2 x z MIN COUNT 5\nZADD z 1 a 2 b"),
+    ("a client that waits for a stored sorted set", "both", "! BZPOPMIN z 0\nZADD y 1 a\nZUNIONSTORE z 1 y"),
+    ("a client that waits for a sorted list", "both", "! BLPOP l 0\nSADD s 2 1\nSORT s STORE l"),
+    (
+        "what is taken at once",
+        "both",
+        """
+        ZADD z 1 a 2 b 3 c
+        BZPOPMIN z 0
+        BZPOPMAX z 0
+        BZMPOP 0 1 z MIN
+        RPUSH l 3 1 2
+        SORT l STORE d
+        SORT nothing STORE d
+        SORT nothing STORE d
+        SORT l
+        """,
+    ),
     (
         "places",
         "both",

@@ -111,17 +111,6 @@ struct ScoreOptions: OptionSet {
   }
 }
 
-/// From which end of a sorted set members are taken.
-enum SortedSetEnd {
-  case lowest, highest
-
-  /// The ranks of some members from that end, the last one of them if there are fewer.
-  func ranks(_ wanted: Int, of count: Int) -> Range<Int> {
-    let some = min(wanted, count)
-    return self == .lowest ? 0..<some : count - some..<count
-  }
-}
-
 extension Execution {
   static var notFloat: StaticString { "ERR value is not a valid float" }
 

@@ -68,110 +68,180 @@ package struct KeyEventClasses: OptionSet, Sendable {
   package static let problem = "Invalid event class character. Use 'Ag$lshzxeKEtmdn'."
 }
 
-/// Something that happens to a key: its class and its name.
-struct KeyEvent {
-  let kind: KeyEventClasses
-  let name: StaticString
-  /// What happens with it at the same time, if anything.
-  private(set) var second: (kind: KeyEventClasses, name: StaticString)?
-
-  init(_ kind: KeyEventClasses, _ name: StaticString) {
-    self.kind = kind
-    self.name = name
-  }
-
-  private init(
-    _ kind: KeyEventClasses, _ name: StaticString, _ secondKind: KeyEventClasses, _ secondName: StaticString
-  ) {
-    self.init(kind, name)
-    second = (secondKind, secondName)
-  }
-
+/// Something that happens to a key. It is one byte, since every change is given one, whether anybody wants it or not.
+enum KeyEvent: UInt8 {
   // Of any key.
-  static var copyTo: KeyEvent { KeyEvent(.generic, "copy_to") }
-  static var delete: KeyEvent { KeyEvent(.generic, "del") }
-  static var evicted: KeyEvent { KeyEvent(.evicted, "evicted") }
-  static var expire: KeyEvent { KeyEvent(.generic, "expire") }
-  static var expired: KeyEvent { KeyEvent(.expired, "expired") }
-  static var missed: KeyEvent { KeyEvent(.missed, "keymiss") }
-  static var moveFrom: KeyEvent { KeyEvent(.generic, "move_from") }
-  static var moveTo: KeyEvent { KeyEvent(.generic, "move_to") }
-  static var new: KeyEvent { KeyEvent(.new, "new") }
-  static var restore: KeyEvent { KeyEvent(.generic, "restore") }
-  static var persist: KeyEvent { KeyEvent(.generic, "persist") }
-  static var renameFrom: KeyEvent { KeyEvent(.generic, "rename_from") }
-  static var renameTo: KeyEvent { KeyEvent(.generic, "rename_to") }
+  case copyTo
+  case delete
+  case evicted
+  case expire
+  case expired
+  case missed
+  case moveFrom
+  case moveTo
+  case new
+  case persist
+  case renameFrom
+  case renameTo
+  case restore
   /// A change that Redis has no event for. Those who track the key hear of it, and that it is new is told.
-  static var untold: KeyEvent { KeyEvent([], "") }
+  case untold
   // Of strings.
-  static var append: KeyEvent { KeyEvent(.string, "append") }
-  static var count: KeyEvent { KeyEvent(.string, "pfadd") }
-  static var increment: KeyEvent { KeyEvent(.string, "incrby") }
-  static var incrementByFraction: KeyEvent { KeyEvent(.string, "incrbyfloat") }
-  static var prepend: KeyEvent { KeyEvent(.string, "prepend") }
-  static var set: KeyEvent { KeyEvent(.string, "set") }
-  static var setExpiring: KeyEvent { KeyEvent(.string, "set", .generic, "expire") }
-  static var setBit: KeyEvent { KeyEvent(.string, "setbit") }
-  static var setRange: KeyEvent { KeyEvent(.string, "setrange") }
+  case append
+  case count
+  case increment
+  case incrementByFraction
+  case prepend
+  case set
+  case setBit
+  case setExpiring
+  case setRange
   /// A string that memcached's clients call out of date; Redis has nothing like it.
-  static var sortStore: KeyEvent { KeyEvent(.list, "sortstore") }
-  static var stale: KeyEvent { KeyEvent(.string, "stale") }
+  case stale
   // Of lists.
-  static var insertElement: KeyEvent { KeyEvent(.list, "linsert") }
-  static var removeElements: KeyEvent { KeyEvent(.list, "lrem") }
-  static var setElement: KeyEvent { KeyEvent(.list, "lset") }
-  static var trim: KeyEvent { KeyEvent(.list, "ltrim") }
-
-  static func pop(from end: ListEnd) -> KeyEvent { KeyEvent(.list, end == .head ? "lpop" : "rpop") }
-
-  static func push(at end: ListEnd) -> KeyEvent { KeyEvent(.list, end == .head ? "lpush" : "rpush") }
-
+  case insertElement
+  case popHead
+  case popTail
+  case pushHead
+  case pushTail
+  case removeElements
+  case setElement
+  case sortStore
+  case trim
   // Of sorted sets.
-  static var addScores: KeyEvent { KeyEvent(.sortedSet, "zadd") }
-  static var incrementScore: KeyEvent { KeyEvent(.sortedSet, "zincr") }
-  static var removeScored: KeyEvent { KeyEvent(.sortedSet, "zrem") }
-  static var storeArea: KeyEvent { KeyEvent(.sortedSet, "geosearchstore") }
-  static var storeAreaOfRadius: KeyEvent { KeyEvent(.sortedSet, "georadiusstore") }
-  static var storeRange: KeyEvent { KeyEvent(.sortedSet, "zrangestore") }
+  case addScores
+  case incrementScore
+  case popHighest
+  case popLowest
+  case removeKeys
+  case removeRanks
+  case removeScored
+  case removeScores
+  case storeArea
+  case storeAreaOfRadius
+  case storeRange
+  case storeScoredDifference
+  case storeScoredIntersection
+  case storeScoredUnion
+  // Of hashes and sets.
+  case addMembers
+  case deleteFields
+  case expireFields
+  case fieldsExpired
+  case incrementField
+  case incrementFieldByFraction
+  case persistFields
+  case popMembers
+  case removeMembers
+  case setFields
+  case setFieldsExpiring
+  case storeDifference
+  case storeIntersection
+  case storeUnion
 
-  static func pop(_ end: SortedSetEnd) -> KeyEvent {
-    KeyEvent(.sortedSet, end == .lowest ? "zpopmin" : "zpopmax")
-  }
+  static func pop(from end: ListEnd) -> KeyEvent { end == .head ? .popHead : .popTail }
+
+  static func push(at end: ListEnd) -> KeyEvent { end == .head ? .pushHead : .pushTail }
+
+  static func pop(_ end: SortedSetEnd) -> KeyEvent { end == .lowest ? .popLowest : .popHighest }
 
   static func remove(_ kind: RangeKind) -> KeyEvent {
     switch kind {
-    case .rank: KeyEvent(.sortedSet, "zremrangebyrank")
-    case .score: KeyEvent(.sortedSet, "zremrangebyscore")
-    case .key: KeyEvent(.sortedSet, "zremrangebylex")
+    case .rank: .removeRanks
+    case .score: .removeScores
+    case .key: .removeKeys
     }
   }
 
   static func store(_ operation: SortedSetOperation) -> KeyEvent {
     switch operation {
-    case .union: KeyEvent(.sortedSet, "zunionstore")
-    case .intersection: KeyEvent(.sortedSet, "zinterstore")
-    case .difference: KeyEvent(.sortedSet, "zdiffstore")
+    case .union: .storeScoredUnion
+    case .intersection: .storeScoredIntersection
+    case .difference: .storeScoredDifference
     }
   }
 
-  // Of hashes and sets.
-  static var deleteFields: KeyEvent { KeyEvent(.hash, "hdel") }
-  static var expireFields: KeyEvent { KeyEvent(.hash, "hexpire") }
-  static var fieldsExpired: KeyEvent { KeyEvent(.hash, "hexpired") }
-  static var incrementField: KeyEvent { KeyEvent(.hash, "hincrby") }
-  static var incrementFieldByFraction: KeyEvent { KeyEvent(.hash, "hincrbyfloat") }
-  static var persistFields: KeyEvent { KeyEvent(.hash, "hpersist") }
-  static var setFields: KeyEvent { KeyEvent(.hash, "hset") }
-  static var setFieldsExpiring: KeyEvent { KeyEvent(.hash, "hset", .hash, "hexpire") }
-  static var addMembers: KeyEvent { KeyEvent(.set, "sadd") }
-  static var popMembers: KeyEvent { KeyEvent(.set, "spop") }
-  static var removeMembers: KeyEvent { KeyEvent(.set, "srem") }
-
   static func store(_ operation: SetOperation) -> KeyEvent {
     switch operation {
-    case .union: KeyEvent(.set, "sunionstore")
-    case .intersection: KeyEvent(.set, "sinterstore")
-    case .difference: KeyEvent(.set, "sdiffstore")
+    case .union: .storeUnion
+    case .intersection: .storeIntersection
+    case .difference: .storeDifference
+    }
+  }
+
+  /// What happens with it at the same time, if anything.
+  var second: KeyEvent? {
+    switch self {
+    case .setExpiring: .expire
+    case .setFieldsExpiring: .expireFields
+    default: nil
+    }
+  }
+
+  /// Its class, and its name as it is told.
+  var told: (kind: KeyEventClasses, name: StaticString) {
+    switch self {
+    case .copyTo: (.generic, "copy_to")
+    case .delete: (.generic, "del")
+    case .evicted: (.evicted, "evicted")
+    case .expire: (.generic, "expire")
+    case .expired: (.expired, "expired")
+    case .missed: (.missed, "keymiss")
+    case .moveFrom: (.generic, "move_from")
+    case .moveTo: (.generic, "move_to")
+    case .new: (.new, "new")
+    case .persist: (.generic, "persist")
+    case .renameFrom: (.generic, "rename_from")
+    case .renameTo: (.generic, "rename_to")
+    case .restore: (.generic, "restore")
+    case .untold: ([], "")
+    case .append: (.string, "append")
+    case .count: (.string, "pfadd")
+    case .increment: (.string, "incrby")
+    case .incrementByFraction: (.string, "incrbyfloat")
+    case .prepend: (.string, "prepend")
+    case .set: (.string, "set")
+    case .setBit: (.string, "setbit")
+    case .setExpiring: (.string, "set")
+    case .setRange: (.string, "setrange")
+    case .stale: (.string, "stale")
+    case .insertElement: (.list, "linsert")
+    case .popHead: (.list, "lpop")
+    case .popTail: (.list, "rpop")
+    case .pushHead: (.list, "lpush")
+    case .pushTail: (.list, "rpush")
+    case .removeElements: (.list, "lrem")
+    case .setElement: (.list, "lset")
+    case .sortStore: (.list, "sortstore")
+    case .trim: (.list, "ltrim")
+    case .addScores: (.sortedSet, "zadd")
+    case .incrementScore: (.sortedSet, "zincr")
+    case .popHighest: (.sortedSet, "zpopmax")
+    case .popLowest: (.sortedSet, "zpopmin")
+    case .removeKeys: (.sortedSet, "zremrangebylex")
+    case .removeRanks: (.sortedSet, "zremrangebyrank")
+    case .removeScored: (.sortedSet, "zrem")
+    case .removeScores: (.sortedSet, "zremrangebyscore")
+    case .storeArea: (.sortedSet, "geosearchstore")
+    case .storeAreaOfRadius: (.sortedSet, "georadiusstore")
+    case .storeRange: (.sortedSet, "zrangestore")
+    case .storeScoredDifference: (.sortedSet, "zdiffstore")
+    case .storeScoredIntersection: (.sortedSet, "zinterstore")
+    case .storeScoredUnion: (.sortedSet, "zunionstore")
+    case .addMembers: (.set, "sadd")
+    case .deleteFields: (.hash, "hdel")
+    case .expireFields: (.hash, "hexpire")
+    case .fieldsExpired: (.hash, "hexpired")
+    case .incrementField: (.hash, "hincrby")
+    case .incrementFieldByFraction: (.hash, "hincrbyfloat")
+    case .persistFields: (.hash, "hpersist")
+    case .popMembers: (.set, "spop")
+    case .removeMembers: (.set, "srem")
+    case .setFields: (.hash, "hset")
+    case .setFieldsExpiring: (.hash, "hset")
+    case .storeDifference: (.set, "sdiffstore")
+    case .storeIntersection: (.set, "sinterstore")
+    case .storeUnion: (.set, "sunionstore")
     }
   }
 }
@@ -221,7 +291,7 @@ extension Execution {
   @inline(never)
   private mutating func tell(_ event: KeyEvent, _ key: borrowing Key, _ database: Int, isNew: Bool?) {
     let version = journal.mayShow(shown) ? 0 : shown
-    if context.attention.contains(.tracking) && event.kind != .new {
+    if context.attention.contains(.tracking) && event != .new {
       context.tracking.change(key, by: ownClient, until: version)
     }
     let wanted = context.eventClasses
@@ -231,7 +301,7 @@ extension Execution {
       let old = keyspace[key.shard].shard.find(key.bytes, key.hash, database)
       // What is overwritten after its time goes as one that has expired.
       let hasExpired = old.map { $0.mayHaveExpired && $0.hasExpired(clock.now()) } ?? false
-      if hasExpired && event.kind != .expired && event.kind != .evicted {
+      if hasExpired && event != .expired && event != .evicted {
         publish(.expired, key.bytes, database, wanted, version)
         makes = true
       } else {
@@ -240,9 +310,7 @@ extension Execution {
     }
     if makes { publish(.new, key.bytes, database, wanted, version) }
     publish(event, key.bytes, database, wanted, version)
-    if let second = event.second {
-      publish(KeyEvent(second.kind, second.name), key.bytes, database, wanted, version)
-    }
+    if let second = event.second { publish(second, key.bytes, database, wanted, version) }
   }
 
   /// Tells of keys that a command asks for as one who reads, and that aren't there. Its shards are locked.
@@ -260,9 +328,10 @@ extension Execution {
   private func publish(
     _ event: KeyEvent, _ key: RawSpan, _ database: Int, _ wanted: KeyEventClasses, _ version: UInt64
   ) {
-    guard !event.kind.isEmpty && wanted.contains(event.kind) else { return }
+    let told = event.told
+    guard !told.kind.isEmpty && wanted.contains(told.kind) else { return }
     var name = ByteQueue()
-    name.append(event.name)
+    name.append(told.name)
     var channel = ByteQueue()
     if wanted.contains(.toKey) {
       channel.append("__keyspace@")
@@ -276,7 +345,7 @@ extension Execution {
       channel.append("__keyevent@")
       channel.append(decimal: database)
       channel.append("__:")
-      channel.append(event.name)
+      channel.append(told.name)
       _ = context.channels.publish(channel.bytes, key, until: version)
     }
   }

@@ -1,6 +1,17 @@
 // The changes of sorted sets: members get scores, and go by their ranks. (They go by their keys, and their sets are put
 // elsewhere, like those of every collection: Collections.swift.)
 
+/// From which end of a sorted set members are taken.
+enum SortedSetEnd {
+  case lowest, highest
+
+  /// The ranks of some members from that end, the last one of them if there are fewer.
+  func ranks(_ wanted: Int, of count: Int) -> Range<Int> {
+    let some = min(wanted, count)
+    return self == .lowest ? 0..<some : count - some..<count
+  }
+}
+
 extension Shard {
   /// Gives members of the sorted set at a key their scores, one after the other; the set is made if there is none.
   ///
