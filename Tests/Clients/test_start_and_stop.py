@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from servers import MARTLET, MartletServer, eventually, free_ports
-from wire import Status
+from wire import Error, Status, encode
 
 pytestmark = pytest.mark.martlet
 
@@ -115,6 +115,24 @@ def test_signals_end_the_server_in_order(martlet: MartletServer, number: int) ->
     martlet.start()
     with martlet.redis() as connection:
         assert connection("GET", "Hello") == b"World"
+
+
+def test_redis_clients_can_end_the_server(martlet: MartletServer) -> None:
+    with martlet.redis() as redis:
+        redis("SET", "k", "v")
+        assert redis("SHUTDOWN", "SAVE", "NOSAVE") == Error("ERR syntax error")
+        assert redis("SHUTDOWN", "LATER") == Error("ERR syntax error")
+        assert redis("SHUTDOWN", "ABORT") == Error("ERR No shutdown in progress.")
+        redis("MULTI")
+        assert redis("SHUTDOWN") == Error("ERR Command not allowed inside a transaction")
+        redis("DISCARD")
+        redis.send(encode("SHUTDOWN", "NOSAVE"))
+        with pytest.raises((EOFError, ConnectionResetError)):
+            redis.read()
+    assert martlet.processes[0].process.wait(20) == 0
+    martlet.start()
+    with martlet.redis() as redis:
+        assert redis("GET", "k") == b"v"
 
 
 def test_an_orderly_end_loses_no_acknowledged_write(martlet: MartletServer) -> None:

@@ -184,6 +184,7 @@ struct CommandDeclarationTests {
     ("UNSUBSCRIBE", -1, "", 0, 0, 0),
     ("RANDOMKEY", 1, "readonly", 0, 0, 0),
     ("BGREWRITEAOF", 1, "admin", 0, 0, 0),
+    ("SHUTDOWN", -1, "admin no_multi", 0, 0, 0),
     ("BGSAVE", -1, "admin", 0, 0, 0),
     ("LASTSAVE", 1, "fast", 0, 0, 0),
     ("SAVE", 1, "admin no_multi", 0, 0, 0),
@@ -295,7 +296,7 @@ struct CommandDeclarationTests {
   ]
   /// Commands that Redis 7.0.15 doesn't have: these came with 7.2, and Martlet's own.
   private static let newer: Set<String> = [
-    "CLIENT SETINFO", "WAITAOF", "CLIENT DURABILITY", "PREPEND", "DATABASE",
+    "CLIENT CAPA", "CLIENT SETINFO", "WAITAOF", "CLIENT DURABILITY", "PREPEND", "DATABASE",
     "DATABASE INFO", "DATABASE READ", "DATABASE HELP", "OBJECT VERSION",
   ]
 

@@ -10,7 +10,7 @@ package enum CommandID: UInt16, CaseIterable {
   case psubscribe, publish, pubsub, punsubscribe, spublish, ssubscribe, subscribe, sunsubscribe, unsubscribe
   // server
   case acl, bgrewriteaof, bgsave, command, config, database, dbsize, flushall, flushdb, info, lastsave
-  case monitor, save, swapdb, time
+  case monitor, save, shutdown, swapdb, time
   case debug, latency, memory, role, slowlog
   // generic
   case copy, del, dump, exists, expire, expireat, expiretime, keys, move, object, persist, pexpire, pexpireat

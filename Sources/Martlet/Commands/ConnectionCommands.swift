@@ -12,6 +12,9 @@ internal let connectionCommands: [CommandDeclaration] = [
     "CLIENT CACHING", arity: 3, [], .connection, since: "6.0.0", "O(1)", "<YES | NO>",
     "Says whether what the next command reads is tracked."),
   .init(
+    "CLIENT CAPA", arity: -3, [], .connection, since: "Valkey 8.0.0", "O(1)", "capability [capability ...]",
+    "Says what the client can do, of which nothing matters here."),
+  .init(
     "CLIENT DURABILITY", arity: -2, [], .connection, since: CommandDeclaration.own, "O(1)",
     "[DEFAULT | ASYNC]",
     "With ASYNC, this connection's replies don't wait for the disk. Without an argument, returns what holds."),
@@ -207,6 +210,8 @@ extension Execution {
   mutating func client(_ words: borrowing Words, _ session: inout SessionState) -> DispatchOutcome {
     switch subcommand(words, session) {
     case "CLIENT CACHING": clientCaching(words, session)
+    // `redirect`, the only one there is, is about replicas.
+    case "CLIENT CAPA": reply.ok()
     case "CLIENT DURABILITY": clientDurability(words, &session)
     case "CLIENT GETREDIR": clientRedirection(session)
     case "CLIENT TRACKING": clientTracking(words, &session)

@@ -25,6 +25,11 @@ internal let serverCommands: [CommandDeclaration] = [
   .init(
     "MONITOR", arity: 1, [.admin], .server, since: "1.0.0", "O(1)", "",
     "Shows the connection what all clients of the Redis protocol say."),
+  .init(
+    "SHUTDOWN", arity: -1, [.admin, .noMulti], .server, since: "1.0.0",
+    "O(N), N being the bytes not yet written",
+    "[NOSAVE | SAVE] [NOW] [FORCE] [ABORT]",
+    "Ends the server in order: everything is written, whatever the options."),
   .init("TIME", arity: 1, [.fast], .server, since: "2.6.0", "O(1)", "", "Returns the server's time."),
 ]
 
@@ -34,6 +39,36 @@ extension Execution {
     reply.array(2)
     reply.bulk(DecimalText(Int(now / 1_000_000)).bytes)
     reply.bulk(DecimalText(Int(now % 1_000_000)).bytes)
+  }
+
+  /// `SHUTDOWN`. Redis's options say whether a file is to be written first and who is to be waited for: here everything is in
+  /// the file, and there are no replicas.
+  mutating func shutdown(_ words: borrowing Words) -> DispatchOutcome {
+    var abort = false
+    var saves = false
+    var savesNot = false
+    for index in 1..<words.count {
+      if words[index].equalsIgnoringCase("nosave") {
+        savesNot = true
+      } else if words[index].equalsIgnoringCase("save") {
+        saves = true
+      } else if words[index].equalsIgnoringCase("abort") {
+        abort = true
+      } else if !words[index].equalsIgnoringCase("now") && !words[index].equalsIgnoringCase("force") {
+        reply.error(Self.syntaxError)
+        return .done
+      }
+    }
+    guard !(saves && savesNot), !abort || words.count == 2 else {
+      reply.error(Self.syntaxError)
+      return .done
+    }
+    guard !abort else {
+      reply.error("ERR No shutdown in progress.")
+      return .done
+    }
+    context.requestStop()
+    return .close
   }
 
   mutating func dbsize(_ database: Int) {

@@ -129,6 +129,7 @@ extension Execution {
     case .quit:
       reply.ok()
       return .close
+    case .shutdown: return shutdown(words)
     case .reset: reset(&session)
     case .select: select(words, &session)
     case .save, .wait, .waitaof: return runWaiting(id, words, &session)
