@@ -191,14 +191,17 @@ extension Execution {
     let (members, isRefused) = findToChange(key, database, fields: fields)
     if isRefused { return }
     var chosen = ChosenMembers()
+    var seen: Set<[UInt8]> = []
     reply.array(fields.count)
     for index in 0..<fields.count {
       guard let member = members?.find(fields[index]) else {
         reply.integer(-2)
         continue
       }
-      reply.integer(member.expires ? 1 : -1)
-      if member.expires { chosen.append(fields[index]) }
+      // Of a field that comes twice the second time finds what the first has made of it.
+      let isKept = member.expires && (fields.count == 1 || seen.insert(fields[index].array).inserted)
+      reply.integer(isKept ? 1 : -1)
+      if isKept { chosen.append(fields[index]) }
     }
     let named = chosen.words
     if named.count > 0 { setFieldExpiry(key, database, named, 0) }

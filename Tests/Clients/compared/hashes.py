@@ -143,7 +143,9 @@ SCRIPTS = [
         HEXPIRETIME h FIELDS 1 b
         HEXPIRE h 2000 NX FIELDS 1 a
         HEXPIRE h 1 GT FIELDS 1 a
-        HPERSIST h FIELDS 3 a b c
+        HPERSIST h FIELDS 4 a b c a
+        HEXPIRE h 1000 FIELDS 1 a
+        HPERSIST h FIELDS 3 a a missing
         HTTL h FIELDS 1 a
         HEXPIRE h 0 FIELDS 1 a
         HEXISTS h a
