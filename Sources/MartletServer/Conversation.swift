@@ -113,6 +113,9 @@ struct Conversation: ~Copyable {
   @inline(__always)
   var isWaiting: Bool { isPaused || !held.isEmpty }
 
+  /// Whether it has no reason to send anything: it waits, or it is there to hear of what others do.
+  var isWaitingOrListening: Bool { isWaiting || client.isListening }
+
   /// Whether it has to hear of the journal's next commit.
   var waitsForJournal: Bool { isPaused && !isBlocked || !held.isEmpty }
 

@@ -258,6 +258,39 @@ struct BlockingTests {
       client.send("SELECT 1\r\nBLPOP k 0\r\nSELECT 0\r\n") == "+OK\r\n" + Self.pair("k", "x") + "+OK\r\n")
   }
 
+  @Test("is served in the command that makes it, and not in a later one")
+  func servedAtOnce() {
+    let server = TestServer()
+    let other = server.redisClient()
+    let first = waiting(server, "BZPOPMIN k 0")
+    // It is of another type, and whatever is added to it.
+    #expect(
+      other.send("RPUSH k x\r\nRPUSHX k y\r\nLPUSHX k z\r\nDEL k\r\nZADD k 1 m\r\n").hasSuffix(":1\r\n:1\r\n")
+    )
+    expect(first, hears: "*3\r\n$1\r\nk\r\n$1\r\nm\r\n$1\r\n1\r\n")
+  }
+
+  @Test("at very many keys is no burden to SWAPDB")
+  func manyKeys() {
+    let server = TestServer()
+    let other = server.redisClient()
+    let client = waiting(server, "BLPOP " + (0..<8_000).map { "k\($0)" }.joined(separator: " ") + " 0")
+    #expect(other.send("SELECT 1\r\nRPUSH k7 x\r\nSWAPDB 0 1\r\n") == "+OK\r\n:1\r\n+OK\r\n")
+    expect(client, hears: Self.pair("k7", "x"))
+  }
+
+  @Test("keeps what it is given, although its user may not ask for it any more")
+  func deniedMeanwhile() {
+    let server = TestServer()
+    let admin = server.redisClient()
+    _ = admin.send("ACL SETUSER u on nopass +@all ~*\r\n")
+    let client = server.redisClient()
+    #expect(client.send("AUTH u x\r\nBLPOP k 0\r\n") == "+OK\r\n")
+    #expect(admin.send("ACL SETUSER u -blpop\r\nRPUSH k v\r\n") == "+OK\r\n:1\r\n")
+    expect(client, hears: Self.pair("k", "v"))
+    #expect(client.send("BLPOP k 0\r\n").hasPrefix("-NOPERM"))
+  }
+
   @Test("is told by CLIENT UNBLOCK that it waits no more")
   func unblock() {
     let server = TestServer()

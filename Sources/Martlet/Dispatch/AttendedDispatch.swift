@@ -137,7 +137,8 @@ extension Execution {
     if attention.contains(.guarded) {
       if session.isRemoved { return .close }
       let start = reply.buffer.count
-      guard admit(command, words, &session) else {
+      // A request that waits was admitted when it began to, and what it has been given is gone from the keyspace.
+      guard session.waitsForData || admit(command, words, &session) else {
         silenceRefusal(from: start, &session)
         return .done
       }
@@ -245,16 +246,15 @@ extension Execution {
     _ command: CommandEntry, _ words: borrowing Words, _ session: SessionState
   ) -> ShardSet? {
     var shards = ShardSet()
-    if command.flags.contains(.allShards) {
-      for shard in 0..<keyspace.shardCount { shards.insert(shard) }
-      return shards
-    }
     for index in command.keyPositions(words) {
       guard words[index].byteCount <= session.limits.keyBytes else {
         replyKeyTooLong(session.limits.keyBytes)
         return nil
       }
       shards.insert(keyspace.place(words[index]).shard)
+    }
+    if command.holdsAllShards(words) {
+      for shard in 0..<keyspace.shardCount { shards.insert(shard) }
     }
     return shards
   }

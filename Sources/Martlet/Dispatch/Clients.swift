@@ -122,6 +122,9 @@ package final class ClientRecord: Sendable {
     details.withLock { details in body(&details) }
   }
 
+  /// Whether it hears of what others do: it listens to channels, or it monitors all requests.
+  package var isListening: Bool { !attention.isDisjoint(with: [.subscriber, .monitor]) }
+
   /// What is done about its requests besides running them. Its own lane changes that, but for `guarded`, which others may,
   /// too.
   var attention: Attention {

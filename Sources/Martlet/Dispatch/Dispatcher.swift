@@ -52,6 +52,10 @@ extension Execution {
     let keys = command.keys
     if !command.flags.isDisjoint(with: [.allShards, .movableKeys]) {
       guard command.holdsAllShards(words) else { return runLocking(command, words, &session) }
+      for index in command.keyPositions(words) where words[index].byteCount > session.limits.keyBytes {
+        replyKeyTooLong(session.limits.keyBytes)
+        return .done
+      }
       for shard in 0..<keyspace.shardCount { lock(shard) }
       defer { for shard in 0..<keyspace.shardCount { keyspace.unlock(shard) } }
       return run(command.id, words, &session)
@@ -135,8 +139,8 @@ extension Execution {
     case .save, .wait, .waitaof: return runWaiting(id, words, &session)
     case .blmpop, .blpop, .brpop, .bzmpop, .bzpopmax, .bzpopmin: return runBlocking(id, words, &session)
     case .blmove, .brpoplpush, .copy, .geoadd, .georadius, .georadiusbymember, .geosearchstore, .lmove,
-      .lpush, .move, .rename, .renamenx, .restore, .rpoplpush, .rpush, .sort, .zadd, .zdiffstore, .zincrby,
-      .zinterstore, .zrangestore, .zunionstore:
+      .lpush, .lpushx, .move, .rename, .renamenx, .restore, .rpoplpush, .rpush, .rpushx, .sort, .zadd,
+      .zdiffstore, .zincrby, .zinterstore, .zrangestore, .zunionstore:
       return runServing(id, words, &session)
 
     case .discard: reply.error("ERR DISCARD without MULTI")
@@ -253,13 +257,11 @@ extension Execution {
     case .lmpop: popFromFirst(words, database)
     case .lpop: pop(words, database, from: .head)
     case .lpos: elementPosition(words, database)
-    case .lpushx: push(words, database, session.limits, at: .head, onlyIfThere: true)
     case .lrange: elements(words, database)
     case .lrem: removeElements(words, database)
     case .lset: setElement(words, database, session.limits)
     case .ltrim: trimList(words, database)
     case .rpop: pop(words, database, from: .tail)
-    case .rpushx: push(words, database, session.limits, at: .tail, onlyIfThere: true)
 
     case .sadd: addMembers(words, database, session.limits)
     case .scard: countMembers(.set, words, database)
@@ -337,6 +339,8 @@ extension Execution {
     switch id {
     case .lpush: push(words, database, session.limits, at: .head, onlyIfThere: false)
     case .rpush: push(words, database, session.limits, at: .tail, onlyIfThere: false)
+    case .lpushx: push(words, database, session.limits, at: .head, onlyIfThere: true)
+    case .rpushx: push(words, database, session.limits, at: .tail, onlyIfThere: true)
     case .lmove, .rpoplpush: moveElement(words, database)
     case .copy: copy(words, database)
     case .move: move(words, database)

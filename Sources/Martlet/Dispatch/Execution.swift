@@ -207,6 +207,8 @@ package struct Execution: ~Copyable {
   private var record = ByteQueue()
   /// Keys at which values have been made and at which clients wait, to be served behind the command.
   var readyKeys: [ReadyKey] = []
+  /// Those of them that are still to be served.
+  var readySet: Set<ReadyKey> = []
   /// How long the request under way takes.
   var timing = RequestTiming()
   /// Which shard is squeezed next.
@@ -656,18 +658,18 @@ package struct Execution: ~Copyable {
     var element = ChosenMembers()
     element.append(item.list.element(from == .head ? 0 : item.list.count - 1))
     let group = journal.beginGroup()
-    // Redis pushes first, and tells so.
+    // It is pushed first: a list of one element that is moved to its other end stays, with its expiry.
     let isNew = keyspace[newKey.shard].shard.find(newKey.bytes, newKey.hash, database) == nil
-    record.recordPop(key.bytes, 1, from: from)
-    var version = commitRecord(database)
-    keyspace[key.shard].shard.popElements(key.bytes, key.hash, database, 1, from: from, version)
     record.recordPush(newKey.bytes, element.words, at: to)
-    version = commitRecord(database)
+    var version = commitRecord(database)
     note(.push(at: to), newKey, database, isNew: isNew)
-    note(.pop(from: from), key, database, isNew: false)
     noteMade(newKey, database)
     _ = keyspace[newKey.shard].shard.pushElements(
       newKey.bytes, newKey.hash, database, element.words, at: to, version)
+    record.recordPop(key.bytes, 1, from: from)
+    version = commitRecord(database)
+    note(.pop(from: from), key, database, isNew: false)
+    keyspace[key.shard].shard.popElements(key.bytes, key.hash, database, 1, from: from, version)
     noteIfEmptied(key, database)
     journal.endGroup(group)
   }

@@ -7,7 +7,7 @@
 // makes may go.
 
 /// A key at which a value has been made.
-struct ReadyKey: Equatable {
+struct ReadyKey: Hashable {
   let bytes: [UInt8]
   let database: Int
 }
@@ -27,17 +27,26 @@ extension Execution {
   private mutating func noteReady(_ key: borrowing Key, _ database: Int) {
     guard keyspace[key.shard].shard.waitingClients.contains(key.hash, database) else { return }
     let ready = ReadyKey(bytes: key.bytes.array, database: database)
-    if !readyKeys.contains(ready) { readyKeys.append(ready) }
+    if readySet.insert(ready).inserted { readyKeys.append(ready) }
   }
 
   /// Notes that a database has become another, if somebody waits in it. Every shard is locked.
   mutating func noteChanged(_ database: Int) {
     guard !isNobodyWaiting else { return }
-    var keys: [[UInt8]] = []
+    // Who waits at several keys is found at each of them.
+    var seen: Set<ObjectIdentifier> = []
+    var waiters: [Waiter] = []
     for shard in 0..<keyspace.shardCount {
-      keyspace[shard].shard.waitingClients.forEach(database) { keys += $0.keys }
+      keyspace[shard].shard.waitingClients.forEach(database) { waiter in
+        if seen.insert(ObjectIdentifier(waiter)).inserted { waiters.append(waiter) }
+      }
     }
-    for key in keys { noteReady(keyspace.place(key.span.raw), database) }
+    for waiter in waiters {
+      for bytes in waiter.keys {
+        let key = keyspace.place(bytes.span.raw)
+        if keyspace[key.shard].shard.find(key.bytes, key.hash, database) != nil { noteReady(key, database) }
+      }
+    }
   }
 
   /// Has two databases change places, and serves those who find in theirs what they wait for. Every shard is locked.
@@ -54,6 +63,7 @@ extension Execution {
     _ id: CommandID, _ words: borrowing Words, _ session: inout SessionState
   ) -> DispatchOutcome {
     if isNobodyWaiting || isRunningTransaction { return runMaking(id, words, &session) }
+    assert(readyKeys.isEmpty, "a command that makes values runs elsewhere")
     guard let command = commands.find(words[0]) else { return runMaking(id, words, &session) }
     var held = ShardSet()
     if command.holdsAllShards(words) {
@@ -137,10 +147,14 @@ extension Execution {
     guard !readyKeys.isEmpty else { return }
     let before = shown
     var served: [Waiter] = []
-    while !readyKeys.isEmpty {
-      let ready = readyKeys.removeFirst()
+    var next = 0
+    while next < readyKeys.count {
+      let ready = readyKeys[next]
+      next += 1
+      readySet.remove(ready)
       serve(keyspace.place(ready.bytes.span.raw), ready.database, &served)
     }
+    readyKeys.removeAll()
     shown = before
     for waiter in served { waiter.wake() }
   }

@@ -249,7 +249,7 @@ final class ConnectionHandler: ChannelDuplexHandler, LaneConnection {
     guard let context, context.channel.isActive else { return }
     let unsent = (try? context.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0
     guard unsent > 0 else {
-      let isWaiting = conversation.isWaiting
+      let isWaiting = conversation.isWaitingOrListening
       if waiting.look(at: now, isWaiting: isWaiting, reception.patience) == .isIdle {
         reception.noteIdle(conversation.client)
         closeNow()

@@ -152,7 +152,11 @@
     /// Puts what the session has replied behind the output. Nothing is copied unless some output waits already.
     @inline(__always)
     private mutating func takeReply(_ execution: inout Execution, _ spares: inout SpareQueues) {
-      if execution.reply.buffer.isEmpty { return }
+      if execution.reply.buffer.isEmpty {
+        // A reply that nobody wants may have borrowed a value.
+        if !execution.reply.lent.isEmpty { execution.takeBack(execution.reply.removeLent()) }
+        return
+      }
       let start = output.bytes.count
       if output.isEmpty {
         swap(&output.bytes, &execution.reply.buffer)
@@ -215,7 +219,7 @@
     /// Looks at how long it has kept the server waiting.
     mutating func look(at now: Int64, _ patience: Patience) -> Waiting.Verdict {
       guard sending == .waiting else {
-        return waiting.look(at: now, isWaiting: conversation.isWaiting, patience)
+        return waiting.look(at: now, isWaiting: conversation.isWaitingOrListening, patience)
       }
       return waiting.look(
         at: now, progress: sendProgress, untaken: Sockets.untakenBytes(socket), patience)

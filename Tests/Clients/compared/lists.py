@@ -8,6 +8,21 @@ from . import _chance as chance
 
 SCRIPTS = [
     (
+        "a list of one element that is moved to its other end keeps its expiry",
+        "both",
+        """
+        RPUSH l a
+        PEXPIREAT l 4000000000000
+        LMOVE l l LEFT RIGHT
+        PEXPIRETIME l
+        RPOPLPUSH l l
+        PEXPIRETIME l
+        BLMOVE l l LEFT LEFT 0
+        PEXPIRETIME l
+        LRANGE l 0 -1
+        """,
+    ),
+    (
         "LPUSH, RPUSH, LLEN, LRANGE",
         "both",
         r"""
