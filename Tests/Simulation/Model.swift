@@ -616,13 +616,14 @@ package struct Model {
       guard kept.count < elements.count else { return shown(key, database) }
       putElements(key, database, kept)
     case .moveElement(let key, let newKey, let from, let to):
-      guard var elements = elementsToChange(key, database, now), !elements.isEmpty,
-        elementsToChange(newKey, database, now) != nil
+      guard let elements = elementsToChange(key, database, now), !elements.isEmpty,
+        let others = elementsToChange(newKey, database, now)
       else { return max(shown(key, database), isList(key, database, now) ? shown(newKey, database) : 0) }
-      let element = from == .head ? elements.removeFirst() : elements.removeLast()
-      putElements(key, database, elements)
-      let others = elementsToChange(newKey, database, now) ?? []
+      let element = from == .head ? elements[0] : elements[elements.count - 1]
       putElements(newKey, database, to == .head ? [element] + others : others + [element])
+      var rest = elementsToChange(key, database, now) ?? []
+      if from == .head { rest.removeFirst() } else { rest.removeLast() }
+      putElements(key, database, rest)
     case .select(let number): selected = number
     case .flush:
       version += 1
