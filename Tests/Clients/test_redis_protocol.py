@@ -98,7 +98,7 @@ def test_a_command_without_words_is_passed_over(server: Server, nothing: bytes) 
         assert connection.receive(len(PONG)) == PONG
 
 
-@pytest.mark.parametrize("first", [b"POST / HTTP/1.1", b"Host: 127.0.0.1:6379"])
+@pytest.mark.parametrize("first", [b"POST / HTTP/1.1", b"Host: 127.0.0.1:6379", b"*1\r\n$4\r\nPOST"])
 def test_a_browser_is_turned_away(server: Server, first: bytes) -> None:
     with server.redis() as connection:
         connection.send(first + b"\r\n" + encode("SET", "k", "v"))

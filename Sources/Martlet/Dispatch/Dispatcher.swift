@@ -21,6 +21,8 @@ extension Execution {
   {
     guard let command = commands.find(words[0]) else {
       session.refuseTransaction()
+      // A web page that has a browser send its request here speaks HTTP; Redis hangs up on it, too.
+      if words[0].equalsIgnoringCase("post") || words[0].equalsIgnoringCase("host:") { return .close }
       replyUnknown(words, &session)
       return .done
     }

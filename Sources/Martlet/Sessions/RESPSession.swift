@@ -230,10 +230,6 @@ package struct RESPSession: Session, ~Copyable {
     }
     let words = line.words
     if words.count > 0 {
-      // A web page that has a browser send its request here speaks HTTP; Redis hangs up on it, too.
-      if words[0].equalsIgnoringCase("post") || words[0].equalsIgnoringCase("host:") {
-        return SessionStep(consumed: newline + 1, next: .close)
-      }
       switch execution.dispatch(words, &state) {
       case .done: break
       case .close: return SessionStep(consumed: newline + 1, next: .close)
