@@ -119,7 +119,7 @@ extension Execution {
     var counts: [Int] = []
     var names: [[UInt8]] = []
     if words.count == 1 {
-      names = Array(subscriptions.all(kind))
+      names = subscriptions.all(kind).sorted { $0.lexicographicallyPrecedes($1) }
     } else {
       for index in 1..<words.count { names.append(words[index].array) }
     }

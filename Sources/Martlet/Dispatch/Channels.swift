@@ -78,8 +78,11 @@ package final class Channels: Sendable {
         for queue in queues { queue.pushMessage("message", nil, channel, message, until: version) }
         count += queues.count
       }
-      for (pattern, queues) in state.listeners[ChannelKind.pattern.rawValue]
-      where Glob.matches(pattern.span.raw, channel) {
+      // In one order, so that the same requests have the same replies.
+      let matching = state.listeners[ChannelKind.pattern.rawValue]
+        .filter { Glob.matches($0.key.span.raw, channel) }
+        .sorted { $0.key.lexicographicallyPrecedes($1.key) }
+      for (pattern, queues) in matching {
         for queue in queues {
           queue.pushMessage("pmessage", pattern, channel, message, until: version)
         }
@@ -125,8 +128,10 @@ package final class Channels: Sendable {
     return Array(found.values)
   }
 
-  /// The names that somebody listens to.
-  func names(_ kind: ChannelKind) -> [[UInt8]] { state.withLock { Array($0.listeners[kind.rawValue].keys) } }
+  /// The names that somebody listens to, in order.
+  func names(_ kind: ChannelKind) -> [[UInt8]] {
+    state.withLock { Array($0.listeners[kind.rawValue].keys) }.sorted { $0.lexicographicallyPrecedes($1) }
+  }
 }
 
 extension [[UInt8]: [PushQueue]] {
