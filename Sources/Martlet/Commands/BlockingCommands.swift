@@ -61,10 +61,6 @@ extension Execution {
       if !reply.isOverfull { popElements(key, session.database, 1, from: end) }
       return .done
     }
-    if isRunningTransaction {
-      reply.nullArray()
-      return .done
-    }
     return waitForData(words, 1..<last, .elements(end, count: nil), milliseconds: timeout, &session)
   }
 
@@ -72,14 +68,10 @@ extension Execution {
   mutating func waitForFirst(
     _ words: borrowing Words, _ session: inout SessionState
   ) -> DispatchOutcome {
-    guard let timeout = secondsToWait(words[1]), let options = popOptions(words, countAt: 2) else {
-      return .done
-    }
+    guard let timeout = secondsToWait(words[1]),
+      let options: PopOptions<ListEnd> = popOptions(words, countAt: 2)
+    else { return .done }
     if replyPoppedFromFirst(words, session.database, options) { return .done }
-    if isRunningTransaction {
-      reply.nullArray()
-      return .done
-    }
     return waitForData(
       words, options.keys, .elements(options.end, count: options.count), milliseconds: timeout, &session)
   }
@@ -96,10 +88,6 @@ extension Execution {
     if isRefused { return .done }
     if list != nil {
       replyMoved(key, session.database, from, to: keyspace.place(words[2]), to)
-      return .done
-    }
-    if isRunningTransaction {
-      reply.null()
       return .done
     }
     return waitForData(
@@ -125,10 +113,6 @@ extension Execution {
       }
       return .done
     }
-    if isRunningTransaction {
-      reply.nullArray()
-      return .done
-    }
     return waitForData(words, 1..<last, .members(end, count: nil), milliseconds: timeout, &session)
   }
 
@@ -136,14 +120,10 @@ extension Execution {
   mutating func waitForFirstScored(
     _ words: borrowing Words, _ session: inout SessionState
   ) -> DispatchOutcome {
-    guard let timeout = secondsToWait(words[1]), let options = scoredPopOptions(words, countAt: 2) else {
-      return .done
-    }
+    guard let timeout = secondsToWait(words[1]),
+      let options: PopOptions<SortedSetEnd> = popOptions(words, countAt: 2)
+    else { return .done }
     if replyScoredPoppedFromFirst(words, session.database, options) { return .done }
-    if isRunningTransaction {
-      reply.nullArray()
-      return .done
-    }
     return waitForData(
       words, options.keys, .members(options.end, count: options.count), milliseconds: timeout, &session)
   }

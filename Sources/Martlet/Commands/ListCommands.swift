@@ -74,8 +74,22 @@ internal let listCommands: [CommandDeclaration] = [
   ),
 ]
 
-extension ListEnd {
+/// An end of a collection that requests name.
+protocol NamedEnd {
   /// The end that a word names; nil for any other word.
+  init?(_ word: RawSpan)
+}
+
+/// What a command is asked for that takes from an end of the first of several collections that has any.
+struct PopOptions<End: NamedEnd> {
+  /// The positions of the keys.
+  let keys: Range<Int>
+  let end: End
+  /// How many are taken at most.
+  let count: Int
+}
+
+extension ListEnd: NamedEnd {
   init?(_ word: RawSpan) {
     if word.equalsIgnoringCase("left") {
       self = .head
@@ -404,16 +418,17 @@ extension Execution {
 
   // MARK: The first of several lists
 
-  /// What `LMPOP` and `BLMPOP` are asked for; `keys` are the positions of the keys. Nil when the reply says what is wrong.
-  mutating func popOptions(_ words: borrowing Words, countAt position: Int) -> (
-    keys: Range<Int>, end: ListEnd, count: Int
-  )? {
+  /// What `LMPOP`, `BLMPOP`, `ZMPOP` and `BZMPOP` are asked for; nil when the reply says what is wrong.
+  ///
+  /// - Parameter position: where the number of keys is.
+  mutating func popOptions<End: NamedEnd>(_ words: borrowing Words, countAt position: Int) -> PopOptions<End>?
+  {
     guard let number = words[position].decimal, number > 0 else {
       reply.error("ERR numkeys should be greater than 0")
       return nil
     }
     let first = position + 1
-    guard number < words.count - first, let end = ListEnd(words[first + number]) else {
+    guard number < words.count - first, let end = End(words[first + number]) else {
       reply.error(Self.syntaxError)
       return nil
     }
@@ -431,17 +446,17 @@ extension Execution {
       count = given
       index += 2
     }
-    return (first..<first + number, end, count ?? 1)
+    return PopOptions(keys: first..<first + number, end: end, count: count ?? 1)
   }
 
   mutating func popFromFirst(_ words: borrowing Words, _ database: Int) {
-    guard let options = popOptions(words, countAt: 1) else { return }
+    guard let options: PopOptions<ListEnd> = popOptions(words, countAt: 1) else { return }
     if !replyPoppedFromFirst(words, database, options) { reply.nullArray() }
   }
 
   /// Replies with elements of the first of several lists that has any, and takes them; false when none has.
   mutating func replyPoppedFromFirst(
-    _ words: borrowing Words, _ database: Int, _ options: (keys: Range<Int>, end: ListEnd, count: Int)
+    _ words: borrowing Words, _ database: Int, _ options: PopOptions<ListEnd>
   ) -> Bool {
     for position in options.keys {
       let key = keyspace.place(words[position])

@@ -53,14 +53,17 @@ extension Execution {
     reply.integer(putMembers(.set, key, database, words.from(2), .addMembers))
   }
 
-  mutating func removeMembers(_ words: borrowing Words, _ database: Int) {
+  /// `SREM` and `ZREM`.
+  mutating func removeMembers(
+    _ kind: ItemKind, _ words: borrowing Words, _ database: Int, _ event: KeyEvent
+  ) {
     let key = keyspace.place(words[1])
-    let (members, isRefused) = findToChange(.set, key, database)
+    let (members, isRefused) = findToChange(kind, key, database)
     if isRefused { return }
     guard let members else { return reply.integer(0) }
     var isThere = false
     for index in 2..<words.count where members.find(words[index]) != nil { isThere = true; break }
-    reply.integer(isThere ? removeMembers(.set, key, database, words.from(2), .removeMembers) : 0)
+    reply.integer(isThere ? removeMembers(kind, key, database, words.from(2), event) : 0)
   }
 
   mutating func isMember(_ words: borrowing Words, _ database: Int) {

@@ -301,18 +301,10 @@ extension Execution {
     let isReplaced = findToChange(key, database) != nil
     let group = journal.beginGroup()
     if isReplaced { delete(key, database, result.words.count == 0 ? .delete : nil) }
-    var start = 0
-    while start < result.words.count {
-      var end = start
-      var bytes = 0
-      while end < result.words.count && end - start < Self.storedAtOnce && bytes < Self.storedBytesAtOnce {
-        bytes += result.words[end].byteCount
-        end += 1
-      }
+    result.words.forEachStored { part in
       _ = pushElements(
-        key, database, result.words.extracting(start..<end), at: .tail, start == 0 ? .sortStore : nil,
+        key, database, result.words.extracting(part), at: .tail, part.lowerBound == 0 ? .sortStore : nil,
         isNew: !isReplaced)
-      start = end
     }
     journal.endGroup(group)
     reply.integer(result.words.count)

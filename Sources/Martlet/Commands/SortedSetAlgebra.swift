@@ -309,10 +309,6 @@ extension Execution {
 
   // MARK: Storing
 
-  /// How many members, and bytes of them, one record of a stored result has at most.
-  static let storedAtOnce = 1000
-  static let storedBytesAtOnce = 64 << 10
-
   /// Puts members with their scores at a key, in the place of what is there; without any nothing is left there. All of it
   /// is there after a crash, or nothing.
   mutating func store(
@@ -326,18 +322,31 @@ extension Execution {
     let group = journal.beginGroup()
     defer { journal.endGroup(group) }
     if isReplaced { delete(key, database, nil) }
+    members.forEachStored { part in
+      let some = scores[part].map(\.withoutSignOfZero)
+      _ = putScores(
+        key, database, some, members.extracting(part), step: 1, part.lowerBound == 0 ? event : nil,
+        isNew: !isReplaced)
+    }
+  }
+}
+
+extension Words {
+  /// How many words, and bytes of them, one record of a stored result has at most.
+  private static var storedAtOnce: Int { 1000 }
+  private static var storedBytesAtOnce: Int { 64 << 10 }
+
+  /// Calls `body` with the places of the words of each record of a stored result.
+  func forEachStored(_ body: (Range<Int>) -> Void) {
     var start = 0
-    while start < scores.count {
+    while start < count {
       var end = start
       var bytes = 0
-      while end < scores.count && end - start < Self.storedAtOnce && bytes < Self.storedBytesAtOnce {
-        bytes += members[end].byteCount
+      while end < count && end - start < Self.storedAtOnce && bytes < Self.storedBytesAtOnce {
+        bytes += self[end].byteCount
         end += 1
       }
-      let some = scores[start..<end].map(\.withoutSignOfZero)
-      _ = putScores(
-        key, database, some, members.extracting(start..<end), step: 1, start == 0 ? event : nil,
-        isNew: !isReplaced)
+      body(start..<end)
       start = end
     }
   }

@@ -277,15 +277,6 @@ extension Execution {
     return allowed.isEmpty ? (0, 0) : putScores(key, database, allowed, chosen.words, step: 1)
   }
 
-  mutating func removeScored(_ words: borrowing Words, _ database: Int) {
-    let key = keyspace.place(words[1])
-    let (members, isRefused) = findToChange(.sortedSet, key, database)
-    if isRefused { return }
-    var isThere = false
-    for index in 2..<words.count where members?.find(words[index]) != nil { isThere = true; break }
-    reply.integer(isThere ? removeMembers(.sortedSet, key, database, words.from(2), .removeScored) : 0)
-  }
-
   // MARK: Taking from an end
 
   mutating func popScored(_ words: borrowing Words, _ database: Int, _ end: SortedSetEnd) {
@@ -316,60 +307,14 @@ extension Execution {
 
   /// `ZMPOP`
   mutating func popScoredOfFirst(_ words: borrowing Words, _ database: Int) {
-    guard let options = scoredPopOptions(words, countAt: 1) else { return }
+    guard let options: PopOptions<SortedSetEnd> = popOptions(words, countAt: 1) else { return }
     if !replyScoredPoppedFromFirst(words, database, options) { reply.nullArray() }
-  }
-
-  /// What a command asks for that takes members out of the first of several sorted sets that has any.
-  struct ScoredPopOptions {
-    var keys: Range<Int>
-    var end: SortedSetEnd
-    var count: Int
-  }
-
-  /// Reads them; nil when the reply says what is wrong.
-  ///
-  /// - Parameter countIndex: where the number of keys is.
-  mutating func scoredPopOptions(_ words: borrowing Words, countAt countIndex: Int) -> ScoredPopOptions? {
-    guard let keyCount = words[countIndex].decimal, keyCount > 0 else {
-      reply.error("ERR numkeys should be greater than 0")
-      return nil
-    }
-    let first = countIndex + 1
-    guard keyCount < words.count - first else {
-      reply.error(Self.syntaxError)
-      return nil
-    }
-    var index = first + keyCount
-    var options = ScoredPopOptions(keys: first..<index, end: .lowest, count: 1)
-    if words[index].equalsIgnoringCase("max") {
-      options.end = .highest
-    } else if !words[index].equalsIgnoringCase("min") {
-      reply.error(Self.syntaxError)
-      return nil
-    }
-    index += 1
-    guard index < words.count else { return options }
-    guard index + 1 < words.count, words[index].equalsIgnoringCase("count") else {
-      reply.error(Self.syntaxError)
-      return nil
-    }
-    guard let count = words[index + 1].decimal, count > 0 else {
-      reply.error("ERR count should be greater than 0")
-      return nil
-    }
-    guard words.count == index + 2 else {
-      reply.error(Self.syntaxError)
-      return nil
-    }
-    options.count = count
-    return options
   }
 
   /// Takes members out of the first of several sorted sets that has any, and replies with them; false if none has, and then
   /// there is no reply.
   mutating func replyScoredPoppedFromFirst(
-    _ words: borrowing Words, _ database: Int, _ options: ScoredPopOptions
+    _ words: borrowing Words, _ database: Int, _ options: PopOptions<SortedSetEnd>
   ) -> Bool {
     for index in options.keys {
       let key = keyspace.place(words[index])
@@ -440,5 +385,17 @@ extension Reply {
     if version >= 3 { array(2) }
     bulk(member)
     double(score)
+  }
+}
+
+extension SortedSetEnd: NamedEnd {
+  init?(_ word: RawSpan) {
+    if word.equalsIgnoringCase("min") {
+      self = .lowest
+    } else if word.equalsIgnoringCase("max") {
+      self = .highest
+    } else {
+      return nil
+    }
   }
 }

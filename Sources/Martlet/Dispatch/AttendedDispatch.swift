@@ -241,24 +241,6 @@ extension Execution {
     return outcome
   }
 
-  /// The shards that a command needs; nil when a key is too long, the reply saying so.
-  private mutating func shards(
-    _ command: CommandEntry, _ words: borrowing Words, _ session: SessionState
-  ) -> ShardSet? {
-    var shards = ShardSet()
-    for index in command.keyPositions(words) {
-      guard words[index].byteCount <= session.limits.keyBytes else {
-        replyKeyTooLong(session.limits.keyBytes)
-        return nil
-      }
-      shards.insert(keyspace.place(words[index]).shard)
-    }
-    if command.holdsAllShards(words) {
-      for shard in 0..<keyspace.shardCount { shards.insert(shard) }
-    }
-    return shards
-  }
-
   // MARK: Reading that doesn't count
 
   /// What is known of the reading of a command's keys, by their positions; of none, if the command is there to touch them.

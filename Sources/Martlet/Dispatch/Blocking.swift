@@ -73,7 +73,8 @@ final class BlockedClients: Sendable {
 }
 
 extension Execution {
-  /// Has the request under way wait for data at some keys, whose shards are locked, and at which there is none.
+  /// Has the request under way wait for data at some keys, whose shards are locked, and at which there is none. In a
+  /// transaction nobody waits: there the reply says that there is none.
   ///
   /// - Parameters:
   ///   - keys: the positions of the keys.
@@ -83,6 +84,10 @@ extension Execution {
     _ session: inout SessionState
   ) -> DispatchOutcome {
     let (client, door) = (session.client, context.door(session.client))
+    if isRunningTransaction {
+      if case .move = wish { reply.null() } else { reply.nullArray() }
+      return .done
+    }
     let waiter = Waiter(
       client: client.id, database: session.database, keys: keys.map { words[$0].array }, wish
     ) { door?.wake(client) }

@@ -53,14 +53,7 @@ extension Execution {
 
     let keys = command.keys
     if !command.flags.isDisjoint(with: [.allShards, .movableKeys]) {
-      guard command.holdsAllShards(words) else { return runLocking(command, words, &session) }
-      for index in command.keyPositions(words) where words[index].byteCount > session.limits.keyBytes {
-        replyKeyTooLong(session.limits.keyBytes)
-        return .done
-      }
-      for shard in 0..<keyspace.shardCount { lock(shard) }
-      defer { for shard in 0..<keyspace.shardCount { keyspace.unlock(shard) } }
-      return run(command.id, words, &session)
+      return runLocking(command, words, &session)
     }
     if keys.first == 0 { return run(command.id, words, &session) }
     let last = keys.last < 0 ? words.count + keys.last : keys.last
@@ -100,18 +93,26 @@ extension Execution {
     return nil
   }
 
-  /// Runs a command with several keys.
-  private mutating func runLocking(
-    _ command: CommandEntry, _ words: borrowing Words, _ session: inout SessionState
-  ) -> DispatchOutcome {
+  /// The shards that a command needs; nil when a key is too long, the reply saying so.
+  mutating func shards(
+    _ command: CommandEntry, _ words: borrowing Words, _ session: SessionState
+  ) -> ShardSet? {
     var shards = ShardSet()
     for index in command.keyPositions(words) {
       guard words[index].byteCount <= session.limits.keyBytes else {
         replyKeyTooLong(session.limits.keyBytes)
-        return .done
+        return nil
       }
       shards.insert(keyspace.place(words[index]).shard)
     }
+    return command.holdsAllShards(words) ? ShardSet(first: keyspace.shardCount) : shards
+  }
+
+  /// Runs a command with several keys, or one that needs every shard.
+  private mutating func runLocking(
+    _ command: CommandEntry, _ words: borrowing Words, _ session: inout SessionState
+  ) -> DispatchOutcome {
+    guard let shards = shards(command, words, session) else { return .done }
     let keyspace = keyspace
     shards.forEach { lock($0) }
     defer { shards.forEach { keyspace.unlock($0) } }
@@ -278,7 +279,7 @@ extension Execution {
     case .smove: moveMember(words, database)
     case .spop: popMembers(words, database)
     case .srandmember: randomMembers(words, database)
-    case .srem: removeMembers(words, database)
+    case .srem: removeMembers(.set, words, database, .removeMembers)
     case .sscan: scanMembers(.set, words, database)
     case .sunion: combineSets(words, database, .union)
     case .sunionstore: storeCombinedSets(words, database, .union)
@@ -317,7 +318,7 @@ extension Execution {
     case .zrangebylex: range(words, database, .rangeByKey)
     case .zrangebyscore: range(words, database, .rangeByScore)
     case .zrank: rankOfMember(words, database, isReversed: false)
-    case .zrem: removeScored(words, database)
+    case .zrem: removeMembers(.sortedSet, words, database, .removeScored)
     case .zremrangebylex: removeRange(words, database, .key)
     case .zremrangebyrank: removeRange(words, database, .rank)
     case .zremrangebyscore: removeRange(words, database, .score)

@@ -65,10 +65,7 @@ extension Execution {
     if isNobodyWaiting || isRunningTransaction { return runMaking(id, words, &session) }
     assert(readyKeys.isEmpty, "a command that makes values runs elsewhere")
     guard let command = commands.find(words[0]) else { return runMaking(id, words, &session) }
-    var held = ShardSet()
-    if command.holdsAllShards(words) {
-      for shard in 0..<keyspace.shardCount { held.insert(shard) }
-    }
+    var held = command.holdsAllShards(words) ? ShardSet(first: keyspace.shardCount) : ShardSet()
     var places: Set<MadePlace> = []
     for position in command.keyPositions(words) {
       let key = keyspace.place(words[position])

@@ -206,17 +206,13 @@ extension Execution {
 
   /// The shards that a transaction needs.
   private func shards(_ queue: borrowing CommandQueue, _ transaction: Transaction) -> ShardSet {
-    var shards = ShardSet()
     if !queue.flags.isDisjoint(with: [.allShards, .eachShard]) {
-      for shard in 0..<keyspace.shardCount { shards.insert(shard) }
-      return shards
+      return ShardSet(first: keyspace.shardCount)
     }
+    var shards = ShardSet()
     for index in 0..<queue.count {
       let words = queue.words(index)
-      if queue.command(index).holdsAllShards(words) {
-        for shard in 0..<keyspace.shardCount { shards.insert(shard) }
-        return shards
-      }
+      if queue.command(index).holdsAllShards(words) { return ShardSet(first: keyspace.shardCount) }
       for position in queue.command(index).keyPositions(words) {
         shards.insert(keyspace.place(words[position]).shard)
       }

@@ -194,6 +194,12 @@ struct ShardSet {
   private var words: InlineArray<4, UInt64> = [0, 0, 0, 0]
 
   @inline(__always)
+  init() {}
+
+  /// The first `count` shards.
+  init(first count: Int) { for index in 0..<count { insert(index) } }
+
+  @inline(__always)
   mutating func insert(_ index: ShardIndex) { words[index >> 6] |= 1 << UInt64(index & 63) }
 
   func contains(_ index: ShardIndex) -> Bool { words[index >> 6] & 1 << UInt64(index & 63) != 0 }
