@@ -25,6 +25,8 @@ enum TransportBounds {
   static let drainSeconds: Int64 = 5
   /// How often expired keys are swept, in milliseconds.
   static let sweepMilliseconds: Int64 = 100
+  /// The same when nothing is asked of the server, and there is nothing to sweep.
+  static let restingSweepMilliseconds: Int64 = 500
   /// How long a sweep may take, in nanoseconds.
   static let sweepNanoseconds: Int64 = 2_000_000
 }

@@ -55,7 +55,9 @@ def test_limit_is_kept_over_both_protocols(new_server: NewServer) -> None:
         # The last ones are there, the first ones aren't.
         assert memcached.ask(b"get mc:99999\r\n").startswith(b"VALUE")
         assert redis("GET", "key:0") is None
-    assert server.errors.count("the memory limit is reached: evicting from now on (lru)") == 1
+    notice = "the memory limit is reached: evicting from now on (lru)"
+    assert eventually(lambda: notice in server.errors)
+    assert server.errors.count(notice) == 1
 
 
 def test_policy_and_limit_change_while_it_runs(martlet: MartletServer) -> None:

@@ -35,12 +35,16 @@ def assert_one_clear_error(done: subprocess.CompletedProcess[str], *parts: str) 
 
 
 def start_line(server: MartletServer) -> str:
-    """The one line that names both ports."""
-    printed = (server.output + server.errors).splitlines()
+    """The one line that names both ports. The server prints it after it has begun to answer."""
     ports = (str(server.redis_port), str(server.memcached_port))
-    lines = [line for line in printed if all(port in line for port in ports)]
-    assert len(lines) == 1, printed
-    return lines[0]
+
+    def lines() -> list[str]:
+        printed = (server.output + server.errors).splitlines()
+        return [line for line in printed if all(port in line for port in ports)]
+
+    assert eventually(lines), server.printed
+    (line,) = lines()
+    return line
 
 
 def test_the_start_line_says_ports_folder_keys_and_time(martlet: MartletServer) -> None:

@@ -339,6 +339,37 @@ struct DispatchTests {
     #expect(client.send("INFO stats\r\n").contains("expired_keys:4000\r\n"))
   }
 
+  @Test("The sweeper is at rest when nothing is asked, nothing expires and no flush is due some time")
+  func sweeperAtRest() {
+    let server = TestServer(databases: 4)
+    let client = server.redisClient()
+    var sweeper = Sweeper(server.store, server.context, seed: 1)
+    func isAtRest(afterSweeps count: Int) -> Bool {
+      for _ in 0..<count { sweeper.sweep(nanoseconds: 60_000_000_000) }
+      return sweeper.isAtRest
+    }
+    _ = client.send("SET k v\r\n")
+    #expect(!isAtRest(afterSweeps: 1))
+    #expect(isAtRest(afterSweeps: 1))
+    // A request ends the rest, whatever it does.
+    _ = client.send("GET k\r\n")
+    #expect(!isAtRest(afterSweeps: 1))
+    #expect(isAtRest(afterSweeps: 1))
+    // What expires some time has to be looked for, in whichever database it is, until it is gone.
+    _ = client.send("SELECT 3\r\nSET e v PX 1000\r\n")
+    #expect(!isAtRest(afterSweeps: 3))
+    server.store.clock.advance(milliseconds: 1000)
+    #expect(isAtRest(afterSweeps: 3))
+    _ = client.send("HSET h f v\r\nHPEXPIRE h 1000 FIELDS 1 f\r\n")
+    #expect(!isAtRest(afterSweeps: 3))
+    server.store.clock.advance(milliseconds: 1000)
+    #expect(isAtRest(afterSweeps: 3))
+    _ = server.memcachedClient().send("flush_all 10\r\n")
+    #expect(!isAtRest(afterSweeps: 3))
+    server.store.clock.advance(milliseconds: 10_000)
+    #expect(isAtRest(afterSweeps: 2))
+  }
+
   @Test("A flush_all for later empties the database when its time has come")
   func delayedFlush() {
     let server = TestServer()

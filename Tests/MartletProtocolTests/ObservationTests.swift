@@ -282,7 +282,6 @@ struct ObservationTests {
     #expect(client.send("MEMORY PURGE\r\n") == "+OK\r\n")
     #expect(
       client.send("MULTI\r\nMEMORY PURGE\r\nMEMORY USAGE k\r\nEXEC\r\n").hasSuffix("*2\r\n+OK\r\n\(usage)"))
-    #expect(client.send("MEMORY DOCTOR\r\n").contains("Nothing about the use of memory stands out."))
     #expect(client.send("MEMORY MALLOC-STATS\r\n").contains("shard 0: "))
     #expect(client.send("MEMORY STATS\r\n").contains("$10\r\nkeys.count\r\n:1\r\n"))
   }

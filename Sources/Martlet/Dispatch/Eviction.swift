@@ -173,25 +173,31 @@ extension Execution {
   // MARK: Ahead of time
 
   /// Frees what is doomed, evicts ahead of the writes, and gives back what is idle; until a time in nanoseconds of
-  /// `WallClock.monotonicNanoseconds()`.
-  mutating func tidyMemory(until deadline: Int64) {
-    freeDoomed(until: deadline)
+  /// `WallClock.monotonicNanoseconds()`. Whether there was nothing of that to do.
+  mutating func tidyMemory(until deadline: Int64) -> Bool {
+    var wasTidy = freeDoomed(until: deadline)
     let limit = context.memoryLimit
     let policy = context.evictionPolicy
     while policy != .none && limit > 0 {
-      guard case .free = journal.room, WallClock.monotonicNanoseconds() < deadline else { return }
+      guard case .free = journal.room, WallClock.monotonicNanoseconds() < deadline else { return false }
       let target = Self.target(limit) - limit >> EvictionBounds.aheadShift
-      if evict(policy, to: target, atMost: EvictionBounds.stepsAtOnce) < EvictionBounds.stepsAtOnce { break }
+      let evicted = evict(policy, to: target, atMost: EvictionBounds.stepsAtOnce)
+      if evicted > 0 { wasTidy = false }
+      if evicted < EvictionBounds.stepsAtOnce { break }
     }
     while WallClock.monotonicNanoseconds() < deadline {
       var steps = 0
       while steps < EvictionBounds.stepsAtOnce && isIdle(limit) && squeezeSome() { steps += 1 }
-      if steps > 0 { continue }
+      if steps > 0 {
+        wasTidy = false
+        continue
+      }
       // What is left idle can't be given back: only less data makes room.
       guard case .free = journal.room, policy != .none && limit > 0 && overshoot(limit) > 0,
         evict(policy, to: 0, atMost: EvictionBounds.stepsAtOnce) > 0
-      else { return }
+      else { return wasTidy }
     }
+    return false
   }
 
   /// Whether much of what is resident holds nothing, or all of it is more than the limit.
@@ -201,17 +207,21 @@ extension Execution {
       || limit > 0 && overshoot(limit) > 0
   }
 
-  private mutating func freeDoomed(until deadline: Int64) {
+  /// Whether nothing was doomed.
+  private mutating func freeDoomed(until deadline: Int64) -> Bool {
     let keyspace = keyspace
+    var wasTidy = true
     for index in 0..<keyspace.shardCount {
       while true {
         keyspace.lock(index)
         let freed = keyspace[index].shard.freeDoomed(EvictionBounds.doomedFreedAtOnce)
         keyspace.unlock(index)
         if freed == 0 { break }
-        if WallClock.monotonicNanoseconds() >= deadline { return }
+        wasTidy = false
+        if WallClock.monotonicNanoseconds() >= deadline { return false }
       }
     }
+    return wasTidy
   }
 
   /// Evicts until the data is within the limit, however long that takes: for a server that has loaded more. The journal

@@ -344,6 +344,8 @@ package final class ServerContext: Sendable {
   /// Has database 0 emptied at a time in milliseconds since 1970, instead of at one asked for before; 0 for never.
   func scheduleFlush(at time: Int64) { scheduledFlush.store(time, ordering: .relaxed) }
 
+  var isFlushScheduled: Bool { scheduledFlush.load(ordering: .relaxed) != 0 }
+
   /// Whether a scheduled flush is due; it is then no longer scheduled.
   func takeDueFlush(_ now: Int64) -> Bool {
     let time = scheduledFlush.load(ordering: .relaxed)

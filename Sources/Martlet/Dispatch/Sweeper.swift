@@ -16,6 +16,12 @@ package struct Sweeper: ~Copyable {
   /// The last change of places of databases when that was begun.
   private var swapBeforeFields: UInt64 = 0
   private var freedMemory = FreedMemoryWatch()
+  /// There is something that expires, now or some time.
+  private var hasMetExpiring = false
+  /// How many commands had been run at the last sweep.
+  private var commandsBefore: UInt64 = 0
+  /// No command has been run since the sweep before, and there was nothing to sweep: so the next sweep may come later.
+  package private(set) var isAtRest = false
 
   package init(_ store: StoreCore, _ context: ServerContext, seed: UInt64) {
     execution = Execution(store, context, seed: seed)
@@ -26,44 +32,50 @@ package struct Sweeper: ~Copyable {
   /// requests has their memory go back to the system.
   package mutating func sweep(nanoseconds: Int64) {
     let start = WallClock.monotonicNanoseconds()
-    noteFigures()
-    sweepAll(nanoseconds)
+    let commands = noteFigures()
+    let foundNothing = sweepAll(nanoseconds)
+    isAtRest = foundNothing && commands == commandsBefore
+    commandsBefore = commands
     execution.context.latency.note(.sweep, nanoseconds: WallClock.monotonicNanoseconds() - start)
   }
 
-  /// Notes how far the server has come, for what it tells of the last second.
-  private func noteFigures() {
+  /// Notes how far the server has come, for what it tells of the last second; how many commands it has run.
+  private func noteFigures() -> UInt64 {
     let context = execution.context
+    let commands = context.commandCount &+ context.sum { $0.commands.value }
     context.meter.note(
-      commands: context.commandCount &+ context.sum { $0.commands.value },
-      read: context.sum { $0.bytesRead.value }, written: context.sum { $0.bytesWritten.value },
+      commands: commands, read: context.sum { $0.bytesRead.value }, written: context.sum { $0.bytesWritten.value },
       memory: execution.keyspace.residentBytes)
+    return commands
   }
 
-  private mutating func sweepAll(_ nanoseconds: Int64) {
+  /// Whether nothing was left to do, and nothing will be as long as no command is run.
+  private mutating func sweepAll(_ nanoseconds: Int64) -> Bool {
     execution.keyspace.accessTime = AccessTime(milliseconds: execution.clock.now())
     if freedMemory.isDue(at: WallClock.monotonicNanoseconds(), freed: FreedMemory.bytes) {
       FreedMemory.giveBack()
     }
     execution.endPauseIfOver()
     // Nothing changes while clients are paused.
-    guard case .free = execution.journal.room, !execution.context.attention.contains(.paused) else { return }
+    guard case .free = execution.journal.room, !execution.context.attention.contains(.paused) else { return false }
     if execution.context.takeDueFlush(execution.clock.now()) { execution.flushLocking(0) }
-    execution.tidyMemory(until: WallClock.monotonicNanoseconds() + nanoseconds)
-    guard execution.context.sweepsExpired else { return }
+    let wasTidy = execution.tidyMemory(until: WallClock.monotonicNanoseconds() + nanoseconds)
+    guard execution.context.sweepsExpired else { return false }
     let deadline = WallClock.monotonicNanoseconds() + nanoseconds
     var visitedTables = 0
+    hasMetExpiring = false
     let tables = execution.keyspace.shardCount * execution.keyspace.databaseCount
     while visitedTables < tables {
-      guard case .free = execution.journal.room else { return }
-      if sweepSome() { visitedTables += 1 }
-      if WallClock.monotonicNanoseconds() >= deadline { return }
+      guard case .free = execution.journal.room else { return false }
+      visitedTables += sweepSome()
+      if WallClock.monotonicNanoseconds() >= deadline { return false }
     }
+    return !hasMetExpiring && wasTidy && !execution.context.isFlushScheduled
   }
 
-  /// Sweeps a few buckets; whether that was the end of a table.
-  private mutating func sweepSome() -> Bool {
-    if sweepFields() { return false }
+  /// Sweeps a few buckets; how many tables it is through with. In a shard in which nothing expires, that is all at once.
+  private mutating func sweepSome() -> Int {
+    if sweepFields() { return 0 }
     let keyspace = execution.keyspace
     let now = execution.clock.now()
     var expired = ChosenMembers()
@@ -72,11 +84,14 @@ package struct Sweeper: ~Copyable {
     keyspace.lock(locked)
     defer { keyspace.unlock(locked) }
     if !keyspace[shard].shard.hasExpiring {
-      cursor = 0
-      database = 0
-      shard = (shard + 1) % keyspace.shardCount
-      return true
+      defer {
+        cursor = 0
+        database = 0
+        shard = (shard + 1) % keyspace.shardCount
+      }
+      return keyspace.databaseCount - database
     }
+    hasMetExpiring = true
     repeat {
       cursor = keyspace[shard].shard.scan(database, cursor) { item in
         visited += 1
@@ -90,13 +105,13 @@ package struct Sweeper: ~Copyable {
     } while cursor != 0 && visited < Self.entriesAtOnce
     let words = expired.words
     for index in 0..<words.count { _ = execution.findToChange(keyspace.place(words[index]), database) }
-    guard cursor == 0 else { return false }
+    guard cursor == 0 else { return 0 }
     database += 1
     if database == keyspace.databaseCount {
       database = 0
       shard = (shard + 1) % keyspace.shardCount
     }
-    return true
+    return 1
   }
 
   /// Goes through some fields of a hash, if there is one to go through.

@@ -54,6 +54,8 @@
     /// What the ring's timer is set to, in nanoseconds of the monotonic clock; `.max` when it isn't.
     private var timer = Int64.max
     private var nextSweep = Int64.max
+    /// The next sweep is farther off, since nothing is asked of the server.
+    private var isResting = false
     private var drainDeadline = Int64.max
     private var acceptAgain = Int64.max
     /// When the connections are to be looked at for those who keep the server waiting.
@@ -123,6 +125,7 @@
 
     private mutating func received(_ key: SlotKey, _ completion: RingCompletion) {
       if !completion.hasMore { connections[key].receiving = .idle }
+      if isResting { endRest() }
       if let number = completion.buffer {
         connections[key].waiting.hear()
         if completion.result > 0 && !connections[key].isClosing && !connections[key].conversation.isEnding {
@@ -340,6 +343,7 @@
     // MARK: Time
 
     private static var sweepInterval: Int64 { TransportBounds.sweepMilliseconds * 1_000_000 }
+    private static var restingSweepInterval: Int64 { TransportBounds.restingSweepMilliseconds * 1_000_000 }
 
     /// Has the timer ring at a time, or before.
     private mutating func setTimer(_ time: Int64) {
@@ -352,8 +356,8 @@
       timer = .max
       let now = WallClock.monotonicNanoseconds()
       if now >= nextSweep {
-        sweeper?.sweep(nanoseconds: TransportBounds.sweepNanoseconds)
-        nextSweep = now + Self.sweepInterval
+        isResting = sweep()
+        nextSweep = now + (isResting ? Self.restingSweepInterval : Self.sweepInterval)
       }
       if now >= acceptAgain {
         acceptAgain = .max
@@ -368,6 +372,20 @@
         beImpatient(now)
       }
       goOnWithDue(now)
+    }
+
+    /// Whether the server is at rest.
+    private mutating func sweep() -> Bool {
+      sweeper?.sweep(nanoseconds: TransportBounds.sweepNanoseconds)
+      return sweeper?.isAtRest == true
+    }
+
+    /// Something comes: sweeps are as frequent as before.
+    @inline(never)
+    private mutating func endRest() {
+      isResting = false
+      nextSweep = min(nextSweep, WallClock.monotonicNanoseconds() + Self.sweepInterval)
+      setTimer(nextSweep)
     }
 
     /// Goes on with those whose time to wait is over, and sets the timer for what comes next. (A part of `timerRang`, of
