@@ -44,7 +44,8 @@ package struct Sweeper: ~Copyable {
     let context = execution.context
     let commands = context.commandCount &+ context.sum { $0.commands.value }
     context.meter.note(
-      commands: commands, read: context.sum { $0.bytesRead.value }, written: context.sum { $0.bytesWritten.value },
+      commands: commands, read: context.sum { $0.bytesRead.value },
+      written: context.sum { $0.bytesWritten.value },
       memory: execution.keyspace.residentBytes)
     return commands
   }
@@ -57,7 +58,9 @@ package struct Sweeper: ~Copyable {
     }
     execution.endPauseIfOver()
     // Nothing changes while clients are paused.
-    guard case .free = execution.journal.room, !execution.context.attention.contains(.paused) else { return false }
+    guard case .free = execution.journal.room, !execution.context.attention.contains(.paused) else {
+      return false
+    }
     if execution.context.takeDueFlush(execution.clock.now()) { execution.flushLocking(0) }
     let wasTidy = execution.tidyMemory(until: WallClock.monotonicNanoseconds() + nanoseconds)
     guard execution.context.sweepsExpired else { return false }
