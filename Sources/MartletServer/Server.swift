@@ -19,10 +19,10 @@ public final class Server: Sendable {
   /// How often loading says how far it is.
   private static let progressInterval: Int64 = 2_000_000_000
   /// Files that the server has open besides its clients' sockets, with some to spare for checkpoints and checks.
-  private static let ownFiles = 64
+  private static let filesOfAll = 64
   private static let filesOfThread = 4
 
-  private let settings: Settings
+  let settings: Settings
   private let logger: Logger
   private let store = Mutex<StoreCore?>(nil)
   private let userList = Mutex<UserList?>(nil)
@@ -98,7 +98,7 @@ public final class Server: Sendable {
       folder = try DataFolder(settings.dataFolder)
       store = try StoreCore.open(
         folder, durability: settings.durability, threads: settings.threads, databases: settings.databases,
-        policy: policy, progress: loadingProgress())
+        policy: policy, limits: settings.collections, progress: loadingProgress())
     } catch {
       throw ServerError(error)
     }
@@ -252,7 +252,7 @@ public final class Server: Sendable {
 
   /// How many clients there may be: what the settings say, or as many as the system allows files.
   private func clientLimit() -> Int {
-    let own = Self.ownFiles + Self.filesOfThread * settings.threads
+    let own = ownFiles
     let allowed = Sockets.allowFiles(settings.maxConnections + own)
     guard allowed < settings.maxConnections + own else { return settings.maxConnections }
     let limit = max(1, allowed - own)
@@ -264,6 +264,9 @@ public final class Server: Sendable {
       """)
     return limit
   }
+
+  /// The files that aren't clients' sockets, at most.
+  var ownFiles: Int { Self.filesOfAll + Self.filesOfThread * settings.threads }
 
   // MARK: What commands know of the server
 
@@ -308,194 +311,6 @@ public final class Server: Sendable {
       ("Server", "io_threads_active", settings.threads > 1 ? "1" : "0"),
       ("Server", "executable", CommandLine.arguments.first ?? ""),
       ("Server", "config_file", settings.configFile ?? ""),
-    ]
-  }
-
-  /// The settings under Redis's names, where they mean the same, and under our own elsewhere.
-  private func parameters(
-    _ context: ServerContext, _ store: StoreCore, _ patience: Patience, _ transport: any Transport
-  ) -> [ConfigParameter] {
-    let settings = settings
-    func fixed(_ name: String, _ value: String) -> ConfigParameter { ConfigParameter(name) { value } }
-    let packing = store.keyspace.packing
-    func entries(_ name: String, _ limits: PackingLimits) -> ConfigParameter {
-      ConfigParameter(name, get: { "\(limits.entries)" }) { value in
-        guard let count = Int(value), (0...PackingLimits.maximumMembers).contains(count) else {
-          return "argument must be between 0 and \(PackingLimits.maximumMembers) inclusive"
-        }
-        limits.entries = count
-        return nil
-      }
-    }
-    func valueBytes(_ name: String, _ limits: PackingLimits) -> ConfigParameter {
-      ConfigParameter(name, get: { "\(limits.valueBytes)" }) { value in
-        guard let bytes = ByteSize.parse(value), (0...PackingLimits.maximumBytes).contains(bytes) else {
-          return "argument must be between 0 and \(PackingLimits.maximumBytes) inclusive"
-        }
-        limits.valueBytes = bytes
-        return nil
-      }
-    }
-    func number(
-      _ name: String, _ range: ClosedRange<Int64>, key: String? = nil, get: @escaping @Sendable () -> Int64,
-      set: @escaping @Sendable (Int64) -> Void
-    ) -> ConfigParameter {
-      var rewritten: (@Sendable () -> (key: String, value: String))?
-      if let key { rewritten = { (key, "\(get())") } }
-      return ConfigParameter(
-        name, get: { "\(get())" },
-        set: { value in
-          guard let number = Int64(value) else { return "argument couldn't be parsed into an integer" }
-          guard range.contains(number) else {
-            return "argument must be between \(range.lowerBound) and \(range.upperBound) inclusive"
-          }
-          set(number)
-          return nil
-        }, rewritten: rewritten)
-    }
-    return [
-      fixed("aclfile", context.usersPath ?? ""),
-      number("acllog-max-len", 0...Int64(Int32.max)) {
-        Int64(context.accessLog.limit)
-      } set: {
-        context.accessLog.limit = Int($0)
-      },
-      fixed("appendfilename", DatabaseFile.name),
-      fixed("appendfsync", settings.durability == .never ? "no" : settings.durability.rawValue),
-      fixed("appendonly", "yes"),
-      ConfigParameter(
-        "auto-aof-rewrite-min-size", get: { "\(store.checkpointer.policy.minimumBytes)" },
-        set: { value in
-          guard let bytes = ByteSize.parse(value), bytes > 0 else { return "argument must be a memory value" }
-          store.checkpointer.policy.minimumBytes = bytes
-          return nil
-        },
-        rewritten: { (Setting.checkpointMinSize.key, ByteSize.text(store.checkpointer.policy.minimumBytes)) }),
-      number("auto-aof-rewrite-percentage", 0...100_000, key: Setting.checkpointGrowth.key) {
-        Int64(store.checkpointer.policy.growthPercent)
-      } set: {
-        store.checkpointer.policy.growthPercent = Int($0)
-      },
-      fixed("bind", settings.host.joined(separator: " ")),
-      ConfigParameter(
-        "client-output-buffer-limit", get: { context.outputLimits.text },
-        set: { value in
-          guard value.split(separator: " ").count % 4 == 0 else {
-            return "Wrong number of arguments in buffer limit configuration."
-          }
-          guard context.outputLimits.set(value, parseSize: ByteSize.parse) else {
-            return "Error in hard, soft or soft_seconds setting in buffer limit configuration."
-          }
-          return nil
-        }, rewritten: { (Setting.outputLimits.key, context.outputLimits.text) }),
-      fixed("client-query-buffer-limit", "\(Limits.requestBytes)"),
-      fixed("cluster-enabled", "no"),
-      fixed("databases", "\(settings.databases)"),
-      fixed("dbfilename", DatabaseFile.name),
-      fixed("dir", settings.dataFolder),
-      fixed("enable-debug-command", settings.debugCommand.rawValue),
-      entries("hash-max-listpack-entries", packing.hashes),
-      valueBytes("hash-max-listpack-value", packing.hashes),
-      fixed("hz", "\(ServerContext.sweepsInSecond)"),
-      fixed("io-threads", "\(settings.threads)"),
-      number("latency-monitor-threshold", 0...Int64(Int32.max), key: Setting.latencyThreshold.key) {
-        context.latency.threshold
-      } set: {
-        context.latency.threshold = $0
-      },
-      ConfigParameter("list-max-listpack-size", get: { "\(packing.lists.number)" }) { value in
-        guard let number = Int(value) else { return "argument couldn't be parsed into an integer" }
-        guard (ListLimits.lowest...ListLimits.highest).contains(number), number != 0 else {
-          return
-            "argument must be between \(ListLimits.lowest) and \(ListLimits.highest) inclusive, and not 0"
-        }
-        packing.lists.number = number
-        return nil
-      },
-      fixed("latency-tracking", "yes"),
-      fixed("latency-tracking-info-percentiles", "50 99 99.9"),
-      ConfigParameter(
-        "log-commands", get: { context.logsCommands ? "yes" : "no" },
-        set: { value in
-          guard let isOn = ["yes": true, "no": false][value] else { return "argument must be 'yes' or 'no'" }
-          context.logsCommands = isOn
-          return nil
-        }, rewritten: { (Setting.logCommands.key, context.logsCommands ? "yes" : "no") }),
-      fixed("loglevel", settings.logLevel.rawValue),
-      fixed("max-key-bytes", "\(settings.maxKeyBytes ?? SessionLimits.redis.keyBytes)"),
-      fixed("max-value-bytes", "\(settings.maxValueBytes ?? SessionLimits.redis.valueBytes)"),
-      fixed("maxclients", "\(context.clients.limit)"),
-      ConfigParameter(
-        "maxmemory", get: { "\(context.memoryLimit)" },
-        set: { value in
-          guard let bytes = ByteSize.parse(value), bytes >= 0 else {
-            return "argument must be a memory value"
-          }
-          context.memoryLimit = bytes
-          return nil
-        }, rewritten: { (Setting.memoryLimit.key, ByteSize.text(context.memoryLimit)) }),
-      ConfigParameter(
-        "maxmemory-policy", get: { context.evictionPolicy.redisName },
-        set: { value in
-          guard let policy = EvictionPolicy(redisName: value) else {
-            let names = EvictionPolicy.allCases.map(\.redisName).joined(separator: ", ")
-            return "argument(s) must be one of the following: \(names)"
-          }
-          context.evictionPolicy = policy
-          return nil
-        }, rewritten: { (Setting.evict.key, context.evictionPolicy.rawValue) }),
-      fixed("memcached-auth-file", settings.memcachedAuthFile ?? ""),
-      fixed("memcached-port", "\(settings.memcachedPort)"),
-      fixed("memcached-sasl", settings.memcachedSASL ? "yes" : "no"),
-      ConfigParameter(
-        "notify-keyspace-events", get: { context.eventClasses.text },
-        set: { value in
-          guard let classes = KeyEventClasses(letters: value) else { return KeyEventClasses.problem }
-          context.eventClasses = classes
-          return nil
-        }, rewritten: { (Setting.keyEvents.key, context.eventClasses.text) }),
-      fixed("port", "\(settings.port)"),
-      fixed("proto-max-bulk-len", "\(settings.maxValueBytes ?? SessionLimits.redis.valueBytes)"),
-      fixed("protected-mode", settings.protectedMode ? "yes" : "no"),
-      fixed("save", ""),
-      entries("set-max-listpack-entries", packing.sets),
-      valueBytes("set-max-listpack-value", packing.sets),
-      number("slowlog-log-slower-than", -1...1_000_000_000, key: Setting.slowLogThreshold.key) {
-        context.slowLog.threshold
-      } set: {
-        context.slowLogThreshold = $0
-      },
-      number("slowlog-max-len", 0...100_000, key: Setting.slowLogLength.key) {
-        Int64(context.slowLog.limit)
-      } set: {
-        context.slowLog.limit = Int($0)
-      },
-      fixed("tcp-backlog", "\(settings.backlog)"),
-      ConfigParameter(
-        "timeout", get: { "\(patience.idle / 1_000_000_000)" },
-        set: { value in
-          guard let seconds = Int64(value) else { return "argument couldn't be parsed into an integer" }
-          guard (0...Int64(Int32.max)).contains(seconds) else {
-            return "argument must be between 0 and \(Int32.max) inclusive"
-          }
-          patience.idle = seconds * 1_000_000_000
-          transport.patienceChanged()
-          return nil
-        },
-        rewritten: {
-          let seconds = patience.idle / 1_000_000_000
-          return (Setting.idleTimeout.key, seconds == 0 ? "0" : "\(seconds)s")
-        }),
-      number("tracking-table-max-keys", 0...Int64(Int32.max), key: Setting.trackedKeys.key) {
-        context.tracking.maximumKeys == .max ? 0 : Int64(context.tracking.maximumKeys)
-      } set: {
-        context.tracking.maximumKeys = $0 == 0 ? .max : Int($0)
-      },
-      fixed("unixsocket", settings.unixSocket ?? ""),
-      fixed("unixsocketperm", String(settings.unixSocketMode, radix: 8)),
-      fixed("write-timeout", "\(settings.writeTimeout.components.seconds)"),
-      entries("zset-max-listpack-entries", packing.sortedSets),
-      valueBytes("zset-max-listpack-value", packing.sortedSets),
     ]
   }
 }

@@ -63,6 +63,13 @@ struct Serve: AsyncParsableCommand {
   @Option(.outputLimits) var outputLimits: String?
   @Option(.keyEvents) var keyEvents: String?
   @Option(.trackedKeys) var trackedKeys: String?
+  @Option(.hashMaxEntries) var hashMaxEntries: String?
+  @Option(.hashMaxValue) var hashMaxValue: String?
+  @Option(.setMaxEntries) var setMaxEntries: String?
+  @Option(.setMaxValue) var setMaxValue: String?
+  @Option(.sortedSetMaxEntries) var sortedSetMaxEntries: String?
+  @Option(.sortedSetMaxValue) var sortedSetMaxValue: String?
+  @Option(.listMaxSize) var listMaxSize: String?
   @Option(.memcachedFlush) var memcachedFlush: String?
   @Option(.memcachedShutdown) var memcachedShutdown: String?
   @Option(.memcachedWatch) var memcachedWatch: String?
@@ -118,7 +125,10 @@ struct Serve: AsyncParsableCommand {
       (.memoryLimit, memoryLimit), (.evict, evict), (.maxKeyBytes, maxKeyBytes),
       (.maxValueBytes, maxValueBytes), (.maxConnections, maxConnections),
       (.idleTimeout, idleTimeout), (.writeTimeout, writeTimeout), (.outputLimits, outputLimits),
-      (.keyEvents, keyEvents), (.trackedKeys, trackedKeys), (.memcachedFlush, memcachedFlush),
+      (.keyEvents, keyEvents), (.trackedKeys, trackedKeys),
+      (.hashMaxEntries, hashMaxEntries), (.hashMaxValue, hashMaxValue), (.setMaxEntries, setMaxEntries),
+      (.setMaxValue, setMaxValue), (.sortedSetMaxEntries, sortedSetMaxEntries),
+      (.sortedSetMaxValue, sortedSetMaxValue), (.listMaxSize, listMaxSize), (.memcachedFlush, memcachedFlush),
       (.memcachedShutdown, memcachedShutdown), (.memcachedWatch, memcachedWatch), (.databases, databases),
       (.threads, threads), (.transport, transport),
       (.password, password),

@@ -111,6 +111,81 @@ def test_redis_py_reads_memory(new_server: Callable[..., MartletServer], protoco
     assert "shard 0" in client.memory_malloc_stats()
 
 
+def test_config_takes_what_clients_set_to_be_sure(new_server: Callable[..., MartletServer]) -> None:
+    client = connect(new_server("--durability", "everysec"))
+    for name, value in [("save", ""), ("appendonly", "yes"), ("appendfsync", "everysec"), ("loglevel", "info")]:
+        assert client.config_get(name) == {name: value}
+        assert client.config_set(name, value)
+    for name, value, advice in [
+        ("save", "900 1", "auto-aof-rewrite-percentage"),
+        ("appendonly", "no", "database.txt"),
+        ("appendfsync", "always", "--durability"),
+        ("loglevel", "debug", "--log-level"),
+    ]:
+        with pytest.raises(redis.ResponseError, match=f"'{name}'.*{advice}"):
+            client.config_set(name, value)
+
+
+def test_config_sets_how_many_clients_there_may_be(new_server: Callable[..., MartletServer]) -> None:
+    server = new_server("--max-connections", "100")
+    client, other = connect(server), connect(server)
+    assert client.config_get("maxclients") == {"maxclients": "100"}
+    assert client.config_set("maxclients", 1)
+    with pytest.raises(redis.ConnectionError, match="max number of clients"):
+        other.ping()
+    assert client.config_set("maxclients", 2)
+    assert other.ping()
+    for wrong in ["0", "x", "1000001"]:
+        with pytest.raises(redis.ResponseError, match="argument must be between 1 and 1000000 inclusive"):
+            client.config_set("maxclients", wrong)
+
+
+def test_config_sets_the_password(new_server: Callable[..., MartletServer]) -> None:
+    server = new_server()
+    client, other = connect(server), connect(server)
+    assert client.config_get("requirepass") == {"requirepass": ""}
+    with pytest.raises(redis.ResponseError, match="'timeout'"):
+        client.execute_command("CONFIG SET", "requirepass", "secret", "timeout", "x")
+    assert other.ping()
+    assert client.config_set("requirepass", "secret")
+    assert client.config_get("requirepass") == {"requirepass": "(hidden)"}
+    with pytest.raises(redis.AuthenticationError):
+        connect(server).ping()
+    assert redis.Redis(port=server.redis_port, password="secret").ping()
+    assert client.config_set("requirepass", "")
+    assert connect(server).ping()
+
+
+def test_thresholds_of_collections(new_server: Callable[..., MartletServer], tmp_path: Path) -> None:
+    path = tmp_path / "martlet.json"
+    path.write_text('{"hashMaxListpackEntries": 2}')
+    server = new_server("--config", str(path), "--list-max-listpack-size", "3")
+    client = connect(server)
+    client.hset("h", mapping={"a": 1, "b": 2})
+    assert client.object("encoding", "h") == "listpack"
+    client.hset("h", "c", 3)
+    assert client.object("encoding", "h") == "hashtable"
+    client.rpush("l", 1, 2, 3)
+    assert client.object("encoding", "l") == "listpack"
+    client.rpush("l", 4)
+    assert client.object("encoding", "l") == "quicklist"
+    assert client.config_get("hash-max-ziplist-entries") == {"hash-max-ziplist-entries": "2"}
+    assert client.config_set("zset-max-ziplist-value", 5)
+    client.zadd("z", {"abcdef": 1})
+    assert client.object("encoding", "z") == "skiplist"
+    assert client.config_rewrite()
+    assert json.loads(path.read_text()) == {
+        "hashMaxListpackEntries": 2,
+        "listMaxListpackSize": "3",
+        "zsetMaxListpackValue": "5",
+    }
+    server.restart()
+    # They hold for what is read back, too.
+    client = connect(server)
+    assert client.config_get("zset-max-listpack-value") == {"zset-max-listpack-value": "5"}
+    assert [client.object("encoding", key) for key in "hlz"] == ["hashtable", "quicklist", "skiplist"]
+
+
 def test_config_rewrite_keeps_what_was_changed(new_server: Callable[..., MartletServer], tmp_path: Path) -> None:
     path = tmp_path / "martlet.json"
     path.write_text('{"slowlogMaxLen": 7, "databases": 4}')

@@ -84,7 +84,9 @@ struct SettingsPrecedenceTests {
       "log-commands": "yes", "transport": "io_uring", "slowlog-log-slower-than": "-1", "slowlog-max-len": "7",
       "latency-monitor-threshold": "100", "enable-debug-command": "local",
       "client-output-buffer-limit": "pubsub 1mb 2mb 3", "notify-keyspace-events": "AKE",
-      "tracking-table-max-keys": "9",
+      "tracking-table-max-keys": "9", "hash-max-listpack-entries": "1", "hash-max-listpack-value": "2",
+      "set-max-listpack-entries": "3", "set-max-listpack-value": "4", "zset-max-listpack-entries": "5",
+      "zset-max-listpack-value": "6kb", "list-max-listpack-size": "-1",
     ]
     #expect(Set(texts.keys) == Set(Setting.all.map(\.name)))
     var expected = Settings()
@@ -128,6 +130,13 @@ struct SettingsPrecedenceTests {
     expected.debugCommand = .local
     expected.outputLimits = "pubsub 1mb 2mb 3"
     expected.keyEvents = "AKE"
+    expected.collections.hashEntries = 1
+    expected.collections.hashValueBytes = 2
+    expected.collections.setEntries = 3
+    expected.collections.setValueBytes = 4
+    expected.collections.sortedSetEntries = 5
+    expected.collections.sortedSetValueBytes = 6 << 10
+    expected.collections.listSize = -1
     expected.trackedKeys = 9
 
     #expect(try await load(texts) == expected)

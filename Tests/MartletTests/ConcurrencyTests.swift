@@ -5,11 +5,12 @@ import Testing
 
 /// Runs the same work on several threads of their own lanes; what each of them gives.
 private func onLanes(
-  _ count: Int, of store: StoreCore, _ body: @escaping @Sendable (inout TestServer, Int) -> Void
+  _ count: Int, of store: StoreCore, _ context: ServerContext = ServerContext(),
+  _ body: @escaping @Sendable (inout TestServer, Int) -> Void
 ) {
   let threads = (0..<count).map { lane in
     SystemThread(name: "lane-test") {
-      var server = TestServer(store, seed: UInt64(lane + 1))
+      var server = TestServer(store, context, seed: UInt64(lane + 1))
       body(&server, lane)
     }
   }
@@ -69,6 +70,27 @@ struct ConcurrencyTests {
     #expect(torn.value == 0)
   }
 
+  @Test(
+    "with commands of all kinds, transactions and clients that wait come to an end",
+    arguments: 1...3 as ClosedRange<UInt64>)
+  func everything(seed: UInt64) {
+    let store = store(seed)
+    let context = ServerContext()
+    store.journal.start()
+    onLanes(4, of: store, context) { server, lane in
+      var workload = Workload(seed: seed * 10 + UInt64(lane), databaseCount: 4)
+      for turn in 0..<10_000 {
+        // All on the same few keys, mostly in the same database.
+        if turn % 500 == 0 { server.run(workload.next(now: 1_800_000_000_000)) }
+        server.run(workload.followed(now: 1_800_000_000_000))
+      }
+    }
+    store.journal.stop()
+    var server = TestServer(store, context)
+    #expect(server.redis("INFO", "clients").contains("blocked_clients:0\r\n"))
+    #expect(store.journal.lastVersion > 10_000)
+  }
+
   @Test("leave in the file what they left in memory", arguments: 1...4 as ClosedRange<UInt64>)
   func replaysTheSame(seed: UInt64) throws {
     let disk = SimulatedDisk(seed: seed)
@@ -78,11 +100,7 @@ struct ConcurrencyTests {
       var workload = Workload(seed: seed * 10 + UInt64(lane), databaseCount: 4)
       for _ in 0..<4000 {
         let operation = workload.next(now: 1_800_000_000_000)
-        if let words = operation.redisWords {
-          server.send(redis: words)
-        } else {
-          server.send(memcached: operation.memcachedInput)
-        }
+        server.run(operation)
       }
     }
     store.journal.stop()

@@ -82,11 +82,7 @@ struct CutTests {
       case .flush where !flushes, .flushAll where !flushes: return
       default: break
       }
-      if let words = operation.redisWords {
-        server.send(redis: words)
-      } else {
-        server.send(memcached: operation.memcachedInput)
-      }
+      server.run(operation)
     }
     for _ in 0..<3 {
       repeat {

@@ -17,11 +17,7 @@ struct LoadingTests {
       while disk.content.count < end {
         for _ in 0..<50 {
           let operation = workload.next(now: 1_800_000_000_000)
-          if let words = operation.redisWords {
-            server.send(redis: words)
-          } else {
-            server.send(memcached: operation.memcachedInput)
-          }
+          server.run(operation)
         }
         let filler = [UInt8](repeating: UInt8(ascii: "x"), count: size / 50)
         server.send(redis: [bytes("SET"), bytes("filler \(workload.number(0...30))"), filler])

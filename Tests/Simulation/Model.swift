@@ -58,8 +58,21 @@ package enum Operation: Sendable {
   case select(Int)
   case flush
   case flushAll
+  /// Requests whose effects the model doesn't foretell; another client may wait for data meanwhile, with the last of its
+  /// own.
+  case followed([[[UInt8]]], waiting: [[[UInt8]]] = [])
+  /// `DUMP` of a key, and `RESTORE` of that at another, with an expiry.
+  case restored(from: [UInt8], to: [UInt8], at: Int64?)
 
-  /// The words of a Redis request; nil for what only memcached has.
+  /// Whether the model takes over from the store what it does.
+  package var isFollowed: Bool {
+    switch self {
+    case .followed, .restored: true
+    default: false
+    }
+  }
+
+  /// The words of a Redis request; nil for what only memcached has, and for what is more than one.
   package var redisWords: [[UInt8]]? {
     func text(_ value: some CustomStringConvertible) -> [UInt8] { bytes(value.description) }
     switch self {
@@ -69,7 +82,7 @@ package enum Operation: Sendable {
       return [bytes("SET"), key, value, bytes("PXAT"), text(expiry)]
     case .setKeepingExpiry(let key, let value): return [bytes("SET"), key, value, bytes("KEEPTTL")]
     case .setAll(let pairs): return [bytes("MSET")] + pairs.flatMap { [$0.key, $0.value] }
-    case .setWithFlags, .prepend, .markStale: return nil
+    case .setWithFlags, .prepend, .markStale, .followed, .restored: return nil
     case .append(let key, let value): return [bytes("APPEND"), key, value]
     case .setRange(let key, let offset, let value): return [bytes("SETRANGE"), key, text(offset), value]
     case .increment(let key): return [bytes("INCR"), key]
@@ -196,6 +209,22 @@ package struct Model {
     }
     let shown = change(operation, now)
     return version > before ? version : shown
+  }
+
+  /// Takes over what the store holds after a command; the version that its reply shows, 0 if it changed nothing.
+  package mutating func follow(_ found: [DatabaseContents], version: UInt64) -> UInt64 {
+    guard version > self.version else { return 0 }
+    for database in databases.indices {
+      for key in databases[database].keys where found[database][key] == nil {
+        absences[database][key] = version
+      }
+      for (key, item) in found[database] where databases[database][key] != item {
+        evictions[database][key] = nil
+      }
+    }
+    databases = found
+    self.version = version
+    return version
   }
 
   private func shown(_ key: [UInt8], _ database: Int) -> UInt64 {
@@ -624,6 +653,7 @@ package struct Model {
       var rest = elementsToChange(key, database, now) ?? []
       if from == .head { rest.removeFirst() } else { rest.removeLast() }
       putElements(key, database, rest)
+    case .followed, .restored: preconditionFailure("what such a command does is taken over by `follow`")
     case .select(let number): selected = number
     case .flush:
       version += 1
@@ -672,5 +702,5 @@ extension StoredItem {
 }
 
 extension ListEnd {
-  fileprivate var word: [UInt8] { bytes(self == .head ? "LEFT" : "RIGHT") }
+  var word: [UInt8] { bytes(self == .head ? "LEFT" : "RIGHT") }
 }

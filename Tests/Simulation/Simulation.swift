@@ -209,6 +209,7 @@ package struct Simulation {
     acknowledged = version
     recoveredVersion = version
     history = [version: expected]
+    workload.reconnect()
     var life = Life(store, Model(databases: expected, version: version), seed: random.next())
     try work(&life)
     return workload.chance(4)
@@ -360,12 +361,12 @@ package struct Simulation {
   private mutating func turn(_ life: inout Life) throws {
     if workload.chance(25) && life.groups.count < 2 { life.groups.append(life.journal.beginGroup()) }
     let operation = workload.next(now: now)
-    if let words = operation.redisWords {
-      life.server.send(redis: words)
-    } else {
-      life.server.send(memcached: operation.memcachedInput)
-    }
-    let shows = life.model.apply(operation, now: now, lastVersion: life.journal.lastVersion)
+    life.server.run(operation)
+    let version = life.journal.lastVersion
+    let shows =
+      operation.isFollowed
+      ? life.model.follow(life.store.contents(), version: version)
+      : life.model.apply(operation, now: now, lastVersion: version)
     try check(
       life.journal.lastVersion == life.model.version,
       "\(operation) brought version \(life.journal.lastVersion) instead of \(life.model.version)")

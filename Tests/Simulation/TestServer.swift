@@ -26,9 +26,9 @@ package struct TestServer: ~Copyable {
   private var redisSession: RESPSession
   private var memcachedSession: MemcachedSession
 
-  package init(_ store: StoreCore, seed: UInt64 = 1) {
+  /// - Parameter context: that of a server with other lanes; without it, this lane is a server of its own.
+  package init(_ store: StoreCore, _ context: ServerContext = ServerContext(), seed: UInt64 = 1) {
     self.store = store
-    let context = ServerContext()
     self.context = context
     execution = Execution(store, context, seed: seed)
     redisSession = RESPSession(context.clients.connect(from: "test", to: "test"), .redis, context)
@@ -50,6 +50,34 @@ package struct TestServer: ~Copyable {
     let input = request(words)
     let step = unsafe redisSession.receive(input.span.bytes, &execution)
     precondition(step.consumed == input.count, "a request was not taken whole")
+  }
+
+  /// Sends several Redis requests; the replies and their marks are in `execution.reply`.
+  package mutating func send(redis requests: [[[UInt8]]]) {
+    execution.reply.removeAll()
+    receive(requests)
+  }
+
+  private mutating func receive(_ requests: [[[UInt8]]]) {
+    let input = requests.flatMap(request)
+    let step = unsafe redisSession.receive(input.span.bytes, &execution)
+    precondition(step.consumed == input.count, "requests were not taken whole")
+  }
+
+  /// The same while another client waits with its last request; it stops to wait afterwards. What it is replied is there,
+  /// too.
+  package mutating func send(redis requests: [[[UInt8]]], toOneWhoWaitsWith waiting: [[[UInt8]]]) {
+    let record = context.clients.connect(from: "test", to: "test")
+    var session = RESPSession(record, .redis, context)
+    var input = waiting.flatMap(request)
+    execution.reply.removeAll()
+    var step = unsafe session.receive(input.span.bytes, &execution)
+    input.removeFirst(step.consumed)
+    receive(requests)
+    session.endWait()
+    step = unsafe session.receive(input.span.bytes, &execution)
+    precondition(step.consumed == input.count, "who waited is not replied to")
+    context.clients.disconnect(record)
   }
 
   /// Sends memcached input; the reply and its marks are in `execution.reply`.

@@ -12,8 +12,10 @@ package struct Workload {
       [0], [0xff, 0xfe],
     ]
 
-  private var random: RandomSource
+  var random: RandomSource
   private let databaseCount: Int
+  /// The database that `SELECT` chose.
+  private(set) var selected = 0
   /// How many keys there are besides those above.
   private let manyKeys: Int
   /// How many members a large set or sorted set, or fields a large hash, may have; 0 for no large ones.
@@ -36,7 +38,7 @@ package struct Workload {
 
   private mutating func plainKey() -> [UInt8] { Self.plainKeys.randomElement(using: &random) ?? [] }
 
-  private mutating func key() -> [UInt8] {
+  mutating func key() -> [UInt8] {
     if manyKeys > 0 && chance(2) { return manyKey() }
     if largeSet > 0 && chance(4) {
       return [setKey(), hashKey(), sortedSetKey(), listKey()].randomElement(using: &random) ?? []
@@ -47,15 +49,15 @@ package struct Workload {
   private mutating func manyKey() -> [UInt8] { bytes("key \(number(0...max(0, manyKeys - 1)))") }
 
   /// A key that more often than others holds a set.
-  private mutating func setKey() -> [UInt8] { bytes("set\(number(0...2))") }
+  mutating func setKey() -> [UInt8] { bytes("set\(number(0...2))") }
 
   /// A key that more often than others holds a hash.
-  private mutating func hashKey() -> [UInt8] { bytes("hash\(number(0...2))") }
+  mutating func hashKey() -> [UInt8] { bytes("hash\(number(0...2))") }
 
   /// A key that more often than others holds a sorted set.
-  private mutating func sortedSetKey() -> [UInt8] { bytes("sorted\(number(0...2))") }
+  mutating func sortedSetKey() -> [UInt8] { bytes("sorted\(number(0...2))") }
 
-  private mutating func aSortedSetKey() -> [UInt8] { chance(3) ? key() : sortedSetKey() }
+  mutating func aSortedSetKey() -> [UInt8] { chance(3) ? key() : sortedSetKey() }
 
   /// (Sums are made of two scores at the most, so that their order doesn't matter.)
   private mutating func score() -> Double {
@@ -86,14 +88,14 @@ package struct Workload {
   }
 
   /// A key that more often than others holds a list.
-  private mutating func listKey() -> [UInt8] { bytes("list\(number(0...2))") }
+  mutating func listKey() -> [UInt8] { bytes("list\(number(0...2))") }
 
-  private mutating func aListKey() -> [UInt8] { chance(3) ? key() : listKey() }
+  mutating func aListKey() -> [UInt8] { chance(3) ? key() : listKey() }
 
-  private mutating func end() -> ListEnd { chance(2) ? .head : .tail }
+  mutating func end() -> ListEnd { chance(2) ? .head : .tail }
 
   /// A value that lists often have.
-  private mutating func element() -> [UInt8] { chance(2) ? bytes("\(number(0...9))") : value() }
+  mutating func element() -> [UInt8] { chance(2) ? bytes("\(number(0...9))") : value() }
 
   /// A command on a long list.
   private mutating func longList() -> Operation {
@@ -125,7 +127,7 @@ package struct Workload {
     }
   }
 
-  private mutating func field() -> [UInt8] { chance(3) ? key() : bytes("f\(number(0...9))") }
+  mutating func field() -> [UInt8] { chance(3) ? key() : bytes("f\(number(0...9))") }
 
   private mutating func fields() -> [[UInt8]] { (0..<number(1...4)).map { _ in field() } }
 
@@ -133,9 +135,9 @@ package struct Workload {
     (0..<number(1...4)).map { _ in (field(), value()) }
   }
 
-  private mutating func aSetKey() -> [UInt8] { chance(3) ? key() : setKey() }
+  mutating func aSetKey() -> [UInt8] { chance(3) ? key() : setKey() }
 
-  private mutating func aHashKey() -> [UInt8] { chance(3) ? key() : hashKey() }
+  mutating func aHashKey() -> [UInt8] { chance(3) ? key() : hashKey() }
 
   /// A command on a large hash.
   private mutating func wideHash(now: Int64) -> Operation {
@@ -181,7 +183,7 @@ package struct Workload {
 
   private mutating func keys() -> [[UInt8]] { (0..<number(1...4)).map { _ in key() } }
 
-  private mutating func value() -> [UInt8] {
+  mutating func value() -> [UInt8] {
     switch number(0...9) {
     case 0: return []
     case 1, 2, 3: return bytes("\(number(-5...1000))")
@@ -192,9 +194,18 @@ package struct Workload {
     }
   }
 
-  private mutating func expiry(_ now: Int64) -> Int64 { now + Int64(number(1...5000)) }
+  mutating func expiry(_ now: Int64) -> Int64 { now + Int64(number(1...5000)) }
+
+  /// From now on the commands are those of a new client, which begins with database 0.
+  package mutating func reconnect() { selected = 0 }
+
+  private mutating func select() -> Operation {
+    selected = number(0...databaseCount - 1)
+    return .select(selected)
+  }
 
   package mutating func next(now: Int64) -> Operation {
+    if chance(6) { return followed(now: now) }
     if (manyKeys > 0 || largeSet > 0) && chance(5) { return wide(now: now) }
     return switch number(0...85) {
     case 63...64: .move(key(), database: number(0...databaseCount - 1))
@@ -228,7 +239,7 @@ package struct Workload {
       .markStale(
         plainKey(), expirySeconds: chance(2) ? nil : chance(3) ? 0 : now / 1000 + Int64(number(1...5)),
         cas: chance(2) ? 0 : .random(in: 1...UInt64.max, using: &random))
-    case 42...43: .select(number(0...databaseCount - 1))
+    case 42...43: select()
     case 44...46: .setFields(aHashKey(), pairs())
     case 47...48: .setExpiringFields(aHashKey(), pairs(), at: chance(3) ? nil : expiry(now))
     case 49: .incrementField(aHashKey(), field(), by: number(-3...3))

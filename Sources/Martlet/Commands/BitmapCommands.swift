@@ -83,10 +83,13 @@ extension Execution {
     var hasEnd = false
     var areBits = false
 
+    /// Both ends are counted from the string's, and the wrong way round: nothing to `BITCOUNT`, however short the string
+    /// is. (To `BITPOS`, as to Redis's, both may be the first byte of a short one.)
+    var areReversed: Bool { start < 0 && end < 0 && start > end }
+
     /// The range in a string of so many bytes, both ends counted from the string's where they are negative.
     func range(in bytes: Int) -> BitRange {
       let count = areBits ? bytes * 8 : bytes
-      if start < 0 && end < 0 && start > end { return .nothing(hasEnd: hasEnd) }
       let first = start < 0 ? max(0, start &+ count) : start
       let last = min(end < 0 ? max(0, end &+ count) : end, count - 1)
       guard first <= last else { return .nothing(hasEnd: hasEnd) }
@@ -129,7 +132,9 @@ extension Execution {
     guard let bounds = bitBounds(words, from: 2) else { return }
     guard let item = find(keyspace.place(words[1]), database) else { return reply.integer(0) }
     guard item.isString else { return replyWrongType() }
-    guard case .bits(let bits, _) = bounds.range(in: item.valueCount) else { return reply.integer(0) }
+    guard !bounds.areReversed, case .bits(let bits, _) = bounds.range(in: item.valueCount) else {
+      return reply.integer(0)
+    }
     reply.integer(item.value.countOfOnes(bits))
   }
 

@@ -12,12 +12,16 @@ package struct ConfigParameter: Sendable {
   /// The key in the configuration file that `CONFIG REWRITE` writes, and the value as it has to be there; nil for what isn't
   /// a setting of the file.
   package let rewritten: (@Sendable () -> (key: String, value: String))?
+  /// Its value isn't shown, so it couldn't be put back: of several settings it is changed last.
+  package let isSecret: Bool
 
   package init(
-    _ name: String, get: @escaping @Sendable () -> String, set: (@Sendable (String) -> String?)? = nil,
+    _ name: String, isSecret: Bool = false, get: @escaping @Sendable () -> String,
+    set: (@Sendable (String) -> String?)? = nil,
     rewritten: (@Sendable () -> (key: String, value: String))? = nil
   ) {
     self.name = name
+    self.isSecret = isSecret
     self.get = get
     self.set = set
     self.rewritten = rewritten

@@ -83,7 +83,7 @@ struct ClosingOrder: Sendable {
 
 /// Goes through a database file from its header on.
 struct DatabaseReader: ~Copyable {
-  /// How much is read at a time, in bytes; more, if a run is longer.
+  /// How much is read at a time, in bytes; more, if a run is longer. As much is read ahead.
   private static let chunkBytes = 8 << 20
 
   let file: any DiskFile
@@ -102,6 +102,7 @@ struct DatabaseReader: ~Copyable {
   private(set) var misplaced: Int?
   private var crc: UInt32
   private var searched = 0
+  private var ahead = ReadAhead()
 
   /// Reads the header of a file that has one.
   init(_ file: any DiskFile, _ path: String) throws {
@@ -171,9 +172,19 @@ struct DatabaseReader: ~Copyable {
       let offset = position + chunk.value.count
       let wanted = min(max(Self.chunkBytes - chunk.value.count, Self.chunkBytes / 2), limit - offset)
       if wanted <= 0 { return false }
-      if try file.read(at: offset, count: wanted, into: &chunk.value) == 0 {
+      let got: Int
+      if let taken = try ahead.take(at: offset, into: &chunk.value) {
+        got = taken
+      } else {
+        got = try file.read(at: offset, count: wanted, into: &chunk.value)
+      }
+      if got == 0 {
         isAtEnd = true
       } else {
+        // A small file is read at once, and of one that is read in part nothing is read in vain.
+        if got >= wanted && limit == .max {
+          ahead.begin(file, at: offset + got, count: Self.chunkBytes)
+        }
         findRuns()
       }
     }

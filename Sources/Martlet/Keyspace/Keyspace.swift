@@ -42,7 +42,7 @@ package struct Key: ~Escapable {
   private let accessClock: SharedCounter
   private let memory = SharedMemoryCounts()
   /// Up to where collections are packed.
-  package let packing = PackingSettings()
+  package let packing: PackingSettings
   /// How many clients wait for data. It is raised under the locks of the shards whose keys they wait at, so that who holds one
   /// of these and finds 0 need not look for any.
   let waiterCount = SharedCounter()
@@ -51,12 +51,16 @@ package struct Key: ~Escapable {
   ///   - shardCount: a power of two, at most 256.
   ///   - databaseCount: how many numbered databases there are.
   ///   - seedNumber: a random number from which the hash function of this database is made.
-  package init(shardCount: Int, databaseCount: Int, seedNumber: UInt64) {
+  ///   - limits: up to where collections are packed at first.
+  package init(
+    shardCount: Int, databaseCount: Int, seedNumber: UInt64, limits: CollectionLimits = CollectionLimits()
+  ) {
     precondition(shardCount > 0 && shardCount & (shardCount - 1) == 0 && shardCount <= Self.maximumShards)
     precondition(databaseCount > 0)
     self.shardCount = shardCount
     self.databaseCount = databaseCount
     self.seedNumber = seedNumber
+    packing = PackingSettings(limits)
     seed = SeedReference(HashSeed(seedNumber))
     retainedBytes = SharedCounter()
     accessClock = SharedCounter()

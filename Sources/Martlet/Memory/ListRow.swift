@@ -8,34 +8,6 @@
   internal import Darwin
 #endif
 
-/// Up to where a list is packed, and how large the chunks of a longer one are; for all shards. The number is that of
-/// Redis's `list-max-listpack-size`: how many elements, or from −1 to −5 how many bytes, from 4 KiB doubling to 64 KiB.
-package struct ListLimits: Sendable {
-  /// The most bytes where the number says how many elements.
-  private static let bytesByCount = 8 << 10
-  package static let lowest = -5
-  package static let highest = 32_767
-
-  private let box = SharedCounter()
-
-  init() { number = -2 }
-
-  package var number: Int {
-    get { Int(Int64(bitPattern: box.value)) }
-    nonmutating set { box.set(UInt64(bitPattern: Int64(max(Self.lowest, min(newValue, Self.highest))))) }
-  }
-
-  /// What one row may have.
-  var row: ListRowLimits {
-    let number = number
-    return number < 0
-      ? ListRowLimits(count: Item.maximumPackedCount, bytes: (2 << 10) << -number)
-      : ListRowLimits(count: max(1, number), bytes: Self.bytesByCount)
-  }
-
-  func destroy() { box.destroy() }
-}
-
 /// How many elements, and how many bytes of them, one row may have.
 struct ListRowLimits {
   let count: Int

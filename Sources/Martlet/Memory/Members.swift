@@ -17,62 +17,6 @@
   internal import Darwin
 #endif
 
-/// Up to where the collections of one type are packed, for all shards.
-package struct PackingLimits: Sendable {
-  /// As many members as the count in an item can say.
-  package static let maximumMembers = 0xfffe
-  /// A packed collection has at most this many bytes, whatever the limits say.
-  package static let maximumBytes = 64 << 10
-
-  private let entriesBox = SharedCounter()
-  private let valueBytesBox = SharedCounter()
-
-  init(entries: Int, valueBytes: Int) {
-    self.entries = entries
-    self.valueBytes = valueBytes
-  }
-
-  /// How many members one may have.
-  package var entries: Int {
-    get { Int(truncatingIfNeeded: entriesBox.value) }
-    nonmutating set { entriesBox.set(UInt64(newValue)) }
-  }
-
-  /// How long each of them, and its value, may be, in bytes.
-  package var valueBytes: Int {
-    get { Int(truncatingIfNeeded: valueBytesBox.value) }
-    nonmutating set { valueBytesBox.set(UInt64(newValue)) }
-  }
-
-  func destroy() {
-    entriesBox.destroy()
-    valueBytesBox.destroy()
-  }
-}
-
-/// The limits of every type of collection.
-package struct PackingSettings: Sendable {
-  package let hashes = PackingLimits(entries: 128, valueBytes: 64)
-  package let sets = PackingLimits(entries: 128, valueBytes: 64)
-  package let sortedSets = PackingLimits(entries: 128, valueBytes: 64)
-  package let lists = ListLimits()
-
-  subscript(kind: ItemKind) -> PackingLimits {
-    switch kind {
-    case .hash: hashes
-    case .sortedSet: sortedSets
-    case .string, .set, .list: sets
-    }
-  }
-
-  func destroy() {
-    hashes.destroy()
-    sets.destroy()
-    sortedSets.destroy()
-    lists.destroy()
-  }
-}
-
 /// The members in a table, with what is known about all of them.
 struct MemberStore: ~Copyable {
   var table: Table<Member>

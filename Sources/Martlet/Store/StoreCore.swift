@@ -15,18 +15,20 @@ package final class StoreCore: Sendable {
   /// - Parameters:
   ///   - threads: how many threads will use the store, for the number of shards.
   ///   - databases: how many numbered databases there are.
+  ///   - limits: up to where collections are packed at first.
   ///   - hasHeldDatabase: whether the folder is known to have held a database, so that none is begun in it.
   ///   - log: what the journal writes to, made of the file: the file itself, or what stands before it.
   package init(
     folder: String, disk: any Disk = SystemDisk(), durability: Durability, threads: Int, databases: Int = 16,
-    policy: CheckpointPolicy = CheckpointPolicy(), hasHeldDatabase: Bool = false,
-    clock: WallClock = WallClock(),
+    policy: CheckpointPolicy = CheckpointPolicy(), limits: CollectionLimits = CollectionLimits(),
+    hasHeldDatabase: Bool = false, clock: WallClock = WallClock(),
     random: inout RandomSource, progress: @escaping DatabaseLoader.Progress = { _, _ in },
     log: (DatabaseFile) -> any JournalLog = { $0 }
   ) throws {
     let file = try DatabaseFile.open(folder, on: disk, hasHeldDatabase: hasHeldDatabase, random: &random)
     keyspace = Keyspace(
-      shardCount: Keyspace.shardCount(threads: threads), databaseCount: databases, seedNumber: file.seed)
+      shardCount: Keyspace.shardCount(threads: threads), databaseCount: databases, seedNumber: file.seed,
+      limits: limits)
     keyspace.accessTime = AccessTime(milliseconds: clock.now())
     do {
       report = try file.recover(into: keyspace, threads: threads, progress: progress)
@@ -66,7 +68,7 @@ package final class StoreCore: Sendable {
   /// Opens the database in a folder that is locked for this process.
   package static func open(
     _ folder: DataFolder, durability: Durability, threads: Int, databases: Int = 16,
-    policy: CheckpointPolicy = CheckpointPolicy(),
+    policy: CheckpointPolicy = CheckpointPolicy(), limits: CollectionLimits = CollectionLimits(),
     progress: @escaping DatabaseLoader.Progress = { _, _ in }
   ) throws(StoreError) -> StoreCore {
     var system = SystemRandomNumberGenerator()
@@ -82,7 +84,7 @@ package final class StoreCore: Sendable {
       }
       let store = try StoreCore(
         folder: folder.path, durability: durability, threads: threads, databases: databases, policy: policy,
-        hasHeldDatabase: folder.database != nil, random: &random, progress: progress)
+        limits: limits, hasHeldDatabase: folder.database != nil, random: &random, progress: progress)
       if let file = store.file {
         var identity = ByteQueue()
         identity.append(hexadecimal: file.identity, width: 16)

@@ -1,4 +1,5 @@
 // All the settings, one declaration each, in the order of the help.
+import Martlet
 
 extension Setting {
   /// What ``Settings/host`` is set by.
@@ -83,9 +84,10 @@ extension Setting {
     "max-value-bytes", \.maxValueBytes,
     .size(in: 1...512 << 20), unset: "1mb on memcached, 512mb on Redis",
     "The longest value, on both protocols")
+  static let mostConnections = 1_000_000
   /// What ``Settings/maxConnections`` is set by.
   public static let maxConnections = Setting(
-    "max-connections", \.maxConnections, .number(in: 1...1_000_000),
+    "max-connections", \.maxConnections, .number(in: 1...mostConnections),
     "How many clients may be connected at once")
   /// What ``Settings/idleTimeout`` is set by.
   public static let idleTimeout = Setting(
@@ -98,7 +100,7 @@ extension Setting {
   /// What ``Settings/outputLimits`` is set by.
   public static let outputLimits = Setting(
     "client-output-buffer-limit", \.outputLimits, .outputLimits,
-    "How much may wait for a client of a class (normal, replica, pubsub) until it is closed: bytes at once, bytes for "
+    "How much may wait for a client of a class (normal, pubsub, or replica, which is shown as slave) until it is closed: bytes at once, bytes for "
       + "some time, and that time in seconds; 0 for no limit")
   /// What ``Settings/keyEvents`` is set by.
   public static let keyEvents = Setting(
@@ -109,6 +111,37 @@ extension Setting {
   public static let trackedKeys = Setting(
     "tracking-table-max-keys", \.trackedKeys, .number(in: 0...Int(Int32.max)),
     "How many keys are remembered as read by clients that track them; 0 for no limit")
+  /// What ``CollectionLimits/hashEntries`` is set by.
+  public static let hashMaxEntries = Setting(
+    "hash-max-listpack-entries", \.collections.hashEntries, .number(in: 0...CollectionLimits.maximumEntries),
+    "How many fields a hash may have that is kept packed, which takes less memory")
+  /// What ``CollectionLimits/hashValueBytes`` is set by.
+  public static let hashMaxValue = Setting(
+    "hash-max-listpack-value", \.collections.hashValueBytes,
+    .size(in: 0...CollectionLimits.maximumValueBytes),
+    "How long the fields and values of a packed hash may be")
+  /// What ``CollectionLimits/setEntries`` is set by.
+  public static let setMaxEntries = Setting(
+    "set-max-listpack-entries", \.collections.setEntries, .number(in: 0...CollectionLimits.maximumEntries),
+    "How many members a set may have that is kept packed")
+  /// What ``CollectionLimits/setValueBytes`` is set by.
+  public static let setMaxValue = Setting(
+    "set-max-listpack-value", \.collections.setValueBytes, .size(in: 0...CollectionLimits.maximumValueBytes),
+    "How long the members of a packed set may be")
+  /// What ``CollectionLimits/sortedSetEntries`` is set by.
+  public static let sortedSetMaxEntries = Setting(
+    "zset-max-listpack-entries", \.collections.sortedSetEntries,
+    .number(in: 0...CollectionLimits.maximumEntries),
+    "How many members a sorted set may have that is kept packed")
+  /// What ``CollectionLimits/sortedSetValueBytes`` is set by.
+  public static let sortedSetMaxValue = Setting(
+    "zset-max-listpack-value", \.collections.sortedSetValueBytes,
+    .size(in: 0...CollectionLimits.maximumValueBytes),
+    "How long the members of a packed sorted set may be")
+  /// What ``CollectionLimits/listSize`` is set by.
+  public static let listMaxSize = Setting(
+    "list-max-listpack-size", \.collections.listSize, .listSize,
+    "How large a list may be that is kept packed, and the chunks of a longer one")
   /// What ``Settings/memcachedFlush`` is set by.
   public static let memcachedFlush = Setting(
     "memcached-flush", \.memcachedFlush, .yesOrNo,
@@ -185,6 +218,8 @@ extension Setting {
     .backlog, .data, .durability, .checkpointGrowth, .checkpointMinSize, .checkpointAge,
     .keepFiles, .memoryLimit, .evict, .maxKeyBytes, .maxValueBytes,
     .maxConnections, .idleTimeout, .writeTimeout, .outputLimits, .keyEvents, .trackedKeys,
+    .hashMaxEntries, .hashMaxValue, .setMaxEntries, .setMaxValue, .sortedSetMaxEntries, .sortedSetMaxValue,
+    .listMaxSize,
     .memcachedFlush, .memcachedShutdown, .memcachedWatch,
     .databases, .threads, .transport, .password, .memcachedAuthFile, .memcachedSASL, .protectedMode,
     .logLevel, .logCommands, .slowLogThreshold, .slowLogLength, .latencyThreshold, .debugCommand,

@@ -34,6 +34,14 @@ extension SettingFormat<Int> {
       text: ByteSize.text)
   }
 
+  /// How large a row of a list is: elements, or a negative number that stands for bytes.
+  static let listSize = Self(
+    placeholder: "number",
+    allowed:
+      "a number of elements up to \(CollectionLimits.listSizes.upperBound), or -1 to -5 for 4, 8, 16, 32 or 64 KiB",
+    parse: { text in Int(text).flatMap { CollectionLimits.listSizes.contains($0) && $0 != 0 ? $0 : nil } },
+    text: { String($0) })
+
   /// A number of bytes, with an optional unit, or 0 for no limit.
   static func sizeOrNone(from least: Int) -> Self {
     .init(

@@ -91,6 +91,8 @@ public struct Settings: Sendable, Equatable {
   public var checkpointAge = Duration.zero
   /// How many earlier database files are kept.
   public var keepFiles = 1
+  /// Up to where collections are kept packed.
+  public var collections = CollectionLimits()
   /// The number of numbered databases on the Redis side.
   public var databases = 16
   /// The least severe messages to log.

@@ -125,6 +125,14 @@ SCRIPTS = [
         BITPOS k 1 12 -1 BIT
         BITPOS k 0 -1 -5 BIT
         BITPOS k 0 5 2
+        SET one a
+        BITPOS one 0 -1 -2
+        BITPOS one 1 -1 -2
+        BITPOS one 0 -3 -2
+        BITPOS one 0 -1 -2 BIT
+        BITPOS one 1 -1 -20 BIT
+        BITCOUNT one -1 -2
+        BITCOUNT one -1 -20 BIT
         BITPOS k 0 3
         BITPOS k 0 3 4
         BITPOS k 1 100

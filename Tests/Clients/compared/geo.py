@@ -179,6 +179,7 @@ DIFFERENCES = [
         r"-ERR member .* does not exist\r\n",
         r"-ERR could not decode requested zset member\r\n",
         "The text is that of Redis 7.",
+        "`GEOSEARCH` and its kin around a member that isn't there",
     ),
     Difference(
         "valkey",
@@ -186,6 +187,7 @@ DIFFERENCES = [
         r"-ERR exactly one of BYRADIUS, BYBOX and BYPOLYGON can be specified for .*\r\n",
         r"-ERR exactly one of BYRADIUS and BYBOX can be specified for .*\r\n",
         "There is no BYPOLYGON.",
+        "`GEOSEARCH` with `BYPOLYGON`",
     ),
 ]
 
@@ -230,6 +232,7 @@ def random_command(random: Random) -> list[str | bytes]:
             lambda: ["GEOSEARCH", key, *center, *shape, *options(random)],
             lambda: ["GEORADIUS_RO", key, *place(random), *radius(random), *options(random)],
             lambda: ["GEORADIUSBYMEMBER_RO", key, member, *radius(random), *options(random)],
+            lambda: ["GEORADIUS", key, *place(random), *radius(random), random.choice(["STORE", "STOREDIST"]), "k0"],
             lambda: ["GEORADIUSBYMEMBER", key, member, *radius(random), "STORE", "k0"],
             lambda: ["GEOSEARCHSTORE", random.choice(["k0", "k5"]), key, *center, *shape],
         ]

@@ -208,6 +208,8 @@ def random_command_of_valkey(random: Random) -> list[str | bytes]:
             lambda: [random.choice(["HTTL", "HPTTL", "HEXPIRETIME", "HPEXPIRETIME"]), key, *counted],
             lambda: ["HPERSIST", key, *counted],
             lambda: ["HGETEX", key, *chance.option(random, "EX", chance.seconds(random)), *counted],
+            lambda: ["HGETEX", key, "PERSIST", *counted],
+            lambda: ["HGETDEL", key, *counted],
             lambda: ["HSETEX", key, *chance.option(random, "PX", chance.milliseconds(random)), "FIELDS", "1", fields[0], "v"],
         ]
     )()

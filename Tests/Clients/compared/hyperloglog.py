@@ -136,7 +136,7 @@ class KeptCount(Difference):
 
 
 DIFFERENCES: list[Difference] = [
-    KeptCount("both", "", "", "", "PFCOUNT is a read: it doesn't write the count into the string")
+    KeptCount("both", "", "", "", "A read is no write: it doesn't write the count into the string.", "`PFCOUNT`")
 ]
 
 HASHES = ["h0", "h1", "h2"]

@@ -265,7 +265,8 @@ def random_command(random: Random) -> list[str | bytes]:
             lambda: ["SISMEMBER", key, chance.word(random)],
             lambda: ["SMISMEMBER", key, *chance.some_words(random)],
             lambda: ["SMEMBERS", key],
-            lambda: ["SPOP", key, random.choice(["0", "-1", "x"])],
+            # All or none: some would be members by chance.
+            lambda: ["SPOP", key, random.choice(["0", "-1", "x", "100"])],
             lambda: ["SRANDMEMBER", key, chance.number(random)],
             lambda: [random.choice(["SUNION", "SINTER", "SDIFF"]), *chance.keys(random, "set")],
             lambda: [random.choice(["SUNIONSTORE", "SINTERSTORE", "SDIFFSTORE"]), key, *chance.keys(random, "set")],

@@ -528,6 +528,15 @@ DIFFERENCES = [
         r".*[0-9]\.[0-9]{14,}.*",
         r".*",
         "Scores have as few digits as tell them apart, as since Redis 7.2; Redis 7.0 writes 17.",
+        "scores",
+    ),
+    Difference(
+        "redis",
+        "Z(REV)?RANK",
+        r"-ERR wrong number of arguments for 'z(rev)?rank' command\r\n",
+        r"(-ERR syntax error|-WRONGTYPE .*|\$-1|\*-1|_|\*2\r\n.*)\r\n",
+        "WITHSCORE is there, as since Redis 7.2.",
+        "`ZRANK` and `ZREVRANK` with `WITHSCORE`",
     ),
     *(
         Difference(
@@ -536,8 +545,9 @@ DIFFERENCES = [
             start + r".*(\$2\r\n|,)-0\r\n.*",
             r".*",
             "Zero has no sign in a sorted set; in Redis and Valkey it has in large ones.",
+            "a score of -0",
         )
-        for command, start in [("Z.*", ""), ("GET", r"\*")]
+        for command, start in [("B?Z.*", ""), ("GET", r"\*")]
     ),
 ]
 

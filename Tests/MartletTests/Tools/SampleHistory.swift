@@ -50,11 +50,7 @@ struct SampleHistory {
     states.append((0, Self.start, store.contents()))
     for number in 0..<commands {
       let operation = workload.next(now: clock.now())
-      if let words = operation.redisWords {
-        server.send(redis: words)
-      } else {
-        server.send(memcached: operation.memcachedInput)
-      }
+      server.run(operation)
       let version = store.journal.lastVersion
       if version != states.last?.version { states.append((version, clock.now(), store.contents())) }
       if workload.chance(5) {
