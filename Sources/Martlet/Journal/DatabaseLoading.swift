@@ -235,7 +235,15 @@ package struct DatabaseLoader {
     var replay = Replay(keyspace)
     var parser = RecordParser()
     for worker in workers {
-      for entry in worker.value.entries[index] {
+      let entries = worker.value.entries[index]
+      for (number, entry) in entries.enumerated() {
+        if number % KeysAhead.capacity == 0 {
+          var keys = KeysAhead()
+          for entry in entries[number...].prefix(KeysAhead.capacity) {
+            keys.add(keyOfRecord: chunk.value.bytes.extracting(entry.start..<entry.end), keyspace)
+          }
+          keyspace.fetchOwned(keys, Int(entry.database))
+        }
         let text = chunk.value.bytes.extracting(entry.start..<entry.end)
         replay.database = Int(entry.database)
         replay.share = entry.isShared ? (index, workers.count) : nil
@@ -252,7 +260,7 @@ package struct DatabaseLoader {
   private func applyInOrder(_ runs: [ClosedRun], _ chunk: Pinned<ByteQueue>) {
     let keyspace = keyspace
     let worker = workers[0]
-    worker.value.walk(runs[...], chunk, keyspace) { words, version, database, _, _ in
+    worker.value.walk(runs[...], chunk, keyspace, isApplied: true) { words, version, database, _, _ in
       var replay = Replay(keyspace)
       replay.database = database
       return replay.apply(words, version: version) == .applied
@@ -275,11 +283,37 @@ package struct DatabaseLoader {
   }
 }
 
+extension KeysAhead {
+  /// Adds what is likely to be the key of a record: its second word, if that stands there as it is.
+  fileprivate mutating func add(keyOfRecord text: RawSpan, _ keyspace: Keyspace) {
+    guard let space = text.firstIndex(of: UInt8(ascii: " ")) else { return }
+    let end = text.firstIndex(of: UInt8(ascii: " "), from: space + 1) ?? text.byteCount
+    add(text.extracting(space + 1..<end), keyspace)
+  }
+}
+
+extension Keyspace {
+  /// Has the keys of the next records fetched, which are text in a range; where they end.
+  fileprivate func fetchKeys(ofRecords range: Range<Int>, of text: RawSpan, _ database: Int) -> Int {
+    var keys = KeysAhead()
+    var start = range.lowerBound
+    while !keys.isFull && start < range.upperBound {
+      let newline = text.firstIndex(of: UInt8(ascii: "\n"), from: start) ?? range.upperBound
+      keys.add(keyOfRecord: text.extracting(start..<newline), self)
+      start = newline + 1
+    }
+    fetchOwned(keys, database)
+    return start
+  }
+}
+
 extension DatabaseLoader.Worker {
   /// Reads the records of some runs and hands each to `body` with its version, its database and its place in the chunk;
   /// stops with a misfit when `body` returns false or a run isn't what its closing line says.
+  ///
+  /// - Parameter isApplied: whether `body` applies the records, on this thread alone: then their keys are fetched ahead.
   fileprivate mutating func walk(
-    _ runs: ArraySlice<ClosedRun>, _ chunk: Pinned<ByteQueue>, _ keyspace: Keyspace,
+    _ runs: ArraySlice<ClosedRun>, _ chunk: Pinned<ByteQueue>, _ keyspace: Keyspace, isApplied: Bool,
     _ body: (
       _ words: borrowing Words, _ version: UInt64, _ database: Int, _ start: Int, _ end: Int
     ) -> Bool
@@ -295,7 +329,12 @@ extension DatabaseLoader.Worker {
       let isBody = last == nil
       var database = 0
       var start = run.start
+      // The keys of a body stand in the order of the tables: those have been fetched with the ones before them.
+      var fetched = isApplied && !isBody ? start : .max
       while start < run.lineStart {
+        if start >= fetched {
+          fetched = keyspace.fetchKeys(ofRecords: start..<run.lineStart, of: chunk.value.bytes, database)
+        }
         let newline = chunk.value.bytes.firstIndex(of: UInt8(ascii: "\n"), from: start) ?? run.lineStart
         let text = chunk.value.bytes.extracting(start..<newline)
         if !text.isEmpty && text.byte(0) != UInt8(ascii: "#") {
@@ -342,7 +381,7 @@ extension DatabaseLoader.Worker {
     var sorted: [[DatabaseLoader.SortedRecord]] = []
     swap(&sorted, &entries)
     var needsOrder = false
-    walk(runs, chunk, keyspace) { words, version, database, start, end in
+    walk(runs, chunk, keyspace, isApplied: false) { words, version, database, start, end in
       var entry = DatabaseLoader.SortedRecord(
         start: start, end: end, database: Int32(truncatingIfNeeded: database), isShared: false,
         version: version)

@@ -20,7 +20,8 @@ struct ReadAhead: ~Copyable {
     start = offset
     let (bytes, outcome) = (bytes, outcome)
     thread = SystemThread(name: "martlet-read") {
-      bytes.value.removeAll()
+      // The memory is used again: new one would cost more than reading.
+      bytes.value.truncate(to: 0)
       let result = Result { () throws(DiskError) in
         try file.read(at: offset, count: count, into: &bytes.value)
       }

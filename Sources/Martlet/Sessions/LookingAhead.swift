@@ -30,8 +30,24 @@ extension Execution {
         position = next + length + 2
       }
     }
-    fetch(keys, database)
+    keyspace.fetch(keys, database)
     return position
+  }
+
+  /// Has some of the words from `start` on fetched, which are keys of database 0.
+  @inline(never)
+  func fetch(_ words: borrowing Words, from start: Int) {
+    var keys = KeysAhead()
+    for index in start..<min(start + KeysAhead.capacity, words.count) { keys.add(words[index], keyspace) }
+    keyspace.fetch(keys, 0)
+  }
+
+  /// The same of words that are keys whose shards are locked.
+  @inline(never)
+  func fetchLocked(_ words: borrowing Words, from start: Int, _ database: Int) {
+    var keys = KeysAhead()
+    for index in start..<min(start + KeysAhead.capacity, words.count) { keys.add(words[index], keyspace) }
+    keyspace.fetchOwned(keys, database)
   }
 
   /// Has the keys of memcached requests fetched whose lines begin at `start`. Up to where it has looked.
@@ -51,7 +67,7 @@ extension Execution {
         keys.add(line.extracting(space + 1..<end), keyspace)
       }
     }
-    fetch(keys, 0)
+    keyspace.fetch(keys, 0)
     return position
   }
 
@@ -70,7 +86,7 @@ extension Execution {
       }
       position += header.end
     }
-    fetch(keys, 0)
+    keyspace.fetch(keys, 0)
     return position
   }
 }

@@ -141,12 +141,15 @@ final class SystemFile: DiskFile {
   /// What was written since the disk was last judged, and how long the fastest call took for each KiB, in nanoseconds.
   private let bytesWritten = Atomic<Int>(0)
   private let fastest = Atomic<Int>(.max)
+  /// A block that is kept for the next call, as an address; 0 while there is none. New memory costs more than a copy.
+  private let spareBlock = Atomic<UInt>(0)
 
   init(_ descriptor: Int32) { self.descriptor = descriptor }
 
   deinit {
     let direct = opened.load(ordering: .relaxed)
     if direct >= 0 { _ = close(direct) }
+    unsafe UnsafeMutableRawPointer(bitPattern: spareBlock.load(ordering: .acquiring))?.deallocate()
   }
 
   private func open() -> Int32? {
@@ -176,9 +179,14 @@ final class SystemFile: DiskFile {
   }
 
   /// Memory that starts at a multiple of the alignment.
-  private static func withBlock<Result>(_ body: (UnsafeMutableRawPointer) -> Result) -> Result {
-    let block = UnsafeMutableRawPointer.allocate(byteCount: blockBytes, alignment: alignment)
-    defer { unsafe block.deallocate() }
+  private func withBlock<Result>(_ body: (UnsafeMutableRawPointer) -> Result) -> Result {
+    let spare = unsafe UnsafeMutableRawPointer(bitPattern: spareBlock.exchange(0, ordering: .acquiring))
+    let block = unsafe spare ?? .allocate(byteCount: Self.blockBytes, alignment: Self.alignment)
+    defer {
+      // Two threads that use the file at once have each its own, of which one is kept.
+      let other = spareBlock.exchange(UInt(bitPattern: block), ordering: .acquiringAndReleasing)
+      unsafe UnsafeMutableRawPointer(bitPattern: other)?.deallocate()
+    }
     return unsafe body(block)
   }
 
@@ -190,7 +198,7 @@ final class SystemFile: DiskFile {
     }
     var begin = WallClock.monotonicNanoseconds()
     var done = 0
-    unsafe Self.withBlock { block in
+    unsafe withBlock { block in
       while done < bytes.byteCount {
         let count = min(Self.blockBytes, bytes.byteCount - done)
         unsafe bytes.extracting(done..<done + count).withUnsafeBytes {
@@ -228,7 +236,7 @@ final class SystemFile: DiskFile {
     guard martlet_cached_bytes(descriptor, off_t(start), Self.blockBytes) < Self.blockBytes / 2,
       let direct = open()
     else { return nil }
-    return unsafe Self.withBlock { block in
+    return unsafe withBlock { block in
       let got = SystemDisk.retrying { unsafe pread(direct, block, Self.blockBytes, off_t(start)) }
       guard got >= 0 else { return nil }
       let usable = min(max(0, got - (offset - start)), count)
