@@ -287,7 +287,8 @@ def first_difference(
             if part.startswith("expiry"):
                 is_same = agree_on_times(theirs_of_it, here[part])
             else:
-                is_same = agree(peer, [b"GET"], theirs_of_it, here[part], is_ordered=True)
+                (reading, *_), _ = READING[there["type"].head[1:]]
+                is_same = agree(peer, [reading], theirs_of_it, here[part], is_ordered=True)
             if not is_same:
                 name = f"{part} of {show([place[1]])} in database {place[0]}"
                 return difference([name.encode()], peer, theirs_of_it, here[part])

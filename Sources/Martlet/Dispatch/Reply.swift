@@ -138,7 +138,7 @@ extension Reply {
     endLine()
   }
 
-  /// An error with words of the client's in it: its line breaks become spaces.
+  /// An error with words of the client's in it: its line breaks become spaces, and those at its end are left out.
   mutating func error(_ text: String) { error(text.utf8.span.raw) }
 
   /// The same with a word of the client's as it is: see `shownInError`.
@@ -154,9 +154,12 @@ extension Reply {
   mutating func error(_ text: RawSpan) {
     noteError(text.extracting(first: 64).text)
     buffer.append(byte: UInt8(ascii: "-"))
-    for index in 0..<text.byteCount {
+    func isLineBreak(_ byte: UInt8) -> Bool { byte == UInt8(ascii: "\r") || byte == UInt8(ascii: "\n") }
+    var end = text.byteCount
+    while end > 0 && isLineBreak(text.byte(end - 1)) { end -= 1 }
+    for index in 0..<end {
       let byte = text.byte(index)
-      buffer.append(byte: byte == UInt8(ascii: "\r") || byte == UInt8(ascii: "\n") ? UInt8(ascii: " ") : byte)
+      buffer.append(byte: isLineBreak(byte) ? UInt8(ascii: " ") : byte)
     }
     endLine()
   }

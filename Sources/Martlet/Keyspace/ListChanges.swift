@@ -159,6 +159,7 @@ extension Shard {
     let item = Item.makeList(
       key, list.metadata, version, list.content, count: list.memberCount, isPacked: list.isPacked, listLimits,
       &allocator)
+    item.noteWritten(accessTime)
     countExpiry(database, old: false, new: item.expires)
     tables[database].insert(item, hash, &allocator)
     publish()

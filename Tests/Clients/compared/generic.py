@@ -8,6 +8,43 @@ from . import _chance as chance
 
 SCRIPTS = [
     (
+        "what has been copied, renamed or moved has just been used, whatever its type",
+        "both",
+        """
+        SET s v
+        COPY s s2
+        RENAME s s3
+        MOVE s3 1
+        OBJECT IDLETIME s2
+        RPUSH l a
+        COPY l l2
+        RENAME l l3
+        MOVE l3 1
+        OBJECT IDLETIME l2
+        SADD t a
+        COPY t t2
+        RENAME t t3
+        MOVE t3 1
+        OBJECT IDLETIME t2
+        HSET h f v
+        COPY h h2
+        RENAME h h3
+        MOVE h3 1
+        OBJECT IDLETIME h2
+        ZADD z 1 a
+        COPY z z2
+        RENAME z z3
+        MOVE z3 1
+        OBJECT IDLETIME z2
+        SELECT 1
+        OBJECT IDLETIME s3
+        OBJECT IDLETIME l3
+        OBJECT IDLETIME t3
+        OBJECT IDLETIME h3
+        OBJECT IDLETIME z3
+        """,
+    ),
+    (
         "deleting and looking",
         "both",
         """
@@ -62,6 +99,9 @@ SCRIPTS = [
         EXPIRE k 10 NX XX
         EXPIRE k 10 GT LT
         EXPIRE k 10 FOO
+        EXPIRE k 10 "\\n"
+        EXPIRE k 10 "a\\r\\nb \\r\\n\\n"
+        "\\nno\\nsuch\\n" a
         EXPIRE k x
         EXPIRE k 9223372036854775807
         EXPIRE missing 10
