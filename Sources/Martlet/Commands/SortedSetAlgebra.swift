@@ -50,7 +50,8 @@ enum SortedSetOutcome {
 private enum ScoreAggregate {
   case sum, lowest, highest
 
-  /// - Parameter score: the one to be taken in. What is not a number counts as 0.
+  /// - Parameter score: the one to be taken in. One that is not a number makes a sum 0, and is neither the lowest nor the
+  ///   highest.
   func combine(_ sum: Double, _ score: Double) -> Double {
     switch self {
     case .sum:
@@ -70,9 +71,12 @@ private struct ScoreSource {
 
   var count: Int { members?.count ?? 0 }
 
-  /// A member's score, weighted. What is not a number counts as 0.
+  /// A member's score, weighted; not a number where that is infinity times 0.
+  func weighted(_ member: Member) -> Double { weight * (member.hasScore ? member.score : 1) }
+
+  /// The same with 0 for what is not a number.
   func score(_ member: Member) -> Double {
-    let score = weight * (member.hasScore ? member.score : 1)
+    let score = weighted(member)
     return score.isNaN ? 0 : score
   }
 }
@@ -248,7 +252,8 @@ extension Execution {
       var result = CombinedMembers(capacity: 0, keyspace.seed)
       forEachShared(bySize(sources)) { member, others, first in
         var score = first.score(member)
-        for (source, other) in others { score = aggregate.combine(score, source.score(other)) }
+        // As in Redis, of the other sets a score that is not a number isn't 0.
+        for (source, other) in others { score = aggregate.combine(score, source.weighted(other)) }
         result.append(member, score)
         return true
       }

@@ -9,6 +9,25 @@ from . import _chance as chance
 
 SCRIPTS = [
     (
+        "infinity times 0",
+        "both",
+        """
+        ZADD a inf x -inf y 1 z
+        ZADD b 2 x 3 y 4 z
+        ZINTER 2 a a WEIGHTS 2 0 AGGREGATE MAX WITHSCORES
+        ZINTER 2 a a WEIGHTS 2 0 AGGREGATE MIN WITHSCORES
+        ZINTER 2 a a WEIGHTS 2 0 WITHSCORES
+        ZINTER 2 a b WEIGHTS 0 1 AGGREGATE MAX WITHSCORES
+        ZINTER 2 b a WEIGHTS 1 0 AGGREGATE MIN WITHSCORES
+        ZINTER 2 b a WEIGHTS 1 0 WITHSCORES
+        ZUNION 2 a a WEIGHTS 2 0 AGGREGATE MAX WITHSCORES
+        ZUNION 2 a b WEIGHTS 0 1 AGGREGATE MIN WITHSCORES
+        ZUNION 2 b a WEIGHTS 1 0 AGGREGATE MAX WITHSCORES
+        ZUNIONSTORE c 2 a a WEIGHTS 1 -1
+        ZRANGE c 0 -1 WITHSCORES
+        """,
+    ),
+    (
         "ZADD and its options",
         "both",
         """
