@@ -240,7 +240,9 @@ package struct DatabaseLoader {
         if number % KeysAhead.capacity == 0 {
           var keys = KeysAhead()
           for entry in entries[number...].prefix(KeysAhead.capacity) {
-            keys.add(keyOfRecord: chunk.value.bytes.extracting(entry.start..<entry.end), keyspace)
+            let text = chunk.value.bytes.extracting(entry.start..<entry.end)
+            // The tables of others may change meanwhile.
+            keys.add(keyOfRecord: text, keyspace) { $0 % workers.count == index }
           }
           keyspace.fetchOwned(keys, Int(entry.database))
         }
@@ -284,22 +286,26 @@ package struct DatabaseLoader {
 }
 
 extension KeysAhead {
-  /// Adds what is likely to be the key of a record: its second word, if that stands there as it is.
-  fileprivate mutating func add(keyOfRecord text: RawSpan, _ keyspace: Keyspace) {
+  /// Adds what is likely to be the key of a record: its second word, if that stands there as it is, and is one of the
+  /// shards that may be looked into.
+  fileprivate mutating func add(
+    keyOfRecord text: RawSpan, _ keyspace: Keyspace, where isAllowed: (ShardIndex) -> Bool
+  ) {
     guard let space = text.firstIndex(of: UInt8(ascii: " ")) else { return }
     let end = text.firstIndex(of: UInt8(ascii: " "), from: space + 1) ?? text.byteCount
-    add(text.extracting(space + 1..<end), keyspace)
+    let hash = keyspace.hash(text.extracting(space + 1..<end))
+    if isAllowed(keyspace.shardIndex(hash)) { add(hash) }
   }
 }
 
 extension Keyspace {
-  /// Has the keys of the next records fetched, which are text in a range; where they end.
+  /// Has the keys of the next records fetched, which are text in a range; where they end. Nobody else uses the keyspace.
   fileprivate func fetchKeys(ofRecords range: Range<Int>, of text: RawSpan, _ database: Int) -> Int {
     var keys = KeysAhead()
     var start = range.lowerBound
     while !keys.isFull && start < range.upperBound {
       let newline = text.firstIndex(of: UInt8(ascii: "\n"), from: start) ?? range.upperBound
-      keys.add(keyOfRecord: text.extracting(start..<newline), self)
+      keys.add(keyOfRecord: text.extracting(start..<newline), self) { _ in true }
       start = newline + 1
     }
     fetchOwned(keys, database)

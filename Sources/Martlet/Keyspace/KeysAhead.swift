@@ -17,8 +17,11 @@ struct KeysAhead {
   var isFull: Bool { count == Self.capacity }
 
   @inline(__always)
-  mutating func add(_ key: RawSpan, _ keyspace: Keyspace) {
-    hashes[count] = keyspace.hash(key)
+  mutating func add(_ key: RawSpan, _ keyspace: Keyspace) { add(keyspace.hash(key)) }
+
+  @inline(__always)
+  mutating func add(_ hash: UInt64) {
+    hashes[count] = hash
     count += 1
   }
 }
