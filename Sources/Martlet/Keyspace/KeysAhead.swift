@@ -50,6 +50,7 @@ extension Keyspace {
   }
 
   /// The same for keys whose shards are the caller's: it has locked them, or nobody else uses them.
+  @inline(__always)
   func fetchOwned(_ keys: borrowing KeysAhead, _ database: Int) {
     for index in 0..<keys.count {
       let hash = keys.hashes[index]
