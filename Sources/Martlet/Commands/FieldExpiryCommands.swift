@@ -234,14 +234,19 @@ extension Execution {
     let key = keyspace.place(words[1])
     let (members, isRefused) = findToChange(key, database, fields: fields)
     if isRefused { return }
+    replyValuesThatGo(members, fields)
+    // Nothing is taken that can't be returned.
+    if !reply.isOverfull { _ = deleteFields(key, database, fields, of: members) }
+  }
+
+  /// Replies the values of fields that are deleted: of one that comes twice the second time finds nothing.
+  private mutating func replyValuesThatGo(_ members: LiveMembers?, _ fields: borrowing Words) {
     var seen: Set<[UInt8]> = []
     reply.array(fields.count)
     for index in 0..<fields.count {
       let isFirst = fields.count == 1 || seen.insert(fields[index].array).inserted
       if isFirst, let member = members?.find(fields[index]) { reply.bulk(member.value) } else { reply.null() }
     }
-    // Nothing is taken that can't be returned.
-    if !reply.isOverfull { _ = deleteFields(key, database, fields, of: members) }
   }
 
   mutating func getAndExpireFields(_ words: borrowing Words, _ database: Int) {
@@ -265,7 +270,11 @@ extension Execution {
     if isRefused { return }
     if request == .notInteger { return reply.error(Self.notInteger) }
     if request == .invalid { return reply.error("ERR invalid expire time in 'hgetex' command") }
-    replyValues(members, fields)
+    if case .at(let time) = request, time <= clock.now() {
+      replyValuesThatGo(members, fields)
+    } else {
+      replyValues(members, fields)
+    }
     if reply.isOverfull || request == .unspecified { return }
     var chosen = ChosenMembers()
     for index in 0..<fields.count {

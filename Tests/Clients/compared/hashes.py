@@ -152,6 +152,11 @@ SCRIPTS = [
         HSETEX h EX 1000 FIELDS 1 d 4
         HTTL h FIELDS 1 d
         HGETEX h PERSIST FIELDS 2 d x
+        HSET twice a 1 b 2 c 3
+        HGETEX twice EX 1000 FIELDS 2 a a
+        HGETEX twice EX 0 FIELDS 3 b b a
+        HGETEX twice EXAT 1 FIELDS 2 c c
+        EXISTS twice
         HTTL h FIELDS 1 d
         HEXPIRE h -1 FIELDS 1 b
         HEXPIRE h x FIELDS 1 b
