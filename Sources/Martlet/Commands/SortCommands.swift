@@ -312,8 +312,11 @@ extension Execution {
 }
 
 extension RawSpan {
-  /// The number that an element or a value counts as: nothing is 0.
-  fileprivate var sortNumber: Double? { isEmpty ? 0 : score }
+  /// The number that an element or a value counts as: nothing is 0, and as in Redis a zero byte ends it.
+  fileprivate var sortNumber: Double? {
+    let text = extracting(0..<(firstIndex(of: 0) ?? byteCount))
+    return text.isEmpty ? 0 : text.score
+  }
 }
 
 extension ChosenMembers {

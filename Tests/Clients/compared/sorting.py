@@ -9,6 +9,15 @@ from . import _chance as chance
 
 SCRIPTS = [
     (
+        "a zero byte ends a number",
+        "redis",
+        """
+        RPUSH l 2 "\\x00" "1\\x00x" -3
+        SORT l
+        SORT l DESC
+        """,
+    ),
+    (
         "numbers",
         "both",
         """
