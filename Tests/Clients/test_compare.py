@@ -268,7 +268,13 @@ def test_the_floor_answers_every_request(tmp_path: Path, protocol: str) -> None:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_nothing_is_left_running_when_it_is_ended(tmp_path: Path, number: signal.Signals) -> None:
     words = command("--only", "mixed-1-memcached", "--seconds", 60, "--json", tmp_path / "results.json")
-    process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    # What runs in the background of a shell ignores SIGINT, and so would all that it starts.
+    process = subprocess.Popen(
+        words,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     try:
         # A server and the load generator.
         assert eventually(lambda: len(children(process.pid)) == 2 or process.poll() is not None, TIME_LIMIT)
