@@ -42,13 +42,19 @@ class Terminal:
         )
         os.close(other)
         self.shown = ""
+        self.is_busy = True
 
     def type(self, text: str) -> None:
+        # What is typed before there is a prompt is thrown away.
+        if self.is_busy:
+            self.waits_for("> $")
+        self.is_busy = False
         self.shown = ""
         os.write(self.descriptor, text.encode())
 
     def enter(self, line: str) -> None:
         self.type(line + "\r")
+        self.is_busy = True
 
     def waits_for(self, pattern: str) -> str:
         """What has been shown since something was typed last, once it has this in it; without colours and the like."""
@@ -75,7 +81,6 @@ class Terminal:
 @pytest.fixture
 def terminal(server: Server) -> Iterator[Terminal]:
     made = Terminal(words(server))
-    made.waits_for(f"127.0.0.1:{server.redis_port}> ")
     yield made
     made.close()
 
