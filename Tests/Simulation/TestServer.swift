@@ -45,12 +45,7 @@ package struct TestServer: ~Copyable {
   }
 
   /// Sends a Redis request; the reply and its marks are in `execution.reply`.
-  package mutating func send(redis words: [[UInt8]]) {
-    execution.reply.removeAll()
-    let input = request(words)
-    let step = unsafe redisSession.receive(input.span.bytes, &execution)
-    precondition(step.consumed == input.count, "a request was not taken whole")
-  }
+  package mutating func send(redis words: [[UInt8]]) { send(redis: [words]) }
 
   /// Sends several Redis requests; the replies and their marks are in `execution.reply`.
   package mutating func send(redis requests: [[[UInt8]]]) {
