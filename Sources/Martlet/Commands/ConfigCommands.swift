@@ -68,8 +68,8 @@ extension Execution {
       }
       changes.append((parameter, words[index + 1].text))
     }
-    // What a value is worth only its own setting knows: one that is wrong has those before it be what they were.
     changes = changes.filter { !$0.parameter.isSecret } + changes.filter { $0.parameter.isSecret }
+    // What a value is worth only its own setting knows: one that is wrong has those before it be what they were.
     let before = changes.map { $0.parameter.get() }
     for (index, change) in changes.enumerated() {
       guard let problem = change.parameter.set?(change.value) else { continue }

@@ -84,6 +84,7 @@ extension Setting {
     "max-value-bytes", \.maxValueBytes,
     .size(in: 1...512 << 20), unset: "1mb on memcached, 512mb on Redis",
     "The longest value, on both protocols")
+  /// The most that ``Settings/maxConnections`` may be.
   static let mostConnections = 1_000_000
   /// What ``Settings/maxConnections`` is set by.
   public static let maxConnections = Setting(
